@@ -1,0 +1,51 @@
+"""The Hydra launcher of OptiBench: each job of a sweep runs in a process of its own, one after the other.
+
+Hydra finds launchers only below the namespace package `hydra_plugins`; the work is done in optibench.cli.sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.launcher import Launcher
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
+
+
+@dataclass
+class LauncherConf:
+    """What `hydra/launcher=optibench` instantiates."""
+
+    _target_: str = "hydra_plugins.optibench_launcher.ProcessLauncher"
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="optibench", node=LauncherConf)
+
+
+class ProcessLauncher(Launcher):
+    """Hands the jobs of a sweep to `optibench.cli.sweep`, so that nothing of one leaks into the next."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keep what the jobs are composed from."""
+        del task_function  # each job calls the program anew instead
+        self._context = hydra_context
+        self._config = config
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Run the jobs, print their table, and leave with exit code 1 where one failed."""
+        from optibench.cli.sweep import SweepExit, jobs_of, run_sweep
+
+        loader = self._context.config_loader
+        composed = [loader.load_sweep_config(self._config, list(job)) for job in job_overrides]
+        jobs = jobs_of(zip(job_overrides, composed, strict=True), first=initial_job_idx)
+        raise SweepExit(run_sweep(jobs, self._config))

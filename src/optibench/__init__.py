@@ -1,0 +1,31 @@
+"""OptiBench tunes and trains models on scikit-learn, Dask and Spark, and measures what really happens.
+
+    import optibench
+    result = optibench.run(["model=kmeans", "backend=dask"])
+    result.best_params, result.metrics["accuracy"], result.run_id
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Result", "__version__", "run"]
+
+if TYPE_CHECKING:
+    from optibench.cli.program import run
+    from optibench.records import Result
+
+
+def __getattr__(name: str) -> Any:
+    """Import `run` and `Result` at first use, so that `optibench --help` stays quick."""
+    if name == "run":
+        from optibench.cli.program import run
+
+        return run
+    if name == "Result":
+        from optibench.records import Result
+
+        return Result
+    msg = f"module 'optibench' has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -1,0 +1,107 @@
+"""joblib's loky workers: processes that map one file with the shared data."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optibench.backends import worker_process
+from optibench.errors import EngineError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from optibench.contracts import WorkerTask
+    from optibench.records import Batch, BatchOutcome, EngineRequest
+
+
+@dataclass(frozen=True)
+class SklearnBackend:
+    """The engine as configured (conf/backend/sklearn.yaml)."""
+
+    name: str = "sklearn"
+    workers: int | None = None
+    threads_per_trial: int = 1
+    parallelism: str = "trials"
+
+    def check(self) -> None:
+        """Nothing can be refused before the start."""
+
+    @contextmanager
+    def open(self, request: EngineRequest) -> Iterator[LokyEngine]:
+        """Start the workers, warm them, and end them afterwards."""
+        from joblib.externals.loky import ProcessPoolExecutor
+        from joblib.externals.loky.process_executor import BrokenProcessPool
+
+        executor = ProcessPoolExecutor(
+            max_workers=request.workers,
+            initializer=worker_process.begin,
+            initargs=(str(request.logs), request.modules),
+            env=worker_process.thread_environment(request.threads),
+        )
+        folder = Path(tempfile.mkdtemp(prefix="optibench-shared-"))
+        try:
+            engine = LokyEngine(executor, request.workers, folder)
+            engine.warm()
+            yield engine
+        except BrokenProcessPool as error:
+            msg = (
+                "A worker process of the sklearn backend died (killed, or out of memory?); "
+                f"its last words are in the run's artifact logs/. {error}"
+            )
+            raise EngineError(msg) from error
+        finally:
+            executor.shutdown(wait=True, kill_workers=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class LokyEngine:
+    """Started loky workers."""
+
+    overhead_seconds = 0.002
+
+    def __init__(self, executor: Any, workers: int, folder: Path) -> None:
+        """Use `executor` with `workers` processes; shared data go below `folder`."""
+        self._executor = executor
+        self._folder = folder
+        self._shared = 0
+        self.slots = workers
+
+    def warm(self) -> None:
+        """Return when every worker has run its initializer: each blocks until all have begun."""
+        marks = Path(tempfile.mkdtemp(dir=self._folder))
+        calls = [
+            self._executor.submit(worker_process.meet, str(marks), self.slots)
+            for _ in range(self.slots)
+        ]
+        for call in calls:
+            call.result()
+
+    def share(self, value: Any) -> str:
+        """Write `value` to a file whose arrays the workers map into their memory."""
+        import joblib
+
+        path = self._folder / f"{self._shared}.joblib"
+        self._shared += 1
+        joblib.dump(value, path)
+        return str(path)
+
+    def submit(self, task: WorkerTask, shared: str, batch: Batch) -> Future[BatchOutcome]:
+        """Queue one batch."""
+        future: Future[BatchOutcome] = self._executor.submit(
+            worker_process.run_on_mapped, task, shared, batch
+        )
+        return future
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of joblib and of its loky."""
+        from importlib.metadata import version
+
+        import joblib.externals.loky as loky
+
+        return {"joblib": version("joblib"), "loky": loky.__version__}

@@ -1,0 +1,116 @@
+"""One job of the program: a benchmark, its plan, or its repeats; what it prints and the note that it leaves.
+
+The note (`result.json` in the job's output folder) is how a sweep learns what became of a job, even of one that
+was killed: it is first written when the MLflow run is created.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from optibench.errors import OptiBenchError
+from optibench.redaction import redact
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from optibench.config.schema import Config
+    from optibench.records import Result
+
+NOTE_VARIABLE = "OPTIBENCH_NOTE"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a sweep's table shows of one job."""
+
+    run_id: str = ""
+    status: str = "RUNNING"
+    tracking_uri: str = ""
+    metric: str = ""
+    quality: float | None = None
+    wall_seconds: float | None = None
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
+    reason: str = ""
+
+    def write(self) -> None:
+        """Write the note where the sweep asked for it; nothing where no sweep did."""
+        if path := os.environ.get(NOTE_VARIABLE):
+            part = Path(f"{path}.part")
+            part.write_text(json.dumps(redact(asdict(self))), encoding="utf-8")
+            part.replace(path)
+
+
+def run_job(composed: DictConfig, entry: float) -> int:
+    """Run what the composed configuration asks for; return the exit code."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from optibench.cli.program import INTERRUPTED, tell
+    from optibench.config.resolution import resolve
+
+    try:
+        config = resolve(composed)
+        hydra = HydraConfig.get()
+        save_configuration(config, Path(hydra.runtime.output_dir), list(hydra.overrides.task))
+        if config.top.repeats > 1 and not config.top.plan:
+            from optibench.cli.sweep import repeats_of, run_sweep
+
+            return run_sweep(repeats_of(config, list(hydra.overrides.task)), HydraConfig.instance().cfg)
+        return _run_one(config, entry)
+    except KeyboardInterrupt:
+        Note(status="KILLED", reason="interrupted").write()
+        print("Interrupted; the run is marked KILLED.", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        code = tell(error)
+        run_id = getattr(error, "run_id", "")
+        name = "" if isinstance(error, OptiBenchError) else f"{type(error).__name__}: "
+        Note(run_id=run_id, status="FAILED", reason=f"{name}{error}").write()
+        return code
+
+
+def _run_one(config: Config, entry: float) -> int:
+    from optibench import benchmark
+    from optibench.report.tables import render_plan, render_result
+
+    if config.top.plan:
+        print(render_plan(benchmark.plan(config)))
+        return 0
+
+    def announce(run_id: str, tracking_uri: str) -> None:
+        Note(run_id=run_id, tracking_uri=tracking_uri).write()
+
+    result = benchmark.run(config, entry=entry, announce=announce)
+    note_of(result).write()
+    print(render_result(result))
+    return 0
+
+
+def note_of(result: Result) -> Note:
+    """The note of a finished run."""
+    metrics = result.metrics
+    return Note(
+        run_id=result.run_id,
+        status=str(result.status),
+        metric=result.metric,
+        quality=metrics.get(result.metric),
+        wall_seconds=metrics["wall_seconds"],
+        cpu_percent=metrics["cpu_percent"],
+        memory_percent=metrics["memory_percent"],
+    )
+
+
+def save_configuration(config: Config, folder: Path, overrides: list[str]) -> None:
+    """Write what Hydra would have written to its output folder, with credentials redacted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in (("config.yaml", dict(config.resolved)), ("overrides.yaml", overrides)):
+        text = yaml.safe_dump(redact(content), sort_keys=False, allow_unicode=True)
+        (folder / name).write_text(text, encoding="utf-8")

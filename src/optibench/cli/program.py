@@ -1,0 +1,106 @@
+"""`main` for the command line, `run` for Python; both end in `benchmark.run`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from optibench.errors import InputError, OptiBenchError
+from optibench.redaction import redact
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from optibench.records import Result
+
+ENTRY = time.perf_counter()  # the program's wall clock starts here
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # What stops a process politely (docker stop, a pipeline's time limit) closes the run as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if words[:1] == ["export"]:
+            from optibench.report.export import main as command
+
+            return command(words[1:])
+        if words[:1] == ["ui"]:
+            from optibench.report.ui import main as command
+
+            return command(words[1:])
+        return _benchmark(words)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:  # the last resort: whatever it is, the user gets one paragraph
+        return tell(error)
+
+
+def tell(error: Exception) -> int:
+    """Say on stderr what went wrong, and return the exit code that goes with it."""
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        traceback.print_exception(error)
+    expected = isinstance(error, OptiBenchError)
+    text = str(error) if expected else f"{type(error).__name__}: {error}"
+    print(f"optibench: {redact(text)}", file=sys.stderr)
+    if not expected and os.environ.get("HYDRA_FULL_ERROR") != "1":
+        print("HYDRA_FULL_ERROR=1 shows where this came from.", file=sys.stderr)
+    return error.exit_code if isinstance(error, OptiBenchError) else 1
+
+
+def _benchmark(words: list[str]) -> int:
+    import hydra
+
+    from optibench.cli.arguments import prepare
+    from optibench.config.composition import conf_dir, replace_file_source
+
+    codes: list[int] = []
+
+    def task(composed: DictConfig) -> None:
+        from optibench.cli.job import run_job
+
+        codes.append(run_job(composed, ENTRY))
+
+    replace_file_source()
+    sys.argv = ["optibench", *prepare(words)]
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
+    except SystemExit as stop:
+        if stop.code in (0, None) or codes:
+            return int(stop.code or 0)
+        if getattr(stop, "from_sweep", False):
+            return int(stop.code)
+        return InputError.exit_code  # Hydra refused the command line and has said why
+    return codes[0] if codes else 0
+
+
+def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Result:
+    """Run one benchmark and return what came out; the same as `python -m optibench`.
+
+    Args:
+        config: overrides as on the command line (`["model=kmeans", "seed=1"]`), or a nested mapping of keys
+            (`{"model": "kmeans", "backend": {"workers": 2}}`) laid over the defaults.
+        options: more top-level keys, e.g. `seed=1`.
+
+    Returns:
+        The result; its facts stand in the MLflow run `result.run_id` as well.
+
+    Raises:
+        InputError: wrong configuration or data; no run was created.
+        BenchmarkError: the benchmark failed; its run says FAILED and why.
+    """
+    from optibench import benchmark
+    from optibench.cli.arguments import overrides_of
+    from optibench.config.composition import compose
+    from optibench.config.resolution import resolve
+
+    overrides = [*overrides_of(config), *overrides_of(options)]
+    return benchmark.run(resolve(compose(overrides)), entry=time.perf_counter())

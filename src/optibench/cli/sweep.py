@@ -1,0 +1,163 @@
+"""A sweep: each job is measured in a process of its own, one after the other, and a table tells them all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optibench.cli.job import NOTE_VARIABLE, Note
+from optibench.redaction import redact
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from optibench.config.schema import Config
+
+SWEEP_VARIABLE = "OPTIBENCH_SWEEP_ID"
+REPEAT_VARIABLE = "OPTIBENCH_REPEAT"
+STOP_SECONDS = 60.0  # an interrupted job may take this long to close its run and its engine
+
+
+@dataclass(frozen=True)
+class Job:
+    """One benchmark of a sweep, and the names that its row in the table shows."""
+
+    number: int
+    overrides: tuple[str, ...]
+    names: tuple[str, str, str, str]  # model, backend, search, dataset
+    repeat: int = 1
+
+
+class SweepExit(SystemExit):
+    """The end of a sweep, told apart from Hydra's own exits."""
+
+    from_sweep = True
+
+
+def jobs_of(composed: Iterable[tuple[Sequence[str], Any]], first: int) -> list[Job]:
+    """The jobs that Hydra's sweeper asks for, each as often as its `repeats` says."""
+    jobs: list[Job] = []
+    for overrides, config in composed:
+        names = tuple(str(config[group].name) for group in ("model", "backend", "search", "dataset"))
+        repeats = config.repeats if isinstance(config.repeats, int) else 1
+        for repeat in range(1, max(repeats, 1) + 1):
+            jobs.append(Job(first + len(jobs), (*overrides, *_once(repeats)), names, repeat))
+    return jobs
+
+
+def repeats_of(config: Config, overrides: Sequence[str]) -> list[Job]:
+    """The jobs of one benchmark with `repeats` above 1."""
+    names = (config.model.name, config.backend.name, config.search.name, config.dataset.name)
+    count = config.top.repeats
+    return [Job(i, (*overrides, *_once(count)), names, i + 1) for i in range(count)]
+
+
+def _once(repeats: int) -> tuple[str, ...]:
+    return ("++repeats=1",) if repeats > 1 else ()
+
+
+def run_sweep(jobs: Sequence[Job], config: DictConfig) -> int:
+    """Run the jobs, print the table on stdout, return 0, 1 (one failed) or 130 (interrupted)."""
+    from optibench.report.tables import render_sweep
+
+    folder = Path(config.hydra.sweep.dir).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    _redact_file(folder / "multirun.yaml")
+    sweep_id = os.environ.get(SWEEP_VARIABLE) or uuid.uuid4().hex[:12]
+    extra = [f"--config-dir={path}" for path in _config_dirs(config)]
+    rows: list[tuple[Job, Note]] = []
+    interrupted = False
+    for job in jobs:
+        print(f"[{len(rows) + 1}/{len(jobs)}] {' '.join(redact(list(job.overrides)))}", file=sys.stderr)
+        note, interrupted = _run_job(job, folder / str(job.number), sweep_id, extra)
+        rows.append((job, note))
+        if interrupted:
+            break
+    print(render_sweep(sweep_id, [(job.number, job.names, note) for job, note in rows]))
+    if interrupted:
+        return 130
+    return int(any(note.status != "FINISHED" for _, note in rows))
+
+
+def _run_job(job: Job, folder: Path, sweep_id: str, extra: list[str]) -> tuple[Note, bool]:
+    folder.mkdir(parents=True, exist_ok=True)
+    note_path = folder / "result.json"
+    note_path.unlink(missing_ok=True)
+    words = [*job.overrides, f"hydra.run.dir='{folder}'"]
+    environment = {
+        **os.environ,
+        NOTE_VARIABLE: str(note_path),
+        SWEEP_VARIABLE: sweep_id,
+        REPEAT_VARIABLE: str(job.repeat),
+    }
+    with (folder / "stdout.txt").open("w", encoding="utf-8") as stdout:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "optibench", *words, *extra],
+            stdout=stdout,
+            env=environment,
+            start_new_session=True,  # so that all of a crashed job can be ended with it
+        )
+        code, interrupted = _wait(process)
+    _end_group(process.pid)
+    return _read_note(note_path, code), interrupted
+
+
+def _wait(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
+    try:
+        return process.wait(), False
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        try:
+            return process.wait(STOP_SECONDS), True
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.kill()
+            return process.wait(), True
+
+
+def _end_group(leader: int) -> None:
+    """End what a job has left behind (a crashed job's workers, JVM), so that the next one is not skewed."""
+    deadline = time.monotonic() + 5.0
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(leader, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+
+
+def _read_note(path: Path, code: int) -> Note:
+    note = Note(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Note()
+    if note.status != "RUNNING":
+        return note
+    if code < 0:
+        reason = f"the job's process was killed by {signal.Signals(-code).name}"
+    else:
+        reason = f"the job's process ended with exit code {code} before it could say why"
+    if note.run_id:
+        from optibench.tracking import mark_dead
+
+        mark_dead(note.tracking_uri, note.run_id, reason)
+    return replace(note, status="FAILED", reason=reason)
+
+
+def _config_dirs(config: DictConfig) -> list[str]:
+    sources = config.hydra.runtime.config_sources
+    return [source.path for source in sources if source.provider == "command-line"]
+
+
+def _redact_file(path: Path) -> None:
+    """Hydra's sweeper has written the configuration, as it came, by now."""
+    import yaml
+
+    if path.exists():
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.write_text(yaml.safe_dump(redact(content), sort_keys=False), encoding="utf-8")

@@ -1,0 +1,76 @@
+"""The resolved configuration, and the schemas of the groups that have no room of their own.
+
+A group's YAML is merged into the dataclass of its plug-in: a wrong type or an unknown key fails by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optibench.contracts import Backend, DatasetSource, EvaluationSettings, Model, Search
+
+
+@dataclass(frozen=True)
+class TopLevel:
+    """The keys outside the groups."""
+
+    seed: int = 0
+    cores: int | None = None
+    repeats: int = 1
+    plan: bool = False
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """Where runs are written (conf/tracking)."""
+
+    name: str = "local"
+    uri: str | None = None
+    experiment: str = "optibench"
+    children: bool = True
+
+
+@dataclass(frozen=True)
+class ProfilingSettings:
+    """Whether cProfile runs (conf/profiling)."""
+
+    name: str = "cprofile"
+
+    @property
+    def enabled(self) -> bool:
+        """True where fit and score run under cProfile."""
+        return self.name != "off"
+
+
+@dataclass(frozen=True)
+class Config:
+    """One benchmark, fully resolved: plug-ins in place of names.
+
+    Attributes:
+        resolved: every key as plain nested values, as composed (credentials included: redact before writing).
+    """
+
+    top: TopLevel
+    model: Model
+    backend: Backend
+    search: Search
+    dataset: DatasetSource
+    evaluation: EvaluationSettings
+    profiling: ProfilingSettings
+    tracking: TrackingSettings
+    resolved: Mapping[str, Any]
+
+    @property
+    def run_name(self) -> str:
+        """`<model>-<backend>-<search>-<dataset>`."""
+        parts = (self.model, self.backend, self.search, self.dataset)
+        return "-".join(part.name for part in parts)
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """The search space: `model.space` less what `model.params` fixes."""
+        return {k: v for k, v in self.model.space.items() if k not in self.model.params}

@@ -1,0 +1,152 @@
+"""One scoring function per task: the same on every backend, in the driver and in every worker.
+
+It runs once per trial (270 times in the K-means grid of the report), inside the measured time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optibench.evaluation import class_metrics, cluster_metrics
+from optibench.records import Prediction, Scores, Split, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+METRICS: dict[Task, tuple[str, ...]] = {
+    Task.CLASSIFICATION: ("accuracy", "f1", "roc_auc", "log_loss"),
+    Task.CLUSTERING: ("silhouette", "davies_bouldin", "calinski_harabasz", "inertia"),
+}
+LOWER_IS_BETTER = frozenset({"log_loss", "davies_bouldin", "inertia"})
+
+
+@dataclass(frozen=True)
+class ScoringSettings:
+    """What the metrics depend on beside the rows.
+
+    Attributes:
+        silhouette_sample: rows on which the silhouette is computed at most, drawn with `seed`.
+        seed: of that draw.
+        n_classes: classes of the whole table; 0 for clustering.
+    """
+
+    silhouette_sample: int = 10_000
+    seed: int = 0
+    n_classes: int = 0
+
+
+def greater_is_better(metric: str) -> bool:
+    """True where a larger value of `metric` ranks first."""
+    return metric not in LOWER_IS_BETTER
+
+
+def default_metric(task: Task) -> str:
+    """The metric that ranks candidates where `evaluation.metric` is null."""
+    return METRICS[task][0]
+
+
+def score(
+    task: Task,
+    X: NDArray[np.float64],
+    y: NDArray[np.int64] | None,
+    prediction: Prediction,
+    settings: ScoringSettings,
+) -> Scores:
+    """Compute every metric of `task`; NaN with a reason where one is not defined on these rows.
+
+    The values are those of scikit-learn's functions to the last bit.
+    """
+    from sklearn import config_context
+
+    # The table was checked when it was read; checking it again here would cost more than the metrics.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        if task is Task.CLUSTERING:
+            return _score_clusters(X, prediction, settings)
+        if y is None or prediction.probabilities is None:
+            msg = "classification is scored from class codes y and from probabilities"
+            raise ValueError(msg)
+        return _score_classes(y, prediction.labels, prediction.probabilities, settings)
+
+
+def _score_clusters(
+    X: NDArray[np.float64], prediction: Prediction, settings: ScoringSettings
+) -> Scores:
+    labels = prediction.labels
+    inertia = math.nan if prediction.inertia is None else prediction.inertia
+    values = {"silhouette": math.nan, "davies_bouldin": math.nan, "calinski_harabasz": math.nan}
+    undefined: dict[str, str] = {}
+    reason = _why_no_clusters(labels)
+    if reason is None:
+        values["davies_bouldin"] = cluster_metrics.davies_bouldin(X, labels)
+        values["calinski_harabasz"] = cluster_metrics.calinski_harabasz(X, labels)
+        X, labels = _sample(X, labels, settings)
+        reason_of_sample = _why_no_clusters(labels)
+        if reason_of_sample is None:
+            values["silhouette"] = cluster_metrics.silhouette(X, labels)
+        else:
+            undefined["silhouette"] = f"in the sample, {reason_of_sample}"
+    else:
+        undefined = dict.fromkeys(values, reason)
+    if math.isnan(inertia):
+        undefined["inertia"] = "the model gave none"
+    return Scores({**values, "inertia": inertia}, undefined)
+
+
+def _why_no_clusters(labels: NDArray[np.int64]) -> str | None:
+    n_labels, n_rows = len(np.unique(labels)), len(labels)
+    if n_labels < 2:
+        return f"all {n_rows} scored rows fall in one cluster, at least 2 clusters are needed"
+    if n_labels >= n_rows:
+        return f"each of the {n_rows} scored rows is a cluster of its own, fewer clusters than rows are needed"
+    return None
+
+
+def _sample(
+    X: NDArray[np.float64], labels: NDArray[np.int64], settings: ScoringSettings
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Draw the rows that `silhouette_score(sample_size=, random_state=)` would draw."""
+    if len(X) <= settings.silhouette_sample:
+        return X, labels
+    random_state = np.random.RandomState(settings.seed)
+    rows = random_state.permutation(len(X))[: settings.silhouette_sample]
+    return X[rows], labels[rows]
+
+
+def _score_classes(
+    y: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    probabilities: NDArray[Any],
+    settings: ScoringSettings,
+) -> Scores:
+    n_classes = settings.n_classes
+    values = {
+        "accuracy": class_metrics.accuracy(y, labels),
+        "f1": class_metrics.f1(y, labels, n_classes),
+        "roc_auc": math.nan,
+        "log_loss": class_metrics.log_loss(y, probabilities),
+    }
+    absent = np.flatnonzero(np.bincount(y, minlength=n_classes) == 0)
+    if len(absent):
+        reason = f"no scored row has the class with code {absent[0]}, ROC AUC needs rows of every class"
+        return Scores(values, {"roc_auc": reason})
+    values["roc_auc"] = class_metrics.roc_auc(y, probabilities, n_classes)
+    return Scores(values)
+
+
+def baselines(split: Split, task: Task, settings: ScoringSettings) -> dict[str, float]:
+    """Score the majority class on the held-out part, as `baseline_<metric>`; empty for clustering.
+
+    The constant prediction is that of `DummyClassifier(strategy="prior")` fitted on the train part.
+    """
+    if task is Task.CLUSTERING or split.y_train is None:
+        return {}
+    from sklearn.dummy import DummyClassifier
+
+    dummy = DummyClassifier(strategy="prior").fit(split.X_train, split.y_train)
+    prediction = Prediction(dummy.predict(split.X_test), dummy.predict_proba(split.X_test))
+    scores = score(task, split.X_test, split.y_test, prediction, settings)
+    return {f"baseline_{metric}": value for metric, value in scores.values.items()}

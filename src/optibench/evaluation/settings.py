@@ -1,0 +1,31 @@
+"""What conf/evaluation/ may say: how the table is split and how candidates are scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """The evaluation protocol.
+
+    Attributes:
+        name: the choice in conf/evaluation/.
+        test_size: share of the rows that is held out from the search, above 0 and below 1.
+        folds: cross-validation folds of the train part, at least 2.
+        metric: the metric that ranks candidates; None: silhouette for clustering, accuracy for classification.
+        silhouette_sample: rows on which the silhouette is computed at most.
+        groups: a column; rows with one value of it never stand on both sides of a split.
+        time: a column; rows are ordered by it and every split trains on the earlier rows.
+    """
+
+    name: str = "default"
+    test_size: float = 0.2
+    folds: int = 5
+    metric: str | None = None
+    silhouette_sample: int = 10_000
+    groups: str | None = None
+    time: str | None = None
+
+
+PLUGIN = EvaluationSettings

@@ -1,0 +1,44 @@
+"""search=grid: every point of a space of lists, in the order of scikit-learn's ParameterGrid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optibench.errors import ConfigError
+from optibench.search.proposals import FixedProposals
+from optibench.search.space import Distribution, parse_space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optibench.records import Params
+
+
+@dataclass(frozen=True)
+class GridSearch:
+    """Exhaustive search; `seed` is not used, it stands here because every search has one."""
+
+    name: str = "grid"
+    seed: int = 0
+
+    def start(self, params: Params, space: Mapping[str, Any]) -> FixedProposals:
+        """Propose every point of `space`.
+
+        Raises:
+            ConfigError: the space is empty or holds a distribution.
+        """
+        from sklearn.model_selection import ParameterGrid
+
+        parsed = parse_space(space)
+        continuous = [key for key, entry in parsed.items() if isinstance(entry, Distribution)]
+        if continuous:
+            msg = (
+                f"model.space.{continuous[0]} is a distribution, and search=grid walks lists only: "
+                "give a list, or use search=random."
+            )
+            raise ConfigError(msg)
+        return FixedProposals(params, ParameterGrid(parsed))
+
+
+PLUGIN = GridSearch
