@@ -290,6 +290,13 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What would run: facts by name, in the order in which they are told."""
+
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Result:
     """What one benchmark gives back to its caller; the same facts stand in its MLflow run."""
 

@@ -6,7 +6,6 @@ Hydra finds launchers only below the namespace package `hydra_plugins`; the work
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
@@ -18,14 +17,11 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-@dataclass
-class LauncherConf:
-    """What `hydra/launcher=optibench` instantiates."""
-
-    _target_: str = "hydra_plugins.optibench_launcher.ProcessLauncher"
-
-
-ConfigStore.instance().store(group="hydra/launcher", name="optibench", node=LauncherConf)
+ConfigStore.instance().store(
+    group="hydra/launcher",
+    name="optibench",
+    node={"_target_": "hydra_plugins.optibench_launcher.ProcessLauncher"},
+)
 
 
 class ProcessLauncher(Launcher):

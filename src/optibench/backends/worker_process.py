@@ -37,17 +37,16 @@ def begin(logs: str, modules: Sequence[str]) -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     print_to(Path(logs) / f"worker-{os.getpid()}.log")
-    for module in modules:
-        importlib.import_module(module)
-    freeze()
+    load(modules)
 
 
-@functools.cache
-def freeze() -> None:
-    """Take all that is imported out of the garbage collector's sight.
+def load(modules: Sequence[str]) -> None:
+    """Import `modules` and take all that is imported out of the garbage collector's sight.
 
     PySpark collects garbage after every task: 100 ms with scikit-learn and xgboost imported, 2 ms frozen.
     """
+    for module in modules:
+        importlib.import_module(module)
     gc.collect()
     gc.freeze()
 

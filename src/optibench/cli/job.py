@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,6 @@ class Note:
 
     run_id: str = ""
     status: str = "RUNNING"
-    tracking_uri: str = ""
     metric: str = ""
     quality: float | None = None
     wall_seconds: float | None = None
@@ -56,42 +55,46 @@ def run_job(composed: DictConfig, entry: float) -> int:
     from optibench.cli.program import INTERRUPTED, tell
     from optibench.config.resolution import resolve
 
+    note = Note()
     try:
         config = resolve(composed)
         hydra = HydraConfig.get()
-        save_configuration(config, Path(hydra.runtime.output_dir), list(hydra.overrides.task))
+        overrides = list(hydra.overrides.task)
+        save_configuration(config, Path(hydra.runtime.output_dir), overrides)
         if config.top.repeats > 1 and not config.top.plan:
             from optibench.cli.sweep import repeats_of, run_sweep
 
-            return run_sweep(repeats_of(config, list(hydra.overrides.task)), HydraConfig.instance().cfg)
-        return _run_one(config, entry)
+            return run_sweep(repeats_of(config, overrides), HydraConfig.instance().cfg)
+        note = _run_one(config, entry)
     except KeyboardInterrupt:
-        Note(status="KILLED", reason="interrupted").write()
-        print("Interrupted; the run is marked KILLED.", file=sys.stderr)
+        note = replace(_last_note(), status="KILLED", reason="interrupted")
+        print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        code = tell(error)
-        run_id = getattr(error, "run_id", "")
         name = "" if isinstance(error, OptiBenchError) else f"{type(error).__name__}: "
-        Note(run_id=run_id, status="FAILED", reason=f"{name}{error}").write()
-        return code
+        note = replace(_last_note(), status="FAILED", reason=f"{name}{error}")
+        return tell(error)
+    finally:
+        note.write()
+    return 0
 
 
-def _run_one(config: Config, entry: float) -> int:
+def _run_one(config: Config, entry: float) -> Note:
     from optibench import benchmark
     from optibench.report.tables import render_plan, render_result
 
     if config.top.plan:
         print(render_plan(benchmark.plan(config)))
-        return 0
-
-    def announce(run_id: str, tracking_uri: str) -> None:
-        Note(run_id=run_id, tracking_uri=tracking_uri).write()
-
-    result = benchmark.run(config, entry=entry, announce=announce)
-    note_of(result).write()
+        return Note(status="FINISHED")
+    result = benchmark.run(config, entry=entry, announce=lambda run_id: Note(run_id).write())
     print(render_result(result))
-    return 0
+    return note_of(result)
+
+
+def _last_note() -> Note:
+    """The note as it was last written, with the run's id where a run was created."""
+    path = Path(os.environ.get(NOTE_VARIABLE, os.devnull))
+    return Note(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else Note()
 
 
 def note_of(result: Result) -> Note:

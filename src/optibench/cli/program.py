@@ -48,11 +48,14 @@ def tell(error: Exception) -> int:
     """Say on stderr what went wrong, and return the exit code that goes with it."""
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         traceback.print_exception(error)
-    expected = isinstance(error, OptiBenchError)
+    refused = type(error).__module__.startswith("hydra.")  # before a benchmark is called
+    expected = isinstance(error, OptiBenchError) or refused
     text = str(error) if expected else f"{type(error).__name__}: {error}"
     print(f"optibench: {redact(text)}", file=sys.stderr)
     if not expected and os.environ.get("HYDRA_FULL_ERROR") != "1":
         print("HYDRA_FULL_ERROR=1 shows where this came from.", file=sys.stderr)
+    if refused:
+        return InputError.exit_code
     return error.exit_code if isinstance(error, OptiBenchError) else 1
 
 

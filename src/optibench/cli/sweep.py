@@ -34,6 +34,7 @@ class Job:
     number: int
     overrides: tuple[str, ...]
     names: tuple[str, str, str, str]  # model, backend, search, dataset
+    tracking_uri: str | None = None
     repeat: int = 1
 
 
@@ -50,15 +51,17 @@ def jobs_of(composed: Iterable[tuple[Sequence[str], Any]], first: int) -> list[J
         names = tuple(str(config[group].name) for group in ("model", "backend", "search", "dataset"))
         repeats = config.repeats if isinstance(config.repeats, int) else 1
         for repeat in range(1, max(repeats, 1) + 1):
-            jobs.append(Job(first + len(jobs), (*overrides, *_once(repeats)), names, repeat))
+            words = (*overrides, *_once(repeats))
+            jobs.append(Job(first + len(jobs), words, names, config.tracking.uri, repeat))
     return jobs
 
 
 def repeats_of(config: Config, overrides: Sequence[str]) -> list[Job]:
     """The jobs of one benchmark with `repeats` above 1."""
     names = (config.model.name, config.backend.name, config.search.name, config.dataset.name)
-    count = config.top.repeats
-    return [Job(i, (*overrides, *_once(count)), names, i + 1) for i in range(count)]
+    words = (*overrides, *_once(config.top.repeats))
+    uri = config.tracking.uri
+    return [Job(i, words, names, uri, i + 1) for i in range(config.top.repeats)]
 
 
 def _once(repeats: int) -> tuple[str, ...]:
@@ -108,7 +111,7 @@ def _run_job(job: Job, folder: Path, sweep_id: str, extra: list[str]) -> tuple[N
         )
         code, interrupted = _wait(process)
     _end_group(process.pid)
-    return _read_note(note_path, code), interrupted
+    return _read_note(note_path, code, job.tracking_uri), interrupted
 
 
 def _wait(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
@@ -134,7 +137,7 @@ def _end_group(leader: int) -> None:
         time.sleep(0.05)
 
 
-def _read_note(path: Path, code: int) -> Note:
+def _read_note(path: Path, code: int, tracking_uri: str | None) -> Note:
     note = Note(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Note()
     if note.status != "RUNNING":
         return note
@@ -145,7 +148,7 @@ def _read_note(path: Path, code: int) -> Note:
     if note.run_id:
         from optibench.tracking import mark_dead
 
-        mark_dead(note.tracking_uri, note.run_id, reason)
+        mark_dead(tracking_uri, note.run_id, reason)
     return replace(note, status="FAILED", reason=reason)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from optibench.errors import ConfigError
+
 OPEN_KEY = re.compile(r"^\+{0,2}(model\.(params|space)\.[^=]+)=(.*)$", re.DOTALL)
 
 
@@ -81,10 +83,21 @@ def replace_file_source() -> None:
 
 
 def compose(overrides: Sequence[str]) -> Any:
-    """Compose conf/config.yaml with `overrides` outside the command line; returns a DictConfig."""
+    """Compose conf/config.yaml with `overrides` outside the command line; returns a DictConfig.
+
+    Raises:
+        ConfigError: Hydra refuses an override: a typo, an unknown choice, a value that it cannot read.
+    """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
     replace_file_source()
-    with initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
-        return hydra_compose("config", normalise(overrides))
+    try:
+        with initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
+            return hydra_compose("config", normalise(overrides))
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        msg = f"The configuration cannot be composed: {error}{cause}"
+        raise ConfigError(msg) from error

@@ -1,0 +1,1 @@
+"""Split, score, rank: the same for every model and engine."""

@@ -1,9 +1,10 @@
-"""Silhouette, Davies-Bouldin and Calinski-Harabasz: scikit-learn's arithmetic without its checks per call.
+"""Silhouette, Davies-Bouldin, Calinski-Harabasz: scikit-learn's arithmetic without its checks.
 
-On the 123 rows of a Pima fold scikit-learn spends more time on checking its input, once per cluster, than on the
-metric. The input here was checked when the table was read, so each function does scikit-learn's own operations in
-scikit-learn's order and nothing else; the tests hold the results equal to `sklearn.metrics` to the last bit.
-All take X (n, n_features) float64, finite, and labels (n,) with 2 to n-1 distinct values.
+On the 123 rows of a Pima fold scikit-learn spends more time on checking its input, once per
+cluster, than on the metric. The input here was checked when the table was read, so each function
+does scikit-learn's own operations in scikit-learn's order and nothing else; the tests hold the
+results equal to `sklearn.metrics` to the last bit. All take X (n, n_features) float64, finite, and
+labels (n,) with 2 to n-1 distinct values.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
     Labels = NDArray[np.int64]
 
-# Up to here all distances (8 MB) fit in one chunk of scikit-learn's; beyond it the checks no longer matter.
+# Up to here all distances (8 MB) fit in one chunk of scikit-learn's; beyond it the checks no
+# longer matter.
 DIRECT_SILHOUETTE_ROWS = 1_000
+NO_DISTANCE = 1e-8  # the absolute tolerance of numpy.isclose, which scikit-learn asks here
 
 
 def consecutive(labels: Labels) -> tuple[Labels, int]:
@@ -28,43 +31,50 @@ def consecutive(labels: Labels) -> tuple[Labels, int]:
     return codes, len(found)
 
 
+def euclidean(X: Matrix, Y: Matrix) -> Matrix:
+    """Distances (n, m) by |x|^2 - 2xy + |y|^2, rounded as scikit-learn rounds them."""
+    distances = -2 * (X @ Y.T)
+    distances += np.einsum("ij,ij->i", X, X)[:, None]
+    distances += np.einsum("ij,ij->i", Y, Y)[None, :]
+    np.maximum(distances, 0, out=distances)
+    if X is Y:
+        np.fill_diagonal(distances, 0)
+    return np.sqrt(distances, out=distances)
+
+
 def silhouette(X: Matrix, labels: Labels) -> float:
     """Mean silhouette coefficient with Euclidean distances (Rousseeuw 1987)."""
     if len(X) > DIRECT_SILHOUETTE_ROWS:
         from sklearn.metrics import silhouette_score
 
         return float(silhouette_score(X, labels))
-    from sklearn.metrics.pairwise import euclidean_distances
-
     codes, n_labels = consecutive(labels)
     rows = np.arange(len(X))
-    distances = euclidean_distances(X)
+    distances = euclidean(X, X)
     # One bin per (row, cluster): adds in the same order as scikit-learn's one bincount per row.
     bins = (rows[:, None] * n_labels + codes).ravel()
     to_cluster = np.bincount(bins, distances.ravel(), len(X) * n_labels).reshape(-1, n_labels)
-    sizes = np.bincount(codes)
+    sizes = np.bincount(codes).astype(np.float64)
     within = to_cluster[rows, codes]
     to_cluster[rows, codes] = np.inf
     nearest = (to_cluster / sizes).min(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        within /= (sizes - 1)[codes]
-        coefficients = (nearest - within) / np.maximum(within, nearest)
+        mean_within = within / (sizes - 1)[codes]
+        coefficients = (nearest - mean_within) / np.maximum(mean_within, nearest)
     return float(np.mean(np.nan_to_num(coefficients)))
 
 
 def davies_bouldin(X: Matrix, labels: Labels) -> float:
-    """Mean similarity of each cluster to the one most like it; lower is better (Davies & Bouldin 1979)."""
-    from sklearn.metrics.pairwise import euclidean_distances
-
+    """Mean similarity of each cluster to the one most like it; lower is better."""
     codes, n_labels = consecutive(labels)
     spread = np.zeros(n_labels)
     centroids = np.zeros((n_labels, X.shape[1]))
     for k in range(n_labels):
         members = X[codes == k]
         centroids[k] = members.mean(axis=0)
-        spread[k] = euclidean_distances(members, centroids[k : k + 1]).mean()
-    distances = euclidean_distances(centroids)
-    if np.allclose(spread, 0.0) or np.allclose(distances, 0.0):
+        spread[k] = euclidean(members, centroids[k : k + 1]).mean()
+    distances = euclidean(centroids, centroids)
+    if (spread <= NO_DISTANCE).all() or (distances <= NO_DISTANCE).all():
         return 0.0
     distances[distances == 0] = np.inf
     return float(((spread[:, None] + spread) / distances).max(axis=1).mean())

@@ -60,16 +60,12 @@ def score(
 
     The values are those of scikit-learn's functions to the last bit.
     """
-    from sklearn import config_context
-
-    # The table was checked when it was read; checking it again here would cost more than the metrics.
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        if task is Task.CLUSTERING:
-            return _score_clusters(X, prediction, settings)
-        if y is None or prediction.probabilities is None:
-            msg = "classification is scored from class codes y and from probabilities"
-            raise ValueError(msg)
-        return _score_classes(y, prediction.labels, prediction.probabilities, settings)
+    if task is Task.CLUSTERING:
+        return _score_clusters(X, prediction, settings)
+    if y is None or prediction.probabilities is None:
+        msg = "classification is scored from class codes y and from probabilities"
+        raise ValueError(msg)
+    return _score_classes(y, prediction.labels, prediction.probabilities, settings)
 
 
 def _score_clusters(
@@ -98,10 +94,10 @@ def _score_clusters(
 
 def _why_no_clusters(labels: NDArray[np.int64]) -> str | None:
     n_labels, n_rows = len(np.unique(labels)), len(labels)
-    if n_labels < 2:
+    if n_labels == 1:
         return f"all {n_rows} scored rows fall in one cluster, at least 2 clusters are needed"
     if n_labels >= n_rows:
-        return f"each of the {n_rows} scored rows is a cluster of its own, fewer clusters than rows are needed"
+        return f"each of the {n_rows} scored rows is a cluster of its own, one must have two rows"
     return None
 
 
@@ -131,7 +127,9 @@ def _score_classes(
     }
     absent = np.flatnonzero(np.bincount(y, minlength=n_classes) == 0)
     if len(absent):
-        reason = f"no scored row has the class with code {absent[0]}, ROC AUC needs rows of every class"
+        reason = (
+            f"no scored row has the class with code {absent[0]}, ROC AUC needs rows of every class"
+        )
         return Scores(values, {"roc_auc": reason})
     values["roc_auc"] = class_metrics.roc_auc(y, probabilities, n_classes)
     return Scores(values)
@@ -140,7 +138,8 @@ def _score_classes(
 def baselines(split: Split, task: Task, settings: ScoringSettings) -> dict[str, float]:
     """Score the majority class on the held-out part, as `baseline_<metric>`; empty for clustering.
 
-    The constant prediction is that of `DummyClassifier(strategy="prior")` fitted on the train part.
+    The constant prediction is that of `DummyClassifier(strategy="prior")` fitted on the train
+    part.
     """
     if task is Task.CLUSTERING or split.y_train is None:
         return {}

@@ -13,7 +13,8 @@ class EvaluationSettings:
         name: the choice in conf/evaluation/.
         test_size: share of the rows that is held out from the search, above 0 and below 1.
         folds: cross-validation folds of the train part, at least 2.
-        metric: the metric that ranks candidates; None: silhouette for clustering, accuracy for classification.
+        metric: the metric that ranks candidates; None: silhouette for clustering, accuracy for
+            classification.
         silhouette_sample: rows on which the silhouette is computed at most.
         groups: a column; rows with one value of it never stand on both sides of a split.
         time: a column; rows are ordered by it and every split trains on the earlier rows.

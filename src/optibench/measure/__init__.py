@@ -1,6 +1,6 @@
 """Measures a run: time and CPU per phase, memory, profiles, the machine.
 
-Read in this order: `phases.py` (the recorder that the benchmark uses), `sampler.py`, `processes.py` and
-`memory.py` (what it reads), `counters.py` (where the numbers come from), then `profiles.py`, `timeline.py`,
-`machine.py` and `reaper.py`, each of which stands alone.
+Read in this order: `phases.py` (the recorder that the benchmark uses), `sampler.py`,
+`processes.py` and `memory.py` (what it reads), `counters.py` (where the numbers come from), then
+`profiles.py`, `timeline.py`, `machine.py` and `reaper.py`, each of which stands alone.
 """

@@ -1,4 +1,4 @@
-"""Reads one process's own counters: CPU seconds, resident memory, children. Linux first, psutil elsewhere."""
+"""Reads one process's own counters: CPU seconds, resident memory, children. psutil off Linux."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 _GONE = (FileNotFoundError, ProcessLookupError)
-_STAT_BYTES = 4096
+_CHUNK_BYTES = 4096
 
 
 class Reading(NamedTuple):
@@ -47,7 +47,7 @@ class Counters(Protocol):
         """Pids of the children that a process has now."""
 
     def pss_bytes(self, pid: int) -> int | None:
-        """Proportional set size: shared pages divided by those who share them; None where it cannot be read."""
+        """Proportional set size, shared pages divided by their sharers; None if not readable."""
 
     def births(self) -> int:
         """A number that changes when a process may have been born since the last call."""
@@ -70,7 +70,8 @@ class ProcCounters:
             text = _content(f"/proc/{pid}/stat")
         except _GONE:
             return None
-        # The name in brackets may hold spaces and brackets itself: fields are counted after the last one.
+        # The name in brackets may hold spaces and brackets itself: fields are counted after the
+        # last one.
         field = text[text.rindex(b")") + 2 :].split()
         own_ticks = int(field[11]) + int(field[12])
         reaped_ticks = int(field[13]) + int(field[14])
@@ -86,16 +87,15 @@ class ProcCounters:
 
     def children(self, pid: int, threads: int) -> list[int]:
         """Read /proc/<pid>/task/*/children: the kernel keeps the list per thread that forked."""
+        tasks = [str(pid)]
+        if threads > 1:
+            with contextlib.suppress(*_GONE), os.scandir(f"/proc/{pid}/task") as entries:
+                tasks = [entry.name for entry in entries]
         found: list[int] = []
-        try:
-            tasks = [str(pid)]
-            if threads > 1:
-                with os.scandir(f"/proc/{pid}/task") as entries:
-                    tasks = [entry.name for entry in entries]
-            for task in tasks:
+        for task in tasks:
+            # It may end while we look: the next look finds its children where they went.
+            with contextlib.suppress(*_GONE):
                 found += map(int, _content(f"/proc/{pid}/task/{task}/children").split())
-        except _GONE:
-            return found  # it ended, or a thread of it did, while we looked: the next look sees the rest
         return found
 
     def pss_bytes(self, pid: int) -> int | None:
@@ -118,7 +118,8 @@ class ProcCounters:
     @staticmethod
     def _own_seconds(pid: int, rounded: float) -> float:
         # clock_getcpuclockid(3) without the call: the clock of another process, in nanoseconds.
-        with contextlib.suppress(OSError):  # it just ended, or a sandbox has no such clock: stat's value serves
+        # It may just have ended, and some sandboxes have no such clock: then stat's value serves.
+        with contextlib.suppress(OSError):
             return max(rounded, time.clock_gettime(((~pid) << 3) | 2))
         return rounded
 
@@ -132,11 +133,11 @@ class ProcCounters:
 
 
 class PsutilCounters:
-    """The same through psutil, for systems without Linux's /proc: slower, and without shared-page accounting."""
+    """The same through psutil, where there is no Linux /proc: slower, shared pages unknown."""
 
     notes: tuple[str, ...] = (
-        "no /proc/<pid>/task/*/children here: processes are read through psutil, CPU seconds of short-lived "
-        "children may be missing and memory is RSS (shared pages counted once per process)",
+        "no Linux /proc here: processes are read through psutil, CPU seconds of short-lived "
+        "children may be missing, memory is RSS (shared pages counted once per process)",
     )
 
     def read(self, pid: int) -> Reading | None:
@@ -151,7 +152,8 @@ class PsutilCounters:
                     start=process.create_time(),
                     parent=process.ppid(),
                     own_seconds=cpu.user + cpu.system,
-                    reaped_seconds=getattr(cpu, "children_user", 0.0) + getattr(cpu, "children_system", 0.0),
+                    reaped_seconds=getattr(cpu, "children_user", 0.0)
+                    + getattr(cpu, "children_system", 0.0),
                     rss_bytes=process.memory_info().rss,
                     threads=1,
                     zombie=process.status() == psutil.STATUS_ZOMBIE,
@@ -186,12 +188,13 @@ def system_counters() -> Counters:
 
 
 def _content(path: str) -> bytes:
-    # Bare descriptors: a third of the cost of a file object, five times a second for every process.
+    # Bare descriptors: a third of the cost of a file object, five times a second for every
+    # process.
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        chunk = content = os.read(descriptor, _STAT_BYTES)
-        while len(chunk) == _STAT_BYTES:
-            chunk = os.read(descriptor, _STAT_BYTES)
+        chunk = content = os.read(descriptor, _CHUNK_BYTES)
+        while chunk:
+            chunk = os.read(descriptor, _CHUNK_BYTES)
             content += chunk
     finally:
         os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Kinds of estimators: one module per choice of conf/model/."""

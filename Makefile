@@ -1,0 +1,46 @@
+# make run ARGS="model=xgboost backend=dask"   makes the environment where there is none, and runs
+# make test                                    the same, and the whole test suite
+# make check                                   what the pre-commit hooks check
+# make bench ARGS="--rounds 3"                 our search time beside that of other programs
+# make env | clean                             only the environment | without it and without caches
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+TESTS ?= tests
+
+.PHONY: run test check lint format types imports bench env clean
+
+run: env
+	@$(BIN)/python -m optibench $(ARGS)
+
+test: env
+	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+check: lint format types imports
+
+lint: env
+	$(BIN)/ruff check
+
+format: env
+	$(BIN)/ruff format --check
+
+types: env
+	$(BIN)/mypy
+
+imports: env
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+env: $(VENV)/.dev
+
+# A stamp is as new as the last good installation: a second call starts at once, a changed pin installs again.
+$(VENV)/.%: pyproject.toml constraints.txt scripts/make_env.sh
+	@sh scripts/make_env.sh $(VENV) $*
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +

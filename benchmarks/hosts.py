@@ -1,0 +1,100 @@
+"""Keeps each row of a comparison alive in its own process and asks them in interleaved rounds."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from benchmarks.grids import make_study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from multiprocessing.connection import Connection
+
+    from benchmarks.engines import Outcome
+
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its name, and how its engine is opened (see engines.py)."""
+
+    name: str
+    open: Callable[..., Any]
+
+
+class Host:
+    """A process that opens one row's engine and runs its search whenever it is asked to."""
+
+    def __init__(self, row: Row, grid: str, cores: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.row = row
+        self._pipe, self._far_end = context.Pipe()
+        self._process = context.Process(target=serve, args=(self._far_end, row, grid, cores))
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self._far_end.close()  # only the process holds it now: where that dies, `recv` ends
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.is_alive():
+            self._pipe.send("stop")
+        self._process.join(STOP_SECONDS)
+        if self._process.is_alive():
+            self._process.terminate()
+
+    def search(self) -> Outcome:
+        """Run one search there and wait for its outcome."""
+        answer: Outcome | str
+        try:
+            self._pipe.send("search")
+            answer = self._pipe.recv()
+        except (EOFError, BrokenPipeError):
+            answer = "its process ended"
+        if isinstance(answer, str):
+            message = f"{self.row.name} failed:\n{answer}"
+            raise SystemExit(message)
+        return answer
+
+
+def serve(pipe: Connection, row: Row, grid: str, cores: int) -> None:
+    """The life of a host process: open the engine, answer until told to stop."""
+    # Warnings of four programs would hide the table; what matters is checked: scores and winners.
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    warnings.simplefilter("ignore")
+    os.environ["OMP_NUM_THREADS"] = "1"  # workers of Dask and Spark inherit it: one core per fit
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        os.chdir(folder)
+        try:
+            search = stack.enter_context(row.open(make_study(grid), cores))
+            while pipe.recv() == "search":
+                pipe.send(search())
+        except Exception:
+            pipe.send(traceback.format_exc())
+
+
+def run_rounds(
+    rows: list[Row], grid: str, *, cores: int, rounds: int
+) -> Mapping[str, list[Outcome]]:
+    """Ask all rows in turn, one round after the other; the first round warms up and is dropped."""
+    outcomes: dict[str, list[Outcome]] = {row.name: [] for row in rows}
+    with ExitStack() as stack:
+        hosts = [stack.enter_context(Host(row, grid, cores)) for row in rows]
+        for number in range(rounds + 1):
+            for host in hosts:
+                outcome = host.search()
+                told = "warm-up" if number == 0 else f"round {number} of {rounds}"
+                line = f"{grid}  {told}  {host.row.name}  {outcome.seconds:.2f} s"
+                print(line, file=sys.stderr, flush=True)
+                if number > 0:
+                    outcomes[host.row.name].append(outcome)
+    return outcomes

@@ -1,0 +1,120 @@
+"""Our search time beside that of other programs, on the two grids of the report, in one go.
+
+    python -m benchmarks.peers                        both grids, all rows, three measured rounds
+    python -m benchmarks.peers --grids xgboost --rows scikit-learn optibench/dask --rounds 5
+    python -m benchmarks.peers --cost sklearn         what we add to our own search
+
+Every row keeps its engine up in a process of its own. The rounds are interleaved (A B C A B C),
+so that whatever else the machine does falls on all rows alike; one more round goes before them,
+warms up and does not count. A ratio is the median over the rounds of the row's time over the first
+row's time in the same round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks import cost, engines
+from benchmarks.hosts import Row, run_rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.engines import Outcome
+
+GRIDS = ["kmeans", "xgboost"]
+BACKENDS = ["sklearn", "dask", "spark"]
+REFERENCE = "scikit-learn"
+ROWS = [
+    Row(REFERENCE, engines.open_sklearn),
+    Row("scikit-learn:all-metrics", engines.open_sklearn_all_metrics),
+    Row("joblib-dask", engines.open_joblib_dask),
+    Row("dask-ml", engines.open_dask_ml),
+    Row("joblibspark", engines.open_joblibspark),
+    Row("optibench/sklearn", partial(engines.open_ours, "sklearn")),
+    Row("optibench/dask", partial(engines.open_ours, "dask")),
+    Row("optibench/spark", partial(engines.open_ours, "spark")),
+]
+# (row, compared with, at most): what this project sets out to reach.
+TARGETS = [
+    ("optibench/sklearn", REFERENCE, 1.05),
+    ("optibench/dask", "optibench/sklearn", 1.15),
+    ("optibench/spark", "optibench/sklearn", 1.30),
+]
+
+
+def main() -> None:
+    """Run what the command line asks for and print the tables."""
+    options = _options()
+    for grid in options.grids:
+        if options.cost is not None:
+            cores, rounds = options.cores, options.rounds
+            print(cost.table(grid, options.cost, cores=cores, rounds=rounds))
+            continue
+        rows = [row for row in ROWS if row.name in options.rows]
+        outcomes = run_rounds(rows, grid, cores=options.cores, rounds=options.rounds)
+        _check(outcomes)
+        print(_table(grid, options.cores, outcomes))
+
+
+def _options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="benchmarks.peers", description=__doc__.split("\n")[0])
+    names = [row.name for row in ROWS]
+    parser.add_argument("--grids", nargs="+", choices=GRIDS, default=GRIDS, metavar="GRID")
+    parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="ROW")
+    parser.add_argument("--rounds", type=int, default=3, help="measured rounds after the warm-up")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--cost", nargs="?", const="sklearn", choices=BACKENDS, metavar="BACKEND")
+    return parser.parse_args()
+
+
+def _check(outcomes: Mapping[str, list[Outcome]]) -> None:
+    """Our winners must be those of GridSearchCV, to the last bit of their scores.
+
+    Raises:
+        SystemExit: one is not; a time for a wrong answer is worth nothing.
+    """
+    if REFERENCE not in outcomes:
+        return
+    expected = outcomes[REFERENCE][0]
+    for name, found in outcomes.items():
+        for outcome in found if name.startswith("optibench/") else ():
+            if (outcome.score, outcome.params) != (expected.score, expected.params):
+                message = f"{name} found {outcome}, {REFERENCE} found {expected}"
+                raise SystemExit(message)
+
+
+def _table(grid: str, cores: int, outcomes: Mapping[str, list[Outcome]]) -> str:
+    """Seconds, ratio to the first row and winner of each row; then the targets."""
+    first = next(iter(outcomes))
+    lines = [
+        f"\n{grid} grid, {cores} cores, search time; medians of {len(outcomes[first])} rounds",
+        f"{'':26}{'seconds':>9}{'min':>8}{'max':>8}{'ratio':>8}  best score",
+    ]
+    for name, found in outcomes.items():
+        seconds = [outcome.seconds for outcome in found]
+        ratio = _ratio(found, outcomes[first])
+        lines.append(
+            f"{name:26}{median(seconds):9.2f}{min(seconds):8.2f}{max(seconds):8.2f}{ratio:8.2f}"
+            f"  {found[0].score:.6f} at {found[0].params}"
+        )
+    for name, other, limit in TARGETS:
+        if name in outcomes and other in outcomes:
+            ratio = _ratio(outcomes[name], outcomes[other])
+            verdict = "reached" if ratio <= limit else "MISSED"
+            lines.append(f"{name} / {other}: {ratio:.2f}, at most {limit:.2f}: {verdict}")
+    return "\n".join(lines)
+
+
+def _ratio(found: list[Outcome], other: list[Outcome]) -> float:
+    """Median over the rounds of one row's time over another's in the same round."""
+    return median(a.seconds / b.seconds for a, b in zip(found, other, strict=True))
+
+
+if __name__ == "__main__":
+    main()

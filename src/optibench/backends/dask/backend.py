@@ -1,0 +1,140 @@
+"""A LocalCluster of single-threaded worker processes, or the running cluster at `backend.address`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from optibench.backends import worker_process
+from optibench.errors import ConfigError, EngineError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from optibench.contracts import WorkerTask
+    from optibench.records import Batch, BatchOutcome, EngineRequest
+
+CONNECT_SECONDS = 5.0
+SETTINGS = {
+    "distributed.worker.profile.enabled": False,  # on by default, costs about 10 %
+    "distributed.admin.tick.limit": "1h",  # a fit holds the worker's event loop now and then: no news
+    "distributed.comm.timeouts.connect": "30s",
+    "distributed.logging.distributed": "error",
+}
+
+
+@dataclass(frozen=True)
+class DaskBackend:
+    """The engine as configured (conf/backend/dask.yaml)."""
+
+    name: str = "dask"
+    workers: int | None = None
+    threads_per_trial: int = 1
+    parallelism: str = "trials"
+    address: str | None = None
+
+    def check(self) -> None:
+        """Refuse an address that nobody answers at, before the engine's long time-outs."""
+        if self.address is None:
+            return
+        parts = urlsplit(self.address)
+        try:
+            place = (parts.hostname, parts.port)
+        except ValueError:
+            place = (None, None)
+        if parts.scheme not in ("tcp", "tls", "ws", "wss") or None in place:
+            msg = f"backend.address={self.address!r}: allowed is tcp://host:port (or tls, ws, wss)."
+            raise ConfigError(msg)
+        try:
+            socket.create_connection(place, timeout=CONNECT_SECONDS).close()
+        except OSError as error:
+            msg = (
+                f"backend.address={self.address!r}: nobody answers there ({error}). Start a scheduler "
+                "(dask scheduler), or leave the key out to have workers started on this machine."
+            )
+            raise ConfigError(msg) from error
+
+    @contextmanager
+    def open(self, request: EngineRequest) -> Iterator[DaskEngine]:
+        """Start a LocalCluster or connect to `address`, warm the workers, and close what was opened."""
+        import dask
+        from distributed import Client
+        from distributed.scheduler import KilledWorker
+
+        environment = {
+            "distributed.nanny.pre-spawn-environ": worker_process.thread_environment(request.threads)
+        }
+        with ExitStack() as stack:
+            stack.enter_context(dask.config.set({**SETTINGS, **environment}))
+            try:
+                target = self.address or stack.enter_context(_local_cluster(request.workers))
+                client = stack.enter_context(Client(target, set_as_default=False))
+                engine = DaskEngine(client, request)
+                engine.warm(request, own_workers=self.address is None)
+            except (OSError, TimeoutError) as error:
+                msg = f"Dask could not be started or reached at {target}: {error}"
+                raise EngineError(msg) from error
+            try:
+                yield engine
+            except (KilledWorker, CancelledError) as error:
+                why = str(error) or "the shared data went with them"
+                msg = f"Dask lost its workers ({why}). Their last words are in the artifact logs/."
+                raise EngineError(msg) from error
+
+
+def _local_cluster(workers: int) -> Any:
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        worker_dashboard_address=None,
+        silence_logs=50,
+    )
+
+
+class DaskEngine:
+    """A connected client and the workers that it uses."""
+
+    overhead_seconds = 0.005
+
+    def __init__(self, client: Any, request: EngineRequest) -> None:
+        """Use at most `request.workers` of the cluster's workers."""
+        self._client = client
+        client.wait_for_workers(1, timeout=30)
+        known = sorted(client.scheduler_info(n_workers=-1)["workers"])
+        self._workers = known[: request.workers]
+        self._executor = client.get_executor(pure=False, workers=self._workers)
+        self.slots = len(self._workers)
+
+    def warm(self, request: EngineRequest, *, own_workers: bool) -> None:
+        """Import what a trial needs on every worker; our own workers also print to our log."""
+        if own_workers:
+            arguments: tuple[Any, ...] = (str(request.logs), request.modules)
+            self._client.run(worker_process.begin, *arguments, workers=self._workers)
+        else:
+            self._client.run(worker_process.load, request.modules, workers=self._workers)
+
+    def share(self, value: Any) -> Any:
+        """Scatter `value` to every worker; tasks receive the worker's own copy."""
+        return self._client.scatter(value, broadcast=True, hash=False, workers=self._workers)
+
+    def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
+        """Queue one batch."""
+        future: Future[BatchOutcome] = self._executor.submit(task, shared, batch)
+        return future
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of dask and distributed."""
+        import dask
+        import distributed
+
+        return {"dask": dask.__version__, "distributed": distributed.__version__}

@@ -1,0 +1,78 @@
+"""What kind of values a column holds, and the numbers in it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+class Kind(StrEnum):
+    """What a column holds, missing values aside."""
+
+    NUMBER = "numbers"
+    BOOLEAN = "true and false"
+    TEXT = "text"
+    DATE = "dates"
+    EMPTY = "nothing"
+    OTHER = "values of several kinds"
+
+
+# pandas.api.types.infer_dtype's answers for columns of Python objects.
+INFERRED = {
+    "boolean": Kind.BOOLEAN,
+    "integer": Kind.NUMBER,
+    "floating": Kind.NUMBER,
+    "mixed-integer-float": Kind.NUMBER,
+    "decimal": Kind.NUMBER,
+    "string": Kind.TEXT,
+    "date": Kind.DATE,
+    "datetime": Kind.DATE,
+    "datetime64": Kind.DATE,
+    "empty": Kind.EMPTY,
+}
+
+
+def kind_of(column: pd.Series) -> Kind:
+    """Say what `column` holds; a column without any value is EMPTY whatever its type."""
+    from pandas import CategoricalDtype
+    from pandas.api import types
+
+    if not column.notna().any():
+        return Kind.EMPTY
+    if types.is_bool_dtype(column.dtype):
+        return Kind.BOOLEAN
+    if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
+        return Kind.NUMBER
+    if types.is_datetime64_any_dtype(column.dtype):
+        return Kind.DATE
+    if isinstance(column.dtype, CategoricalDtype):
+        return Kind.TEXT
+    return INFERRED.get(types.infer_dtype(column, skipna=True), Kind.OTHER)
+
+
+def numbers(column: pd.Series) -> NDArray[np.float64]:
+    """Return a column of numbers or booleans as float64, (n,), missing values as NaN."""
+    if isinstance(column.dtype, np.dtype) and column.dtype != object:
+        return column.to_numpy(dtype=np.float64)
+    # Objects and pandas' own types: their missing values (None, NA) are no floats.
+    return column.astype(object).where(column.notna(), np.nan).to_numpy(dtype=np.float64)
+
+
+def sort_keys(column: pd.Series) -> NDArray[Any]:
+    """Return numbers as they are, and dates and ISO 8601 text as nanoseconds since the epoch.
+
+    Raises:
+        ValueError: neither numbers nor dates.
+    """
+    import pandas as pd
+
+    if kind_of(column) is Kind.NUMBER:
+        return numbers(column)
+    dates = pd.to_datetime(column, format="ISO8601", utc=True)
+    return dates.astype("datetime64[ns, UTC]").astype("int64").to_numpy()

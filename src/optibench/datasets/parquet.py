@@ -1,0 +1,58 @@
+"""A Parquet file, or a directory of Parquet files that make one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optibench.datasets.fields import DatasetFields
+from optibench.datasets.files import existing_path, refuse_duplicates, require_rows
+from optibench.datasets.selection import select
+from optibench.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from optibench.records import Table
+
+
+@dataclass(frozen=True)
+class Parquet(DatasetFields):
+    """Read with pyarrow; names like `year=2020/` in a directory become columns."""
+
+    name: str = "parquet"
+
+    def load(self, seed: int) -> Table:
+        """Read the table; `seed` draws rows where `n_samples` is below their number.
+
+        Raises:
+            ConfigError: no path is given.
+            DataError: there is no such file, or it is no table that can be used.
+        """
+        path = existing_path(self)
+        return select(_read(path), self, str(self.path), seed)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        files = pq.ParquetDataset(path)
+        refuse_duplicates(path, files.schema.names)
+        table = files.read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
+        raise DataError(msg) from error
+    if not table.column_names:
+        msg = f"{path}: no Parquet file with columns is in there."
+        raise DataError(msg)
+    frame: pd.DataFrame = table.to_pandas().reset_index(drop=True)
+    frame.columns = frame.columns.map(str)
+    require_rows(path, frame)
+    return frame
+
+
+PLUGIN = Parquet

@@ -1,0 +1,111 @@
+"""From trials to candidates: means over folds, ranks, the winner."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optibench.errors import SearchError
+from optibench.evaluation.scoring import greater_is_better
+from optibench.records import CandidateResult, Status, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+CAUSES_TOLD = 3
+
+
+def summarise(trials: Sequence[Trial], metric: str, n_folds: int) -> list[CandidateResult]:
+    """Rank candidates by the mean of `metric` over their folds; the list is in candidate order.
+
+    Ranks are scikit-learn's: 1 is the best, ties share the smaller rank. A candidate with a
+    failed, missing or non-finite fold is FAILED and shares the last rank.
+    """
+    of_candidate: dict[int, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        of_candidate[trial.candidate].append(trial)
+    numbers = sorted(of_candidate)
+    ordered = [sorted(of_candidate[number], key=lambda trial: trial.fold) for number in numbers]
+    errors = [_why_failed(folds, metric, n_folds) for folds in ordered]
+    means = [_mean_of(metric, folds) for folds in ordered]
+    ranks = _ranks(means, errors, metric)
+    return [_result(*row) for row in zip(ordered, ranks, errors, strict=True)]
+
+
+def best(results: Sequence[CandidateResult]) -> CandidateResult:
+    """The first candidate, in the order of the search, among those of rank 1.
+
+    Raises:
+        SearchError: every candidate failed; the message counts the causes.
+    """
+    winners = [r for r in results if r.rank == 1 and r.status is Status.FINISHED]
+    if winners:
+        return min(winners, key=lambda result: result.number)
+    if not results:
+        msg = "The search proposed no candidate: there is nothing to choose from."
+        raise SearchError(msg)
+    causes = Counter(result.error or "no reason was recorded" for result in results)
+    told = "; ".join(
+        f"{cause} ({count} candidates)" for cause, count in causes.most_common(CAUSES_TOLD)
+    )
+    more = f"; and {len(causes) - CAUSES_TOLD} further causes" if len(causes) > CAUSES_TOLD else ""
+    msg = f"None of the {len(results)} candidates has a finite score. Causes: {told}{more}."
+    raise SearchError(msg)
+
+
+def _why_failed(folds: Sequence[Trial], metric: str, n_folds: int) -> str | None:
+    for trial in folds:
+        if trial.status is not Status.FINISHED:
+            return trial.error or f"a fold ended as {trial.status}"
+        value = trial.scores.get(metric, math.nan)
+        if not math.isfinite(value):
+            return trial.error or f"{metric} is {value} on a fold"
+    if len(folds) < n_folds:
+        return f"only {len(folds)} of {n_folds} folds were run"
+    return None
+
+
+def _mean_of(metric: str, folds: Sequence[Trial]) -> float:
+    return float(np.mean([trial.scores.get(metric, math.nan) for trial in folds]))
+
+
+def _over_folds(
+    folds: Sequence[Trial], reduce: Callable[[Sequence[float]], np.floating[Any]]
+) -> dict[str, float]:
+    names = dict.fromkeys(name for trial in folds for name in trial.scores)
+    columns = {name: [trial.scores.get(name, math.nan) for trial in folds] for name in names}
+    return {name: float(reduce(values)) for name, values in columns.items()}
+
+
+def _ranks(means: Sequence[float], errors: Sequence[str | None], metric: str) -> list[int]:
+    """Minimum ranks by the mean; the failed share the rank after the last finite one."""
+    sign = -1.0 if greater_is_better(metric) else 1.0
+    finite = sorted(
+        sign * mean for mean, error in zip(means, errors, strict=True) if error is None
+    )
+    return [
+        bisect_left(finite, sign * mean) + 1 if error is None else len(finite) + 1
+        for mean, error in zip(means, errors, strict=True)
+    ]
+
+
+def _result(folds: Sequence[Trial], rank: int, error: str | None) -> CandidateResult:
+    return CandidateResult(
+        number=folds[0].candidate,
+        params=folds[0].params,
+        mean_scores=_over_folds(folds, np.mean),
+        std_scores=_over_folds(folds, np.std),
+        rank=rank,
+        mean_fit_seconds=float(np.mean([trial.fit_seconds for trial in folds])),
+        mean_score_seconds=float(np.mean([trial.score_seconds for trial in folds])),
+        cpu_seconds=sum(trial.cpu_seconds for trial in folds),
+        start=min(trial.start for trial in folds),
+        end=max(trial.end for trial in folds),
+        status=Status.FINISHED if error is None else Status.FAILED,
+        error=error,
+    )

@@ -1,0 +1,132 @@
+"""Holds out rows, scales, makes the folds: once per run, from the seed, for every backend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optibench.errors import ConfigError, DataError
+from optibench.records import Dataset, Split, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from optibench.contracts import EvaluationSettings
+
+    Rows = NDArray[np.int64]
+    Folds = tuple[tuple[Rows, Rows], ...]
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How to split.
+
+    Attributes:
+        scale: fit a StandardScaler on the train part and apply it to both (see `scaling_on`).
+        seed: of the held-out part and of the folds.
+        with_folds: False for search=none.
+    """
+
+    task: Task
+    settings: EvaluationSettings
+    scale: bool
+    seed: int
+    with_folds: bool = True
+
+
+def scaling_on(scale: object, task: Task) -> bool:
+    """Resolve `dataset.scale`: "auto" standardises for clustering only.
+
+    Raises:
+        ConfigError: neither true, false nor auto.
+    """
+    known = {"true": True, "false": False, "auto": task is Task.CLUSTERING}
+    answer = known.get(str(scale).lower())
+    if answer is None:
+        msg = f"dataset.scale={scale!r}: allowed are true, false and auto."
+        raise ConfigError(msg)
+    return answer
+
+
+def split(dataset: Dataset, plan: SplitPlan) -> Split:
+    """Split `dataset` into a train and a held-out part, and the train part into folds.
+
+    Plain tables: `train_test_split` and `StratifiedKFold` for classes, `KFold` for clusters. With
+    groups: `GroupShuffleSplit`, and `StratifiedGroupKFold` or `GroupKFold`. With time: the latest
+    rows are held out and `TimeSeriesSplit` makes the folds.
+
+    Raises:
+        DataError: the train part has fewer rows of a class, or fewer groups, than folds.
+    """
+    settings = plan.settings
+    y = dataset.y if plan.task is Task.CLASSIFICATION else None
+    train, test = _hold_out(dataset, y, settings.test_size, plan.seed)
+    X_train, X_test, scaler = dataset.X[train], dataset.X[test], None
+    if plan.scale:
+        from sklearn.preprocessing import StandardScaler
+
+        scaler = StandardScaler().fit(X_train)
+        X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+    y_train = None if y is None else y[train]
+    groups = None if dataset.groups is None else dataset.groups[train]
+    folds: Folds = ()
+    if plan.with_folds:
+        _check_counts(dataset, settings, y_train, groups)
+        splitter = _splitter(dataset, settings.folds, plan.seed, stratified=y is not None)
+        folds = tuple(splitter.split(X_train, y_train, groups))
+    return Split(X_train, X_test, y_train, None if y is None else y[test], folds, scaler)
+
+
+def _hold_out(dataset: Dataset, y: Rows | None, test_size: float, seed: int) -> tuple[Rows, Rows]:
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+    rows = np.arange(len(dataset.X))
+    if dataset.time is not None:
+        ordered = np.argsort(dataset.time, kind="stable")
+        first_test = len(rows) - math.ceil(test_size * len(rows))
+        return ordered[:first_test], ordered[first_test:]
+    if dataset.groups is not None:
+        splitter = GroupShuffleSplit(n_splits=1, test_size=test_size, random_state=seed)
+        train, test = next(splitter.split(rows, groups=dataset.groups))
+    else:
+        train, test = train_test_split(rows, test_size=test_size, random_state=seed, stratify=y)
+    return train, test
+
+
+def _splitter(dataset: Dataset, folds: int, seed: int, *, stratified: bool) -> Any:
+    from sklearn import model_selection
+
+    if dataset.time is not None:
+        return model_selection.TimeSeriesSplit(n_splits=folds)
+    if dataset.groups is not None:
+        name = "StratifiedGroupKFold" if stratified else "GroupKFold"
+    else:
+        name = "StratifiedKFold" if stratified else "KFold"
+    return getattr(model_selection, name)(folds, shuffle=True, random_state=seed)
+
+
+def _check_counts(
+    dataset: Dataset, settings: EvaluationSettings, y: Rows | None, groups: Rows | None
+) -> None:
+    """Only here is it known how many rows of a class, and which groups, the train part got."""
+    if groups is not None and len(np.unique(groups)) < settings.folds:
+        msg = (
+            f"evaluation.groups={settings.groups!r} has {len(np.unique(groups))} distinct values "
+            f"in the train part, fewer than evaluation.folds={settings.folds}: take fewer folds."
+        )
+        raise DataError(msg)
+    if y is None or dataset.time is not None:
+        return
+    counts = np.bincount(y, minlength=len(dataset.classes))
+    rarest = int(counts.argmin())
+    if counts[rarest] < settings.folds:
+        msg = (
+            f"Class {dataset.classes[rarest]!r} of column {dataset.target!r} has {counts[rarest]} "
+            f"rows in the train part, fewer than evaluation.folds={settings.folds}: every fold "
+            "needs a row of every class. Take fewer folds, add rows, or leave the class out of "
+            "the file."
+        )
+        raise DataError(msg)

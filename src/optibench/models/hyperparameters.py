@@ -1,0 +1,129 @@
+"""What a hyperparameter may be: its type, range and choices, told before anything is fitted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from optibench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optibench.records import Params
+
+
+@dataclass(frozen=True)
+class Number:
+    """A whole number or a float in a range, or one of a few words.
+
+    Attributes:
+        low, high: the ends of the range, both allowed unless `above_low` keeps `low` out.
+        whole: whole numbers only.
+        words: text that is allowed too, such as "auto".
+        none: null is allowed and leaves the choice to the library.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    whole: bool = False
+    above_low: bool = False
+    words: tuple[str, ...] = ()
+    none: bool = False
+
+    def allows(self, value: object) -> bool:
+        """True where the estimator takes `value`."""
+        if value is None or isinstance(value, str):
+            return self.none if value is None else value in self.words
+        if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
+            return False
+        number = float(value)
+        inside = self.low < number if self.above_low else self.low <= number
+        return math.isfinite(number) and inside and number <= self.high
+
+    def __str__(self) -> str:
+        """Say what is allowed."""
+        text = "a whole number" if self.whole else "a number"
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            text += f" {'above' if self.above_low else 'from'} {self.low:g} to {self.high:g}"
+        elif math.isfinite(self.low):
+            text += f" above {self.low:g}" if self.above_low else f" of at least {self.low:g}"
+        return " or ".join([text, *self.words, *(["null"] if self.none else [])])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values."""
+
+    values: tuple[Any, ...]
+
+    def allows(self, value: object) -> bool:
+        """True where the estimator takes `value`; True is not 1 here."""
+        return any(type(value) is type(known) and value == known for known in self.values)
+
+    def __str__(self) -> str:
+        """Say what is allowed."""
+        return " or ".join("null" if value is None else str(value) for value in self.values)
+
+
+Spec = Number | Choice
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every hyperparameter of one kind of model.
+
+    Attributes:
+        specs: what each may be, by its canonical name.
+        aliases: other names of the same hyperparameters, to the canonical one.
+        reserved: names that OptiBench sets itself, and what to use instead.
+    """
+
+    model: str
+    specs: Mapping[str, Spec]
+    aliases: Mapping[str, str]
+    reserved: Mapping[str, str]
+
+    def check(self, params: Params) -> None:
+        """Check names and values.
+
+        Raises:
+            ConfigError: an unknown or reserved name, two names of one hyperparameter, a value not
+                allowed.
+        """
+        seen: dict[str, str] = {}
+        for name, value in params.items():
+            canonical = self._canonical(name)
+            if canonical in seen:
+                msg = (
+                    f"{self.model}: {seen[canonical]} and {name} are two names of one "
+                    "hyperparameter; keep one of them (a key of the search space goes away with "
+                    f"~model.space.{name})."
+                )
+                raise ConfigError(msg)
+            seen[canonical] = name
+            if not self.specs[canonical].allows(value):
+                allowed = self.specs[canonical]
+                msg = f"{self.model}: {name}={value!r} is not allowed; {name} is {allowed}."
+                raise ConfigError(msg)
+
+    def canonical(self, params: Params) -> dict[str, Any]:
+        """Rename aliases; `params` has passed `check`."""
+        return {self.aliases.get(name, name): value for name, value in params.items()}
+
+    def _canonical(self, name: str) -> str:
+        if name in self.reserved:
+            msg = f"{self.model}: {name} is set by OptiBench itself; {self.reserved[name]}."
+            raise ConfigError(msg)
+        known = [*self.specs, *self.aliases]
+        if name not in known:
+            near = get_close_matches(name, known, n=3)
+            hint = (
+                f"the nearest are {', '.join(near)}" if near else f"known are {', '.join(known)}"
+            )
+            msg = f"{self.model}: there is no hyperparameter {name!r}; {hint}."
+            raise ConfigError(msg)
+        return self.aliases.get(name, name)

@@ -1,0 +1,86 @@
+"""K-means: scikit-learn's KMeans with every default explicit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from optibench.models.hyperparameters import Catalogue, Choice, Number
+from optibench.records import DataFacts, Params, Prediction, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# The libraries' own defaults differ from one another (Spark: k=2 and 20 iterations), so none is
+# left to them.
+DEFAULTS: dict[str, Any] = {
+    "n_clusters": 8,
+    "init": "k-means++",
+    "n_init": "auto",
+    "max_iter": 300,
+    "tol": 1e-4,
+    "algorithm": "lloyd",
+}
+
+HYPERPARAMETERS = Catalogue(
+    model="kmeans",
+    specs={
+        "n_clusters": Number(low=2, whole=True),
+        "init": Choice(("k-means++", "random")),
+        "n_init": Number(low=1, whole=True, words=("auto",)),
+        "max_iter": Number(low=1, whole=True),
+        "tol": Number(low=0),
+        "algorithm": Choice(("lloyd", "elkan")),
+    },
+    aliases={},
+    reserved={
+        "random_state": "use seed=",
+        "seed": "use seed= at the top level",
+        "n_jobs": "use backend.threads_per_trial=",
+        "verbose": "progress is told by OptiBench; use progress=",
+        "copy_x": "the data is shared with every trial and never changed",
+    },
+)
+
+
+@dataclass(frozen=True)
+class KMeans:
+    """K-means clustering by Lloyd's or Elkan's algorithm."""
+
+    task: ClassVar[Task] = Task.CLUSTERING
+    modules: ClassVar[tuple[str, ...]] = ("sklearn.cluster", "sklearn.metrics")
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
+    accepts_missing: ClassVar[bool] = False
+    accepts_categories: ClassVar[bool] = False
+
+    name: str = "kmeans"
+    params: dict[str, Any] = field(default_factory=dict)
+    space: dict[str, Any] = field(default_factory=dict)
+
+    def check(self, params: Params) -> None:
+        """Refuse an unknown hyperparameter or a value that is not allowed.
+
+        Raises:
+            ConfigError: told with the nearest known names, or what is allowed.
+        """
+        HYPERPARAMETERS.check(params)
+
+    def estimator(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
+        """Make an unfitted `sklearn.cluster.KMeans`.
+
+        `facts` and `threads` change nothing: clusters have no classes, and KMeans takes its
+        threads from the OpenMP and BLAS limits that the caller holds.
+        """
+        from sklearn.cluster import KMeans as Estimator
+
+        del facts, threads
+        return Estimator(**{**DEFAULTS, **params}, random_state=seed, copy_x=True, verbose=0)
+
+    def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
+        """Assign rows to their nearest centre; the inertia is that of these rows."""
+        labels = estimator.predict(X).astype("int64")
+        return Prediction(labels=labels, inertia=-float(estimator.score(X)))
+
+
+PLUGIN = KMeans

@@ -1,0 +1,147 @@
+"""Everything that is settled before an engine starts: table, budget, search, metric. Wrong input ends here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from optibench.datasets.encoding import encode
+from optibench.errors import ConfigError
+from optibench.evaluation.scoring import METRICS, ScoringSettings, default_metric
+from optibench.evaluation.split import scaling_on
+from optibench.measure.machine import available_cores
+from optibench.records import Candidate, DataFacts, Plan, Task
+from optibench.validation import validate_config, validate_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optibench.config.schema import Config
+    from optibench.contracts import SearchState
+    from optibench.measure.phases import Recorder
+    from optibench.records import Dataset
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The cores of a run: workers x threads never exceeds `cores`."""
+
+    cores: int
+    workers: int
+    threads: int
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A benchmark whose configuration and data are known to be usable."""
+
+    config: Config
+    budget: Budget
+    dataset: Dataset
+    search: SearchState
+    candidates: Sequence[Candidate]
+    metric: str
+    scaling: bool
+
+    @property
+    def task(self) -> Task:
+        """The model's task."""
+        return self.config.model.task
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric of the task."""
+        return METRICS[self.task]
+
+    @property
+    def scoring(self) -> ScoringSettings:
+        """What the scoring function is told."""
+        evaluation, seed = self.config.evaluation, self.config.top.seed
+        return ScoringSettings(evaluation.silhouette_sample, seed, len(self.dataset.classes))
+
+    @property
+    def facts(self) -> DataFacts:
+        """What an estimator factory is told of the data."""
+        names, categories = self.dataset.feature_names, self.dataset.categories
+        types = tuple("c" if name in categories else "q" for name in names) if categories else None
+        return DataFacts(len(self.dataset.classes), types)
+
+    @property
+    def n_fits(self) -> int:
+        """Fits of the search and of the refit."""
+        return 1 + (self.search.total * self.config.evaluation.folds if self.search.uses_folds else 0)
+
+
+def prepare(config: Config, clock: Recorder) -> Prepared:
+    """Load the table and check everything that can be checked without an engine.
+
+    Raises:
+        InputError: the configuration or the data cannot be used.
+    """
+    with clock.phase("startup"):
+        budget = make_budget(config)
+        metric = config.evaluation.metric or default_metric(config.model.task)
+        validate_config(config, metric)
+        search = config.search.start(config.model.params, config.space)
+        candidates = search.ask()
+        for candidate in candidates:
+            config.model.check(candidate.params)
+        config.backend.check()
+    with clock.phase("load"):
+        evaluation = config.evaluation
+        table = config.dataset.load(config.top.seed)
+        table = replace(table, groups=evaluation.groups, time=evaluation.time)
+        validate_table(config, table, candidates, with_folds=search.uses_folds)
+        dataset = encode(table, with_target=config.model.task is not Task.CLUSTERING)
+    scaling = scaling_on(config.dataset.scale, config.model.task)
+    return Prepared(config, budget, dataset, search, candidates, metric, scaling)
+
+
+def make_budget(config: Config) -> Budget:
+    """Resolve the one core budget.
+
+    Raises:
+        ConfigError: more cores than there are, or more workers x threads than cores.
+    """
+    usable = available_cores()
+    cores = usable if config.top.cores is None else config.top.cores
+    if not 1 <= cores <= usable:
+        msg = f"cores={cores}: this process may use {usable}; allowed is 1 to {usable}, or null for all."
+        raise ConfigError(msg)
+    threads = config.backend.threads_per_trial
+    if not 1 <= threads <= cores:
+        msg = f"backend.threads_per_trial={threads}: allowed is 1 to {cores}, the core budget (cores={cores})."
+        raise ConfigError(msg)
+    workers = cores // threads if config.backend.workers is None else config.backend.workers
+    if workers < 1 or workers * threads > cores:
+        msg = (
+            f"backend.workers={workers} x backend.threads_per_trial={threads} does not fit the core budget: "
+            f"allowed is at least 1 worker and workers x threads up to cores={cores}."
+        )
+        raise ConfigError(msg)
+    return Budget(cores, workers, threads)
+
+
+def plan_of(prepared: Prepared) -> Plan:
+    """What would run, without running it."""
+    config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
+    rows, columns = dataset.X.shape
+    table_mib = dataset.X.nbytes / MIB
+    folds = f"{config.evaluation.folds} folds" if prepared.search.uses_folds else "no folds"
+    where = getattr(config.backend, "address", None) or getattr(config.backend, "master", None)
+    return Plan(
+        {
+            "run": config.run_name,
+            "model": f"{config.model.name} ({prepared.task}), ranked by {prepared.metric}",
+            "data": f"{dataset.name}: {rows} rows x {columns} features, {dataset.source}",
+            "scaling": "standardised on the train part" if prepared.scaling else "none",
+            "engine": f"{config.backend.name} at {where or 'this machine'}, parallelism={config.backend.parallelism}",
+            "workers": f"{budget.workers} x {budget.threads} thread(s) of {budget.cores} core(s)",
+            "candidates": f"{prepared.search.total} by search={config.search.name}, {folds}",
+            "fits": f"{prepared.n_fits}, the refit of the winner included",
+            "memory": f"table {table_mib:.1f} MiB, plus about {2 * table_mib:.1f} MiB in each of the workers and the driver",
+            "tracking": config.tracking.uri or "MLFLOW_TRACKING_URI, else ./mlruns/mlflow.db",
+        }
+    )

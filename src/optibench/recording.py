@@ -1,0 +1,230 @@
+"""What is kept of a run while it goes on, and written when it ends, however it ends."""
+
+from __future__ import annotations
+
+import cProfile
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import optibench
+from optibench.measure.machine import library_versions, machine_facts
+from optibench.measure.profiles import write_profiles
+from optibench.measure.timeline import plot_timeline, write_samples
+from optibench.records import Candidate, CandidateResult, FittedModel, Result, RunHeader, Status, Trial
+from optibench.redaction import redact
+from optibench.report.tables import write_trials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from optibench.config.schema import Config
+    from optibench.contracts import Engine, Tracker
+    from optibench.measure.phases import Recorder
+    from optibench.preparation import Prepared
+    from optibench.trials.schedule import Schedule
+
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
+NOT_IN_DIGEST = ("tracking", "plan", "progress", "repeats")
+
+
+def open_tracker(config: Config) -> Tracker:
+    """The MLflow store that `config.tracking` names."""
+    from optibench.tracking.mlflow_tracker import MlflowTracker
+    from optibench.tracking.store import prepare_store
+
+    store = prepare_store(config.tracking.uri, Path.cwd())
+    return MlflowTracker(store, config.tracking.experiment, children=config.tracking.children)
+
+
+class RunRecord:
+    """One MLflow run: begun when entered; FINISHED, FAILED or KILLED when left."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        clock: Recorder,
+        tracker: Tracker,
+        announce: Callable[[str], None] | None,
+    ) -> None:
+        """Write to `tracker`; nothing is created before the record is entered."""
+        self._prepared = prepared
+        self._clock = clock
+        self._tracker = tracker
+        self._announce = announce
+        self._folder = Path(tempfile.mkdtemp(prefix="optibench-run-"))
+        self._driver = cProfile.Profile() if prepared.config.profiling.enabled else None
+        self._metrics: dict[str, float] = {}
+        self._result: dict[str, Any] = {}
+        self.run_id = ""
+        self.trials: list[Trial] = []
+        self.schedule: Schedule | None = None
+        self.logs = self._folder / "logs"
+        self.logs.mkdir()
+
+    def __enter__(self) -> Self:
+        """Create the run."""
+        with self._clock.phase("tracking"):
+            self.run_id = self._tracker.start(header_of(self._prepared, self._clock.spans[0].start))
+            if self._announce is not None:
+                self._announce(self.run_id)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        """Close a run that did not finish, with its reason and with the artifacts that it has so far."""
+        try:
+            if error is not None:
+                interrupted = not isinstance(error, Exception)
+                status = Status.KILLED if interrupted else Status.FAILED
+                reason = "interrupted" if interrupted else str(error) or type(error).__name__
+                self._write_files()
+                self._tracker.log_artifacts(self._folder)
+                self._tracker.end(status, reason)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def note_engine(self, engine: Engine) -> None:
+        """Keep the versions of the started engine."""
+        versions = {f"version.{name}": version for name, version in engine.versions().items()}
+        with self._clock.phase("tracking"):
+            self._tracker.log_params(versions)
+
+    @contextmanager
+    def driver_profile(self) -> Iterator[None]:
+        """Run cProfile in the driver, where it is on."""
+        if self._driver is None:
+            yield
+            return
+        self._driver.enable()
+        try:
+            yield
+        finally:
+            self._driver.disable()
+
+    def write(
+        self,
+        results: Sequence[CandidateResult],
+        winner: Candidate | CandidateResult,
+        model: FittedModel,
+        quality: Mapping[str, float],
+    ) -> None:
+        """Log all but the final batch of metrics."""
+        tracker, prepared = self._tracker, self._prepared
+        self._metrics = {**quality, **_cross_validation(winner, prepared.metric), **self._efficiency()}
+        self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
+        tracker.log_params({f"best_{name}": value for name, value in winner.params.items()})
+        tracker.log_candidates(prepared.metric, results)
+        tracker.log_series(self._clock.samples)
+        self._write_files()
+        tracker.log_artifacts(self._folder)
+        tracker.log_model(model)
+
+    def write_metrics(self) -> None:
+        """Stop the wall clock and log the final batch of metrics."""
+        self._clock.stop()
+        self._metrics |= self._clock.metrics()
+        self._tracker.log_metrics(self._metrics)
+
+    def finish(self) -> Result:
+        """Close the run as FINISHED."""
+        shutdown = {"shutdown_seconds": self._clock.metrics()["shutdown_seconds"]}
+        self._tracker.log_metrics(shutdown)
+        self._tracker.end(Status.FINISHED)
+        return Result(
+            run_id=self.run_id,
+            name=self._prepared.config.run_name,
+            status=Status.FINISHED,
+            metric=self._prepared.metric,
+            metrics={**self._metrics, **shutdown},
+            trials=tuple(self.trials),
+            **self._result,
+        )
+
+    def _efficiency(self) -> dict[str, float]:
+        seconds = self._clock.metrics()["search_seconds"]
+        if not self.trials:
+            return {}
+        paid = sum(trial.cpu_seconds for trial in self.trials)
+        return {"search_efficiency": paid / (self._prepared.budget.cores * seconds)}
+
+    def _write_files(self) -> None:
+        """Everything that becomes an artifact."""
+        import yaml
+
+        folder, prepared = self._folder, self._prepared
+        resolved = redact(dict(prepared.config.resolved))
+        (folder / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+        write_trials(folder / "trials.csv", self.trials, prepared.metrics)
+        if prepared.config.profiling.enabled:
+            parts = self.schedule.profiles if self.schedule else []
+            write_profiles(folder / "profile", self._driver, parts)
+        (folder / "resources").mkdir(exist_ok=True)
+        write_samples(folder / "resources" / "samples.csv", self._clock.samples)
+        plot_timeline(folder / "resources" / "timeline.png", self._clock.samples, self._clock.spans)
+        for log in self.logs.iterdir():
+            text = log.read_text(encoding="utf-8", errors="replace")
+            if text:
+                log.write_text(redact(text), encoding="utf-8")
+            else:
+                log.unlink()
+
+
+def header_of(prepared: Prepared, start: float) -> RunHeader:
+    """What is known of a run before its engine starts."""
+    config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
+    params: dict[str, Any] = dict(_dotted(redact(dict(config.resolved))))
+    for group in ("model", "backend", "search", "dataset"):
+        params[group] = params.pop(f"{group}.name")
+    params |= {
+        "parallelism": config.backend.parallelism,
+        "workers": budget.workers,
+        "threads_per_trial": budget.threads,
+        "cores": budget.cores,
+        "folds": config.evaluation.folds,
+        "metric": prepared.metric,
+        "n_samples": dataset.X.shape[0],
+        "n_features": dataset.X.shape[1],
+        "n_candidates": prepared.search.total,
+    }
+    params |= {f"version.{name}": value for name, value in library_versions(LIBRARIES).items()}
+    params |= {f"machine.{name}": value for name, value in machine_facts().items()}
+    return RunHeader(config.run_name, params, _tags(prepared), dataset, start)
+
+
+def _tags(prepared: Prepared) -> dict[str, str]:
+    described = {k: v for k, v in prepared.config.resolved.items() if k not in NOT_IN_DIGEST}
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+    facts = machine_facts()
+    tags = {
+        "optibench.kind": "benchmark",
+        "optibench.version": optibench.__version__,
+        "optibench.config_digest": digest[:16],
+        "optibench.dataset_digest": prepared.dataset.digest[:16],
+        "optibench.sweep_id": os.environ.get("OPTIBENCH_SWEEP_ID", ""),
+        "optibench.repeat": os.environ.get("OPTIBENCH_REPEAT", ""),
+        "optibench.machine": "; ".join(facts.values()),
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _cross_validation(winner: Candidate | CandidateResult, metric: str) -> dict[str, float]:
+    if not isinstance(winner, CandidateResult):
+        return {}
+    return {
+        "best_cv_score": winner.mean_scores[metric],
+        "best_cv_std": winner.std_scores[metric],
+    }

@@ -1,0 +1,89 @@
+"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optibench.records import Trial
+
+LINE_SECONDS = 5.0
+
+
+class Progress:
+    """Trials done, the best score so far, the time left."""
+
+    def __init__(self, total: int, metric: str, *, greater_is_better: bool, enabled: bool) -> None:
+        """Expect `total` trials; the best is told by single folds until a candidate has all of them."""
+        self._total = total
+        self._metric = metric
+        self._sign = 1.0 if greater_is_better else -1.0
+        self._done = 0
+        self._failed = 0
+        self._folds: dict[int, list[float]] = {}
+        self._begin = self._told = time.perf_counter()
+        self._enabled = enabled and total > 0
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        if self._enabled and sys.stderr.isatty():
+            self._bar = _make_bar()
+            self._task = self._bar.add_task("trials", total=self._total, best="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Leave the bar, or the last line, as it stands."""
+        if self._bar is not None:
+            self._bar.stop()
+        elif self._enabled:
+            self._line()
+
+    def advance(self, trials: Sequence[Trial]) -> None:
+        """Count finished trials."""
+        if not self._enabled:
+            return
+        for trial in trials:
+            self._done += 1
+            self._failed += trial.error is not None
+            score = trial.scores.get(self._metric, float("nan"))
+            self._folds.setdefault(trial.candidate, []).append(score)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done, best=self._best())
+        elif time.perf_counter() - self._told > LINE_SECONDS:
+            self._told = time.perf_counter()
+            self._line()
+
+    def _best(self) -> str:
+        means = [sum(scores) / len(scores) for scores in self._folds.values()]
+        finite = [self._sign * mean for mean in means if mean == mean]  # noqa: PLR0124 - NaN differs
+        text = f"best {self._metric} {self._sign * max(finite):.4f}" if finite else ""
+        return f"{text}  {self._failed} failed" if self._failed else text
+
+    def _line(self) -> None:
+        elapsed = time.perf_counter() - self._begin
+        left = elapsed / self._done * (self._total - self._done) if self._done else float("nan")
+        text = f"trials {self._done}/{self._total}  {elapsed:.1f} s, {left:.0f} s left  {self._best()}"
+        print(text.rstrip(), file=sys.stderr, flush=True)
+
+
+def _make_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    return RichProgress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[best]}"),
+        console=Console(stderr=True),
+        refresh_per_second=4,  # drawing competes with the workers for the cores
+    )

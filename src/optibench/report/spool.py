@@ -1,0 +1,113 @@
+"""Holds rows in a temporary file while the union of their columns becomes known."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+    from optibench.report.stored_runs import Row
+
+RUN_COLUMNS = ("run_id", "name", "status", "start")
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|-?inf")
+
+
+class Kind(StrEnum):
+    """What a column's values are, where the format knows types."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    TIME = "time"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the joined table."""
+
+    name: str
+    kind: Kind
+
+
+class Spool:
+    """Rows on their way to a file. A context manager; the temporary file goes with it."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115  (closed by __exit__)
+        self._kinds: dict[str, Kind | None] = {}
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def fill(self, rows: Iterable[Row], *, infer: bool) -> None:
+        """Take all rows in.
+
+        Args:
+            rows: flat rows; None and a missing key both mean that there is no value.
+            infer: whether a column whose every text is a number counts as numbers, as in a file
+                of plain text.
+        """
+        for row in rows:
+            self._file.write(json.dumps(row) + "\n")
+            self.count += 1
+            for name, value in row.items():
+                known = self._kinds.setdefault(name, None)
+                if value is not None and known is not Kind.TEXT:
+                    self._kinds[name] = _wider(known, _kind_of(name, value, infer=infer))
+
+    def columns(self, *, by_name: bool) -> list[Column]:
+        """The union of all columns: those of the run first, then by name or as they came."""
+        rest = [name for name in self._kinds if name not in RUN_COLUMNS]
+        if by_name:
+            order = {"params": 0, "metrics": 1, "tags": 2}
+            rest.sort(key=lambda name: (order.get(name.partition(".")[0], 3), name))
+        names = [name for name in RUN_COLUMNS if name in self._kinds] + rest
+        return [Column(name, self._kinds[name] or Kind.TEXT) for name in names]
+
+    def rows(self) -> Iterator[Row]:
+        """Every row again, in the order in which they came."""
+        self._file.seek(0)
+        for line in self._file:
+            yield json.loads(line)
+
+
+def typed(value: Any, kind: Kind) -> Any:
+    """A cell's value in its column's type."""
+    if value is None or kind in {Kind.TEXT, Kind.TIME}:
+        return value
+    return int(value) if kind is Kind.INTEGER else float(value)
+
+
+def _kind_of(name: str, value: Any, *, infer: bool) -> Kind:
+    if not isinstance(value, str):
+        return Kind.NUMBER
+    if name == "start" and not infer:
+        return Kind.TIME
+    if not infer or name == "run_id":
+        return Kind.TEXT
+    if _INTEGER.fullmatch(value):
+        return Kind.INTEGER
+    return Kind.NUMBER if _NUMBER.fullmatch(value) else Kind.TEXT
+
+
+def _wider(known: Kind | None, new: Kind) -> Kind:
+    if known is None or known is new:
+        return new
+    return Kind.NUMBER if {known, new} == {Kind.INTEGER, Kind.NUMBER} else Kind.TEXT

@@ -1,0 +1,154 @@
+"""Logs the fitted winner as an MLflow pyfunc model that needs no OptiBench where it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import import_module, metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import mlflow.pyfunc
+import pandas as pd
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types.schema import AnyType
+
+from optibench.tracking.records_as_mlflow import label_type, plain_label
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import RunInfo
+
+    from optibench.records import FittedModel
+
+MODEL_NAME = "model"
+LOADER = Path(__file__).with_name("packaged_model.py")
+ALWAYS_NEEDED = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
+
+
+def log_model(client: MlflowClient, run: RunInfo, model: FittedModel) -> str:
+    """Log the model and link it to the run: `runs:/<run_id>/model` loads it.
+
+    MLflow's own `log_model` works on the process's global tracking address and active run. Those
+    belong to the user who calls us from Python, so its steps are taken here one by one with a
+    client.
+
+    Returns:
+        The model's id: `models:/<id>` loads it as well.
+    """
+    logged = client.create_logged_model(
+        run.experiment_id, name=MODEL_NAME, source_run_id=run.run_id, model_type=str(model.task)
+    )
+    client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    with TemporaryDirectory(prefix="optibench-model-") as folder:
+        description = Model(
+            artifact_path=logged.artifact_location,
+            run_id=run.run_id,
+            model_id=logged.model_id,
+            model_uuid=logged.model_id,
+        )
+        path = save_model(model, Path(folder), description)
+        client.log_model_artifacts(logged.model_id, str(path))
+    client.finalize_logged_model(logged.model_id, "READY")
+    return str(logged.model_id)
+
+
+def save_model(model: FittedModel, folder: Path, description: Model) -> Path:
+    """Write the MLflow model directory below `folder` and return its path."""
+    parts, path = folder / "parts", folder / MODEL_NAME
+    parts.mkdir()
+    write_parts(model, parts)
+    code = LOADER.read_bytes()
+    # The module's name follows its content: models of two versions of OptiBench load in one
+    # process.
+    module = f"optibench_model_{hashlib.sha256(code).hexdigest()[:8]}"
+    (folder / f"{module}.py").write_bytes(code)
+    mlflow.pyfunc.save_model(
+        path,
+        loader_module=module,
+        data_path=str(parts),
+        code_paths=[str(folder / f"{module}.py")],
+        mlflow_model=description,
+        signature=signature_of(model),
+        input_example=_example(model),
+        pip_requirements=requirements_of(model),
+        metadata={"optibench.task": str(model.task)},
+    )
+    return path
+
+
+def write_parts(model: FittedModel, folder: Path) -> None:
+    """Write native model, scaler, and what `packaged_model` must know of columns and labels."""
+    skops_io = import_module("skops.io")  # it has no types
+    facts = {
+        "format": "scikit-learn",
+        "features": list(model.feature_names),
+        "categories": {name: list(labels) for name, labels in model.categories.items()},
+        "classes": [plain_label(label) for label in model.classes],
+    }
+    if hasattr(model.estimator, "get_booster"):
+        facts |= {"format": "xgboost", "class": _library_class(model.estimator, "xgboost")}
+        model.estimator.save_model(folder / "model.ubj")
+    else:
+        skops_io.dump(model.estimator, folder / "model.skops")
+    if model.scaler is not None:
+        skops_io.dump(model.scaler, folder / "scaler.skops")
+    text = json.dumps(facts, ensure_ascii=False, indent=1)
+    (folder / "model.json").write_text(text, encoding="utf-8")
+
+
+def signature_of(model: FittedModel) -> ModelSignature:
+    """The signature: every feature by its name, and the parameter `probabilities`.
+
+    Numbers are declared as any type on purpose: MLflow refuses whole numbers where it was told
+    float64, and gaps where it was told int64, and both are right for a feature. `packaged_model`
+    checks that they are numbers.
+    """
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(_column_type(model, name), name) for name in model.feature_names
+    ]
+    if not model.classes:
+        return ModelSignature(Schema(columns), Schema([ColSpec(DataType.long)]))
+    params = ParamSchema([ParamSpec("probabilities", DataType.boolean, default=False)])
+    output = Schema([ColSpec(DataType[label_type(model.classes)])])
+    return ModelSignature(Schema(columns), output, params)
+
+
+def requirements_of(model: FittedModel) -> list[str]:
+    """Exact versions of what loading needs; MLflow would spend 9 s on finding them out."""
+    return [
+        f"{name}=={metadata.version(name)}"
+        for name in dict.fromkeys((*ALWAYS_NEEDED, *model.libraries))
+    ]
+
+
+def _column_type(model: FittedModel, name: str) -> Any:
+    if name in model.categories and not isinstance(model.sample[name].dtype, pd.CategoricalDtype):
+        return DataType.string if _is_text(model.sample[name]) else _any_type()
+    return _any_type()
+
+
+def _any_type() -> AnyType:
+    return AnyType()  # type: ignore[no-untyped-call]
+
+
+def _example(model: FittedModel) -> pd.DataFrame:
+    """The sample's features; text as plain objects, as a reader of JSON sees it."""
+    sample = model.sample[list(model.feature_names)].reset_index(drop=True)
+    text = [name for name in sample.columns if name in model.categories]
+    return sample.astype(dict.fromkeys(text, object))
+
+
+def _is_text(column: pd.Series[Any]) -> bool:
+    return all(isinstance(value, str) for value in column.dropna())
+
+
+def _library_class(estimator: Any, library: str) -> str:
+    """The nearest class of the library itself: a subclass of ours is loaded without us."""
+    for kind in type(estimator).__mro__:
+        if kind.__module__.partition(".")[0] == library:
+            return kind.__name__
+    return type(estimator).__name__

@@ -1,0 +1,116 @@
+"""The code of a logged model: copied beside it and run where OptiBench is not installed.
+
+It may import numpy, pandas, skops and the model's own library, and nothing of OptiBench or
+MLflow. Its files: `model.json` (how to turn raw columns into numbers and numbers into labels),
+`scaler.skops` where the data was scaled, and the native model: `model.ubj` (XGBoost) or
+`model.skops` (scikit-learn).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+
+class PackagedModel:
+    """Scaler, native model and labels; takes raw features and answers with original labels."""
+
+    def __init__(self, facts: Mapping[str, Any], scaler: Any | None, estimator: Any) -> None:
+        self.facts = facts
+        self.scaler = scaler
+        self.estimator = estimator
+        self._codes = {
+            name: {label: code for code, label in enumerate(labels)}
+            for name, labels in facts["categories"].items()
+        }
+
+    def predict(self, data: pd.DataFrame, params: Mapping[str, Any] | None = None) -> Any:
+        """Answer for rows of raw features.
+
+        Args:
+            data: one column per feature, found by name; missing values where the model was
+                trained to take them. A category that was not seen in training counts as missing.
+            params: `{"probabilities": True}` asks a classifier for its probabilities instead of
+                labels.
+
+        Returns:
+            (n,) class labels as they stood in the table, or cluster numbers; or a DataFrame with
+            one column of probabilities per class.
+
+        Raises:
+            ValueError: a feature is missing, is no number, or probabilities were asked of a
+                clustering.
+        """
+        matrix = self._matrix(data)
+        classes = self.facts["classes"]
+        if params and params.get("probabilities"):
+            if not classes:
+                message = "this model finds clusters: it has no class probabilities"
+                raise ValueError(message)
+            columns = [str(label) for label in classes]
+            return pd.DataFrame(
+                self.estimator.predict_proba(matrix), columns=columns, index=data.index
+            )
+        codes = np.asarray(self.estimator.predict(matrix)).astype(np.int64)
+        return _labels(classes)[codes] if classes else codes
+
+    def _matrix(self, data: pd.DataFrame) -> NDArray[np.float64]:
+        """(n_samples, n_features) float64, in the order and coding of the training data."""
+        names = self.facts["features"]
+        if missing := [name for name in names if name not in data.columns]:
+            message = f"missing features: {', '.join(missing)}"
+            raise ValueError(message)
+        columns = [self._column(name, data[name]) for name in names]
+        matrix = np.column_stack(columns) if columns else np.empty((len(data), 0))
+        return matrix if self.scaler is None else np.asarray(self.scaler.transform(matrix))
+
+    def _column(self, name: str, column: pd.Series[Any]) -> NDArray[np.float64]:
+        codes = self._codes.get(name)
+        if codes is not None:
+            return np.array([_code(value, codes) for value in column], dtype=np.float64)
+        return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _code(value: Any, codes: Mapping[str, int]) -> float:
+    """A category's code; 3.0 is also '3': whole numbers turn into floats with their first gap."""
+    if pd.isna(value):
+        return float("nan")
+    code = codes.get(str(value))
+    if code is None and isinstance(value, (float, np.floating)) and float(value).is_integer():
+        code = codes.get(str(int(value)))
+    return float("nan") if code is None else float(code)
+
+
+def _labels(classes: list[Any]) -> NDArray[Any]:
+    """The labels as an array to look codes up in; text stays Python text."""
+    plain = all(isinstance(label, (bool, int, float)) for label in classes)
+    return np.array(classes, dtype=None if plain else object)
+
+
+def _load_pyfunc(data_path: str) -> PackagedModel:
+    """Load the files below `data_path`; MLflow calls this by its name."""
+    folder = Path(data_path)
+    facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    # By name, because only one of the libraries has to be installed.
+    if facts["format"] == "xgboost":
+        estimator = getattr(importlib.import_module("xgboost"), facts["class"])()
+        estimator.load_model(folder / "model.ubj")
+    else:
+        estimator = _load_skops(folder / "model.skops")
+    scaler = folder / "scaler.skops"
+    return PackagedModel(facts, _load_skops(scaler) if scaler.exists() else None, estimator)
+
+
+def _load_skops(path: Path) -> Any:
+    """Load a scikit-learn object without running code from the file, unlike a pickle."""
+    return importlib.import_module("skops.io").load(path)

@@ -1,0 +1,75 @@
+"""The winner, refitted on the whole train part in the driver, and judged beside its baselines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optibench.evaluation.scoring import baselines, score
+from optibench.records import FittedModel
+from optibench.trials.worker import hold_threads
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from optibench.preparation import Prepared
+    from optibench.records import Params, Split
+
+SAMPLE_ROWS = 5
+
+
+def refit(prepared: Prepared, parts: Split, params: Params) -> Any:
+    """Fit the candidate `params` on the whole train part, under the thread budget of a trial."""
+    model, threads = prepared.config.model, prepared.budget.threads
+    with hold_threads(model.modules, threads):
+        estimator = model.estimator(
+            params, prepared.facts, seed=prepared.config.top.seed, threads=threads
+        )
+        return estimator.fit(parts.X_train, parts.y_train)
+
+
+def judge(prepared: Prepared, parts: Split, estimator: Any) -> dict[str, float]:
+    """Score the fitted winner on both parts, and the baselines on the held-out part.
+
+    Returns:
+        `<metric>` (held-out), `train_<metric>`, `default_<metric>` (the library's default hyperparameters, fitted
+        alike) and, for classes, `baseline_<metric>` (the majority class).
+    """
+    model, task, settings = prepared.config.model, prepared.task, prepared.scoring
+    with hold_threads(model.modules, prepared.budget.threads):
+        held_out = score(task, parts.X_test, parts.y_test, model.predict(estimator, parts.X_test), settings)
+        train = score(task, parts.X_train, parts.y_train, model.predict(estimator, parts.X_train), settings)
+        plain = refit(prepared, parts, {})
+        default = score(task, parts.X_test, parts.y_test, model.predict(plain, parts.X_test), settings)
+        return {
+            **held_out.values,
+            **{f"train_{metric}": value for metric, value in train.values.items()},
+            **{f"default_{metric}": value for metric, value in default.values.items()},
+            **baselines(parts, task, settings),
+        }
+
+
+def fitted_model(prepared: Prepared, parts: Split, estimator: Any) -> FittedModel:
+    """The winner with all that is needed to use it elsewhere."""
+    dataset, model = prepared.dataset, prepared.config.model
+    return FittedModel(
+        task=prepared.task,
+        estimator=estimator,
+        scaler=parts.scaler,
+        classes=dataset.classes,
+        feature_names=dataset.feature_names,
+        categories=dataset.categories,
+        sample=_sample(prepared),
+        libraries=model.libraries,
+    )
+
+
+def _sample(prepared: Prepared) -> pd.DataFrame:
+    """The first rows as a caller would send them: categories as text, nothing scaled."""
+    import pandas as pd
+
+    dataset = prepared.dataset
+    frame = pd.DataFrame(dataset.X[:SAMPLE_ROWS], columns=list(dataset.feature_names))
+    for name, labels in dataset.categories.items():
+        decoded = [None if code != code else labels[int(code)] for code in frame[name]]  # noqa: PLR0124 - NaN
+        frame[name] = pd.Series(decoded, dtype=object)
+    return frame

@@ -1,0 +1,99 @@
+"""Checks of the configuration alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optibench.errors import ConfigError
+from optibench.evaluation.scoring import METRICS
+from optibench.evaluation.split import scaling_on
+from optibench.search.space import Distribution, parse_space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from optibench.config.schema import Config
+
+FEWEST_FOLDS = 2
+SMALLEST_SILHOUETTE_SAMPLE = 3  # two clusters, and one of them with two rows
+
+
+def check_metric(config: Config, metric: str) -> None:
+    """The metric belongs to the model's task."""
+    task = config.model.task
+    if metric in METRICS[task]:
+        return
+    other = next((t for t, metrics in METRICS.items() if metric in metrics), None)
+    why = f"is a metric of {other}, and model={config.model.name} does" if other else "is unknown;"
+    msg = f"evaluation.metric={metric!r} {why} {task}: allowed are {', '.join(METRICS[task])}."
+    raise ConfigError(msg)
+
+
+def check_ranges(config: Config, metric: str) -> None:
+    """The numbers of the evaluation are in range."""
+    del metric
+    settings = config.evaluation
+    wrong = {
+        "test_size": (0 < settings.test_size < 1, "a share above 0 and below 1, such as 0.2"),
+        "folds": (settings.folds >= FEWEST_FOLDS, f"a whole number of at least {FEWEST_FOLDS}"),
+        "silhouette_sample": (
+            settings.silhouette_sample >= SMALLEST_SILHOUETTE_SAMPLE,
+            f"a whole number of at least {SMALLEST_SILHOUETTE_SAMPLE}",
+        ),
+    }
+    for key, (right, allowed) in wrong.items():
+        if not right:
+            msg = f"evaluation.{key}={getattr(settings, key)}: allowed is {allowed}."
+            raise ConfigError(msg)
+
+
+def check_order(config: Config, metric: str) -> None:
+    """Rows are split by groups or by time, not by both."""
+    del metric
+    settings = config.evaluation
+    if settings.groups is not None and settings.time is not None:
+        msg = (
+            f"evaluation.groups={settings.groups!r} and evaluation.time={settings.time!r}: a "
+            "table is split by one of them; set the other to null."
+        )
+        raise ConfigError(msg)
+
+
+def check_scale(config: Config, metric: str) -> None:
+    """`dataset.scale` is one of three words."""
+    del metric
+    scaling_on(config.dataset.scale, config.model.task)
+
+
+def check_hyperparameters(config: Config, metric: str) -> None:
+    """Every fixed hyperparameter, and every value of the space, is one that the model takes."""
+    del metric
+    model = config.model
+    model.check(model.params)
+    space = parse_space(model.space) if model.space else {}
+    for key, entry in space.items():
+        for value in _values(entry):
+            model.check({key: value})
+    # Together, so that two names of one hyperparameter meet.
+    model.check({**model.params, **_firsts(space, model.params)})
+
+
+def _values(entry: list[Any] | Distribution) -> list[Any]:
+    """The values of a list, or the ends of a distribution: all that is drawn lies between them."""
+    if isinstance(entry, list):
+        return entry
+    ends = (entry.low, entry.high)
+    return [int(end) if entry.integer else float(end) for end in ends]
+
+
+def _firsts(space: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _values(entry)[0] for key, entry in space.items() if key not in fixed}
+
+
+CONFIG_CHECKS: tuple[Callable[[Config, str], None], ...] = (
+    check_metric,
+    check_ranges,
+    check_order,
+    check_scale,
+    check_hyperparameters,
+)

@@ -1,0 +1,83 @@
+"""Checks that only the parts and the folds can answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optibench.errors import DataError
+from optibench.records import DataFacts, Split, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from optibench.config.schema import Config
+    from optibench.contracts import Model
+    from optibench.records import Candidate
+
+FIRST_LOOK_ROWS = 256
+
+
+def check_parts(config: Config, split: Split, candidates: Sequence[Candidate]) -> None:
+    """Check every set of rows that an estimator will be fitted on.
+
+    Raises:
+        DataError: it lacks a class, or has fewer distinct rows than clusters are asked for.
+    """
+    if config.model.task is Task.CLASSIFICATION:
+        _check_classes(split)
+    else:
+        _check_distinct_rows(split, _most_clusters(config.model, candidates))
+
+
+def _fitted_rows(split: Split) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    yield "the train part", np.arange(len(split.X_train))
+    for number, (rows, _) in enumerate(split.folds):
+        yield f"the rows that fold {number} trains on", rows
+
+
+def _check_classes(split: Split) -> None:
+    if split.y_train is None or split.y_test is None:
+        return
+    classes = np.unique(np.concatenate((split.y_train, split.y_test)))
+    for where, rows in _fitted_rows(split):
+        lacking = np.setdiff1d(classes, split.y_train[rows])
+        if len(lacking):
+            msg = (
+                f"The class with code {lacking[0]} (classes sorted, counted from 0) is not in "
+                f"{where}, so nothing can be learnt of it. This happens with evaluation.time and "
+                "evaluation.groups: take fewer folds, another column, or more rows."
+            )
+            raise DataError(msg)
+
+
+def _most_clusters(model: Model, candidates: Sequence[Candidate]) -> int:
+    """The most clusters over the candidates; the library's default where none is given."""
+    facts = DataFacts(0, None)
+    estimators = (model.estimator(c.params, facts, seed=0, threads=1) for c in candidates)
+    return max((int(e.get_params().get("n_clusters", 0)) for e in estimators), default=0)
+
+
+def _check_distinct_rows(split: Split, n_clusters: int) -> None:
+    for where, rows in _fitted_rows(split):
+        if not _has_distinct(split.X_train[rows], n_clusters):
+            distinct = len(np.unique(split.X_train[rows], axis=0))
+            msg = (
+                f"n_clusters={n_clusters} is more than the {distinct} distinct rows of {where}: "
+                f"at most {distinct} clusters can be found. Lower n_clusters in model.space or "
+                "model.params, or take more rows."
+            )
+            raise DataError(msg)
+
+
+def _has_distinct(X: NDArray[np.float64], wanted: int) -> bool:
+    """Look at ever more rows: the first nearly always suffice, and sorting all of them is slow."""
+    look = max(FIRST_LOOK_ROWS, 2 * wanted)
+    while look < len(X):
+        if len(np.unique(X[:look], axis=0)) >= wanted:
+            return True
+        look *= 4
+    return len(np.unique(X, axis=0)) >= wanted

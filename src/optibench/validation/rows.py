@@ -1,0 +1,174 @@
+"""Checks of the target and of the number of rows: what is wrong and what to do, or None."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optibench.datasets.columns import Kind, kind_of, numbers
+from optibench.validation.case import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from optibench.validation.case import Case
+
+MOST_FRACTIONAL_CLASSES = 10
+FEWEST_CLUSTERED_ROWS = 3  # a silhouette needs two clusters, and one of them with two rows
+BINARY = 2
+MANY_CLASSES = 5  # rows per class below which a target looks like no classes
+
+
+def target_given(case: Case) -> str | None:
+    """Classification needs a target."""
+    if not case.classifies or case.table.target is not None:
+        return None
+    return (
+        f"dataset.target is null, and model={case.model.name} classifies: name the column with "
+        "the classes, dataset.target=<one of "
+        f"{', '.join(map(str, case.table.frame.columns[:12]))}>."
+    )
+
+
+def target_complete(case: Case) -> str | None:
+    """A row without a class can neither be learnt from nor scored."""
+    if not case.classifies:
+        return None
+    missing = int(case.target.isna().sum())
+    if not missing:
+        return None
+    return (
+        f"Target column {case.table.target!r} has {missing} missing values of {len(case.target)}; "
+        "every row needs a class. Delete these rows in the file."
+    )
+
+
+def target_of_classes(case: Case) -> str | None:
+    """The target holds classes and not measurements."""
+    if not case.classifies:
+        return None
+    kind = kind_of(case.target)
+    if kind is Kind.DATE:
+        return f"Target column {case.table.target!r} holds dates; allowed are text and numbers."
+    if kind is not Kind.NUMBER:
+        return None
+    values = numbers(case.target)
+    distinct = len(np.unique(values))
+    infinite = bool(np.isinf(values).any())
+    fractions = not infinite and bool((values != np.floor(values)).any())
+    if infinite or (fractions and distinct > MOST_FRACTIONAL_CLASSES):
+        return (
+            f"Target column {case.table.target!r} holds {distinct} distinct numbers that look "
+            f"like measurements; model={case.model.name} predicts classes. Choose another "
+            "dataset.target, or write classes into the file."
+        )
+    return None
+
+
+def several_classes(case: Case) -> str | None:
+    """With one class only there is nothing to tell apart."""
+    if not case.classifies or case.target.nunique() > 1:
+        return None
+    only = plain(case.target.iloc[0])
+    return (
+        f"Target column {case.table.target!r} has one class only ({only!r} in all "
+        f"{len(case.target)} rows); at least 2 are needed. Choose another dataset.target or other "
+        "rows."
+    )
+
+
+def enough_of_each_class(case: Case) -> str | None:
+    """Every fold needs a row of every class; ordered in time that is seen only after the split."""
+    if not case.classifies or case.table.time is not None:
+        return None
+    counts = case.target.value_counts()
+    needed = case.evaluation.folds if case.with_folds else BINARY
+    rarest, count = plain(counts.index[-1]), int(counts.iloc[-1])
+    if count >= needed:
+        return None
+    why = f"evaluation.folds={needed}" if case.with_folds else "2, one for each part"
+    hint = (
+        " Many classes are rare: is it really a column of classes?"
+        if len(counts) * MANY_CLASSES > len(case.target)
+        else ""
+    )
+    return (
+        f"Class {rarest!r} of target column {case.table.target!r} has {count} rows, fewer than "
+        f"{why}. Take fewer folds, add rows, or delete the rows of that class.{hint}"
+    )
+
+
+def room_for_classes(case: Case) -> str | None:
+    """Both parts of a stratified split hold every class."""
+    if not case.classifies or case.table.time is not None or case.table.groups is not None:
+        return None
+    n_classes = case.target.nunique()
+    if min(case.n_train, case.n_test) >= n_classes:
+        return None
+    return (
+        f"evaluation.test_size={case.evaluation.test_size} of {len(case.target)} rows gives "
+        f"{case.n_train} to train and {case.n_test} held out; each needs at least one row of each "
+        f"of the {n_classes} classes. Change test_size, or take more rows."
+    )
+
+
+def objective_of_classes(case: Case) -> str | None:
+    """An objective that is given outright fits the number of classes."""
+    if not case.classifies:
+        return None
+    n_classes = case.target.nunique()
+    wanted = "binary:" if n_classes == BINARY else "multi:"
+    for candidate in case.candidates:
+        objective = candidate.params.get("objective")
+        if objective is not None and not str(objective).startswith(wanted):
+            return (
+                f"objective={objective!r} does not fit the {n_classes} classes of target column "
+                f"{case.table.target!r}. Leave it out: the objective follows the number of "
+                "classes."
+            )
+    return None
+
+
+def enough_groups(case: Case) -> str | None:
+    """Every fold, and the held-out part, needs a group of its own."""
+    if case.table.groups is None:
+        return None
+    distinct = case.table.frame[case.table.groups].nunique()
+    needed = 1 + (case.evaluation.folds if case.with_folds else 1)
+    if distinct >= needed:
+        return None
+    return (
+        f"evaluation.groups={case.table.groups!r} has {distinct} distinct values; at least "
+        f"{needed} are needed for the held-out part and evaluation.folds={case.evaluation.folds}. "
+        "Take fewer folds or another column."
+    )
+
+
+def enough_rows(case: Case) -> str | None:
+    """Every part can be fitted and scored."""
+    folds = case.evaluation.folds if case.with_folds else 1
+    fewest = 1 if case.classifies else FEWEST_CLUSTERED_ROWS
+    # A fold ordered in time is one of folds + 1 pieces.
+    pieces = folds + 1 if case.table.time is not None and case.with_folds else folds
+    if case.n_test >= fewest and case.n_train // pieces >= fewest:
+        return None
+    return (
+        f"The table has {len(case.table.frame)} rows: {case.n_train} to train (in {pieces} "
+        f"pieces) and {case.n_test} held out; each piece needs at least {fewest}. Take more rows, "
+        f"fewer folds (evaluation.folds={case.evaluation.folds}), or change "
+        f"evaluation.test_size={case.evaluation.test_size}."
+    )
+
+
+ROW_CHECKS: tuple[Callable[[Case], str | None], ...] = (
+    target_given,
+    target_complete,
+    target_of_classes,
+    several_classes,
+    enough_of_each_class,
+    room_for_classes,
+    objective_of_classes,
+    enough_groups,
+    enough_rows,
+)

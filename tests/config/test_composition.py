@@ -1,0 +1,127 @@
+"""The real conf/, composed as the command line composes it."""
+
+import itertools
+
+import pytest
+
+from optibench.config.composition import compose, normalise, split_top_level
+from optibench.config.resolution import resolve
+from optibench.errors import ConfigError
+
+MODELS, BACKENDS, SEARCHES = ("kmeans", "xgboost"), ("sklearn", "dask", "spark"), ("none", "grid", "random")
+DATASETS = ("pima", "iris", "wine", "breast_cancer", "digits", "blobs", "classification", "csv", "parquet")
+
+
+def config(*overrides):
+    return resolve(compose(overrides))
+
+
+@pytest.mark.parametrize(
+    ("model", "backend", "search"), list(itertools.product(MODELS, BACKENDS, SEARCHES))
+)
+def test_every_pairing_composes_into_its_plug_ins(model, backend, search):
+    composed = config(f"model={model}", f"backend={backend}", f"search={search}")
+    assert (composed.model.name, composed.backend.name, composed.search.name) == (model, backend, search)
+    assert composed.run_name == f"{model}-{backend}-{search}-pima"
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_dataset_composes(dataset):
+    assert config(f"dataset={dataset}").dataset.name == dataset
+
+
+def test_the_default_spaces_are_the_grids_of_the_report():
+    assert config("model=kmeans").space == {
+        "init": ["k-means++", "random"],
+        "max_iter": [100, 200, 300],
+        "n_clusters": [2, 5, 8],
+        "n_init": [10, 20, 30],
+    }
+    assert config("model=xgboost").space == {
+        "max_depth": [3, 4, 5],
+        "eta": [1, 0.1, 0.2],
+        "subsample": [0.5, 0.7, 1.0],
+    }
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+@pytest.mark.parametrize("key", ["gamma", "max_depth"])
+def test_params_and_space_take_every_prefix_for_listed_and_new_keys(prefix, key):
+    assert config(f"{prefix}model.params.{key}=7").model.params == {key: 7}
+    assert config(f"{prefix}model.space.{key}=[7,8]").space[key] == [7, 8]
+
+
+def test_a_fixed_hyperparameter_leaves_the_space():
+    assert "eta" not in config("model.params.eta=0.3").space
+
+
+def test_a_distribution_replaces_a_list_from_the_command_line():
+    assert config("model.space.eta={low: 0.1, high: 1}").space["eta"] == {"low": 0.1, "high": 1}
+
+
+@pytest.mark.parametrize("group_file", [True, False])
+def test_yaml_replaces_lists_and_distributions_and_never_merges(tmp_path, group_file):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text(
+        "defaults: [xgboost]\nspace:\n  eta: {low: 0.1, high: 1, log: true}\n  max_depth: [2]\n"
+    )
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nmodel:\n  space:\n    eta: {low: 0.1, high: 1, log: true}\n    max_depth: [2]\n"
+    )
+    chosen = "model=mine" if group_file else "+experiment=mine"
+    search_path = f"hydra.searchpath=[file://{tmp_path}]"
+    space = config(search_path, chosen).space
+    assert space["eta"] == {"low": 0.1, "high": 1, "log": True}
+    assert space["max_depth"] == [2]
+    assert space["subsample"] == [0.5, 0.7, 1.0]
+    again = config(search_path, chosen, "model.space.eta={low: 0.2, high: 0.5}").space
+    assert again["eta"] == {"low": 0.2, "high": 0.5}
+    assert config(search_path, chosen, "model.space.eta=[1]").space["eta"] == [1]
+
+
+@pytest.mark.parametrize("word", ["~model.space.eta", "model.space.eta=null"])
+def test_a_key_can_be_taken_out_of_the_space(word):
+    assert "eta" not in config(word).space
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("+backend.foo=1", "backend.foo: there is no such key"),
+        ("+backend.worker=1", "Did you mean backend.workers?"),
+        ("+sed=1", "Did you mean seed?"),
+        ("seed=abc", "seed='abc'"),
+        ("backend.workers=abc", "backend.workers='abc'"),
+        ("backend.workers=1.5", "backend.workers=1.5"),
+        ("tracking.children=maybe", "tracking.children='maybe'"),
+        ("backend.name=flink", "no such backend"),
+        ("backend.name=worker_process", "no such backend"),
+        ("model.name=../x", "no such model"),
+        ("backend=null", "Config group override must be a string"),
+    ],
+)
+def test_a_wrong_key_or_type_is_refused_by_name(word, says):
+    with pytest.raises(ConfigError) as caught:
+        config(word)
+    assert says in str(caught.value)
+
+
+def test_only_open_keys_are_rewritten():
+    words = ["seed=1", "+model.space.a={low: 1, high: 2}", "model.params.b=[1,2]", "--cfg", "job"]
+    assert normalise(words) == [
+        "seed=1",
+        "++model.space.a=[{low: 1, high: 2}]",
+        "++model.params.b=[1,2]",
+        "--cfg",
+        "job",
+    ]
+
+
+def test_a_sweep_over_spaces_wraps_each_choice():
+    word = "model.space.a={low: 1, high: 2},[3,4]"
+    assert normalise([word]) == ["++model.space.a=[{low: 1, high: 2}],[3,4]"]
+
+
+def test_splitting_respects_brackets_and_quotes():
+    assert split_top_level("[1,2],{a: 1, b: 2},'x,y'") == ["[1,2]", "{a: 1, b: 2}", "'x,y'"]

@@ -1,0 +1,15 @@
+"""Every test below is written once and runs on every backend."""
+
+import pytest
+
+BACKENDS = [
+    pytest.param("sklearn"),
+    pytest.param("dask", marks=pytest.mark.dask),
+    pytest.param("spark", marks=pytest.mark.spark),
+]
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    """The name of a backend."""
+    return request.param

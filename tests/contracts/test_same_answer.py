@@ -1,0 +1,141 @@
+"""The core test: same seed, same scores, to the last bit, on every backend, and equal to scikit-learn's own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as skm
+from sklearn.cluster import KMeans
+from sklearn.model_selection import KFold, ParameterGrid, StratifiedKFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+from xgboost import XGBClassifier
+
+import optibench
+from optibench import benchmark
+from optibench.config.composition import compose
+from optibench.config.resolution import resolve
+from optibench.tracking.memory import MemoryTracker
+
+SPACES = {
+    "kmeans": {"init": ["k-means++", "random"], "n_clusters": [2, 5], "n_init": [3, 7]},
+    "xgboost": {"max_depth": [2, 4], "eta": [1, 0.2], "subsample": [0.5, 1.0]},
+}
+QUIET = ["profiling=off", "progress=false"]
+
+
+def run(*overrides):
+    """One benchmark, tracked in memory."""
+    return benchmark.run(resolve(compose([*QUIET, *overrides])), tracker=MemoryTracker())
+
+
+def small(model):
+    """Overrides that give the model its small space alone."""
+    listed = {"kmeans": ["max_iter"], "xgboost": []}[model]
+    drops = [f"~model.space.{key}" for key in listed]
+    return [f"model={model}", *drops, *(f"model.space.{k}={v}" for k, v in SPACES[model].items())]
+
+
+def pima():
+    """The table, read anew."""
+    frame = optibench_pima()
+    return frame.drop(columns="outcome").to_numpy(float), frame["outcome"].to_numpy()
+
+
+def optibench_pima():
+    """The file that ships with the package."""
+    from importlib.resources import files
+
+    return pd.read_csv(files(optibench) / "datasets" / "data" / "pima.csv")
+
+
+def independent_kmeans(space, seed=0):
+    """Scores by candidate and fold, computed with scikit-learn alone."""
+    X, _ = pima()
+    train, _ = train_test_split(X, test_size=0.2, random_state=seed)
+    X = StandardScaler().fit_transform(train)
+    rows = {}
+    for number, params in enumerate(ParameterGrid(space)):
+        folds = KFold(5, shuffle=True, random_state=seed).split(X)
+        for fold, (fit_rows, check) in enumerate(folds):
+            model = KMeans(random_state=seed, **params).fit(X[fit_rows])
+            labels = model.predict(X[check])
+            rows[number, fold] = {
+                "silhouette": skm.silhouette_score(X[check], labels),
+                "davies_bouldin": skm.davies_bouldin_score(X[check], labels),
+                "calinski_harabasz": skm.calinski_harabasz_score(X[check], labels),
+                "inertia": -model.score(X[check]),
+            }
+    return rows
+
+
+def independent_xgboost(space, seed=0):
+    """Scores by candidate and fold, computed with xgboost and scikit-learn alone."""
+    X, y = pima()
+    X, _, y, _ = train_test_split(X, y, test_size=0.2, random_state=seed, stratify=y)
+    rows = {}
+    for number, params in enumerate(ParameterGrid(space)):
+        folds = StratifiedKFold(5, shuffle=True, random_state=seed).split(X, y)
+        for fold, (fit_rows, check) in enumerate(folds):
+            model = XGBClassifier(objective="binary:logistic", random_state=seed, n_jobs=1, **params)
+            model.fit(X[fit_rows], y[fit_rows])
+            labels, chances = model.predict(X[check]), model.predict_proba(X[check])
+            rows[number, fold] = {
+                "accuracy": skm.accuracy_score(y[check], labels),
+                "f1": skm.f1_score(y[check], labels),
+                "roc_auc": skm.roc_auc_score(y[check], chances[:, 1]),
+                "log_loss": skm.log_loss(y[check], chances),
+            }
+    return rows
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """The independent computation, done once, with one thread."""
+    with threadpool_limits(1):
+        return {
+            "kmeans": independent_kmeans(SPACES["kmeans"]),
+            "xgboost": independent_xgboost(SPACES["xgboost"]),
+        }
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("model", ["kmeans", "xgboost"])
+def test_scores_equal_the_independent_computation_to_the_last_bit(backend, model, workers, expected):
+    result = run(*small(model), f"backend={backend}", f"backend.workers={workers}")
+    scores = {(trial.candidate, trial.fold): dict(trial.scores) for trial in result.trials}
+    assert scores == expected[model]
+
+
+def test_the_winner_is_the_best_mean_and_is_refitted_on_the_train_part(backend, expected):
+    result = run(*small("xgboost"), f"backend={backend}")
+    means = [
+        np.mean([expected["xgboost"][number, fold]["accuracy"] for fold in range(5)]) for number in range(8)
+    ]
+    best = int(np.argmax(means))
+    assert result.best_params == list(ParameterGrid(SPACES["xgboost"]))[best]
+    assert result.metrics["best_cv_score"] == means[best]
+    X, y = pima()
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y)
+    model = XGBClassifier(objective="binary:logistic", random_state=0, n_jobs=1, **result.best_params).fit(X, y)
+    assert result.metrics["accuracy"] == model.score(X_test, y_test)
+    assert result.metrics["train_accuracy"] == model.score(X, y)
+    assert result.metrics["baseline_accuracy"] == np.mean(y_test == 0)
+    plain = XGBClassifier(objective="binary:logistic", random_state=0, n_jobs=1).fit(X, y)
+    assert result.metrics["default_accuracy"] == plain.score(X_test, y_test)
+
+
+def test_random_search_gives_the_same_trials_on_every_backend(backend):
+    words = ["model=xgboost", "search=random", "search.n_iter=3", "dataset=iris"]
+    space = ["model.space.eta={low: 0.01, high: 1, log: true}", "model.params.n_estimators=10"]
+    result = run(*words, *space, f"backend={backend}")
+    again = run(*words, *space, "backend=sklearn", "backend.workers=1")
+    assert [t.params for t in result.trials] == [t.params for t in again.trials]
+    assert [t.scores for t in result.trials] == [t.scores for t in again.trials]
+
+
+def test_no_search_fits_the_given_hyperparameters(backend):
+    result = run("model=kmeans", "search=none", "model.params.n_clusters=3", f"backend={backend}")
+    assert result.trials == ()
+    assert result.best_params == {"n_clusters": 3}
+    assert result.model.estimator.n_clusters == 3
+    assert np.isfinite(result.metrics["silhouette"])

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from optibench.datasets.encoding import encode
+from optibench.datasets.pima import Pima
+from optibench.errors import ConfigError, DataError
+from optibench.evaluation.settings import EvaluationSettings
+from optibench.evaluation.split import SplitPlan, scaling_on, split
+from optibench.records import Dataset, Table, Task
+
+
+def plan(task: Task = Task.CLASSIFICATION, *, scale: bool = False, seed: int = 0, **settings: Any) -> SplitPlan:
+    return SplitPlan(task, EvaluationSettings(**settings), scale=scale, seed=seed)
+
+
+def rows_of(dataset: Dataset, part: Any) -> list[int]:
+    """Which rows of the table stand in a part; the first feature numbers them."""
+    return part[:, 0].astype(int).tolist()
+
+
+def numbered(n: int, **columns: Any) -> Dataset:
+    frame = pd.DataFrame({"row": range(n), **columns})
+    named = {name: name for name in ("groups", "time") if name in columns}
+    return encode(Table("t", frame, "y" if "y" in columns else None, "", **named), with_target="y" in columns)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_classes_are_split_as_the_protocol_says(seed: int) -> None:
+    dataset = encode(Pima().load(0), with_target=True)
+    X, y = dataset.X, dataset.y
+    parts = split(dataset, plan(seed=seed))
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=0.2, random_state=seed, stratify=y
+    )
+    assert np.array_equal(parts.X_train, X_train)
+    assert np.array_equal(parts.X_test, X_test)
+    assert np.array_equal(parts.y_train, y_train)
+    assert np.array_equal(parts.y_test, y_test)
+    assert parts.scaler is None
+    expected = StratifiedKFold(5, shuffle=True, random_state=seed).split(X_train, y_train)
+    for ours, theirs in zip(parts.folds, expected, strict=True):
+        assert np.array_equal(ours[0], theirs[0])
+        assert np.array_equal(ours[1], theirs[1])
+
+
+def test_clusters_are_split_and_scaled_as_the_protocol_says() -> None:
+    dataset = encode(Pima().load(0), with_target=False)
+    parts = split(dataset, plan(Task.CLUSTERING, scale=True, folds=3, test_size=0.25))
+    train, test = train_test_split(dataset.X, test_size=0.25, random_state=0)
+    scaler = StandardScaler().fit(train)
+    assert np.array_equal(parts.X_train, scaler.transform(train))
+    assert np.array_equal(parts.X_test, scaler.transform(test))
+    assert np.array_equal(parts.scaler.mean_, scaler.mean_)
+    assert parts.y_train is None
+    assert parts.y_test is None
+    expected = list(KFold(3, shuffle=True, random_state=0).split(train))
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(parts.folds, expected, strict=True))
+
+
+def test_without_a_search_there_are_no_folds() -> None:
+    dataset = encode(Pima().load(0), with_target=True)
+    settings = EvaluationSettings()
+    parts = split(dataset, SplitPlan(Task.CLASSIFICATION, settings, scale=False, seed=0, with_folds=False))
+    assert parts.folds == ()
+
+
+@pytest.mark.parametrize("task", Task)
+def test_a_group_never_stands_on_both_sides(task: Task) -> None:
+    rng = np.random.default_rng(0)
+    groups = rng.integers(15, size=200)
+    columns = {"y": rng.integers(2, size=200)} if task is Task.CLASSIFICATION else {}
+    dataset = numbered(200, groups=groups, **columns)
+    parts = split(dataset, plan(task, groups="groups"))
+    train, test = rows_of(dataset, parts.X_train), rows_of(dataset, parts.X_test)
+    assert sorted(train + test) == list(range(200))
+    assert not set(groups[train]) & set(groups[test])
+    validated = [row for _, check in parts.folds for row in check]
+    assert sorted(validated) == list(range(len(train)))
+    for fit_rows, check in parts.folds:
+        in_train = np.array(train)
+        assert not set(groups[in_train[fit_rows]]) & set(groups[in_train[check]])
+
+
+@pytest.mark.parametrize("task", Task)
+def test_in_time_every_split_trains_on_earlier_rows(task: Task) -> None:
+    rng = np.random.default_rng(0)
+    time = rng.permutation(100)
+    columns = {"y": rng.integers(2, size=100)} if task is Task.CLASSIFICATION else {}
+    dataset = numbered(100, time=time, **columns)
+    parts = split(dataset, plan(task, time="time", test_size=0.25))
+    train, test = rows_of(dataset, parts.X_train), rows_of(dataset, parts.X_test)
+    assert time[train].tolist() == list(range(75))
+    assert time[test].tolist() == list(range(75, 100))
+    assert len(parts.folds) == 5
+    assert all(fit_rows.max() < check.min() for fit_rows, check in parts.folds)
+
+
+def test_a_class_with_too_few_rows_left_to_train_is_refused() -> None:
+    y = ["rare"] * 5 + ["often"] * 45
+    with pytest.raises(DataError, match="Class 'rare' of column 'y' has 4 rows in the train part"):
+        split(numbered(50, y=y), plan())
+    assert len(split(numbered(50, y=y), plan(folds=4)).folds) == 4
+
+
+def test_too_few_groups_left_to_train_are_refused() -> None:
+    dataset = numbered(40, groups=np.arange(40) % 5)
+    with pytest.raises(DataError, match="4 distinct values in the train part"):
+        split(dataset, plan(Task.CLUSTERING, groups="groups"))
+
+
+@pytest.mark.parametrize(
+    ("scale", "task", "on"),
+    [
+        ("auto", Task.CLUSTERING, True),
+        ("auto", Task.CLASSIFICATION, False),
+        (True, Task.CLASSIFICATION, True),
+        ("true", Task.CLASSIFICATION, True),
+        (False, Task.CLUSTERING, False),
+    ],
+)
+def test_scaling_is_resolved(scale: bool | str, task: Task, on: bool) -> None:
+    assert scaling_on(scale, task) is on
+
+
+def test_an_unknown_word_for_scale_is_refused() -> None:
+    with pytest.raises(ConfigError, match="dataset.scale='yes': allowed are true, false and auto"):
+        scaling_on("yes", Task.CLUSTERING)
