@@ -9,6 +9,7 @@ sides alike; medians and ratios are printed.
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
 import time
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # A worker as the engines start them: numpy, scikit-learn, pandas and XGBoost in memory.
-CHILD = "import time, numpy, pandas, sklearn.cluster, xgboost\nprint(1, flush=True)\ntime.sleep(3600)\n"
+IMPORTS = "import time, numpy, pandas, sklearn.cluster, xgboost\n"
+CHILD = IMPORTS + "print(1, flush=True)\ntime.sleep(3600)\n"
 LIMIT_PERCENT = 1.5
+TRIALS = 25
 
 
 def main() -> None:
@@ -45,7 +48,7 @@ def measure_sampler(children: int, seconds: float, repeats: int) -> None:
     with ExitStack() as stack:
         for _ in range(children):
             process = stack.enter_context(
-                subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE)
+                subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE)  # noqa: S603
             )
             stack.callback(process.kill)
             if process.stdout is not None:
@@ -73,19 +76,25 @@ def _cpu_percent_of_sleep(seconds: float, *, sample: bool) -> float:
 
 
 def measure_profiler(name: str, work: Callable[[], None], repeats: int) -> None:
-    """Seconds of the same trial with the profiler on and off, by turns."""
-    profilers = {flag: TrialProfiler(enabled=flag) for flag in (False, True)}
-    seconds: dict[bool, list[float]] = {False: [], True: []}
+    """CPU seconds of the same trials without, with some and with all of them profiled."""
+    profilers = {
+        "off": TrialProfiler(enabled=False),
+        "as in a run": TrialProfiler(),
+        "every trial": TrialProfiler(cost_share=math.inf),
+    }
+    seconds: dict[str, list[float]] = {mode: [] for mode in profilers}
     work()  # warm
-    for number in range(2 * repeats):
-        flags = (False, True) if number % 2 else (True, False)
-        for flag in flags:
+    for number in range(repeats):
+        modes = list(profilers)
+        for mode in modes[number % 3 :] + modes[: number % 3]:
             begin = time.thread_time()
-            with profilers[flag]:
-                work()
-            seconds[flag].append(time.thread_time() - begin)
-    off, on = median(seconds[False]), median(seconds[True])
-    print(f"profiler, {name}: {off * 1e3:.2f} ms off, {on * 1e3:.2f} ms on, ratio {on / off:.3f}")
+            for _ in range(TRIALS):
+                with profilers[mode]:
+                    work()
+            seconds[mode].append((time.thread_time() - begin) / TRIALS)
+    off = median(seconds["off"])
+    ratios = [f"{mode} {median(values) / off:.3f}" for mode, values in seconds.items()]
+    print(f"profiler, {name}, {off * 1e3:.1f} ms a trial: {', '.join(ratios)}")
 
 
 def trial_works() -> dict[str, Callable[[], None]]:
@@ -98,10 +107,11 @@ def trial_works() -> dict[str, Callable[[], None]]:
 
     features, classes = make_classification(614, 8, random_state=0)
 
+    threadpool_limits(1)
+
     def kmeans() -> None:
-        with threadpool_limits(1):
-            labels = KMeans(5, n_init=20, random_state=0).fit_predict(features)
-            silhouette_score(features, labels)
+        labels = KMeans(5, n_init=20, random_state=0).fit_predict(features)
+        silhouette_score(features, labels)
 
     def xgboost() -> None:
         estimator = XGBClassifier(max_depth=4, n_jobs=1, random_state=0).fit(features, classes)

@@ -41,6 +41,7 @@ class DatasetSource(Protocol):
     """Reads one table."""
 
     name: str
+    scale: bool | str  # standardise the features: true, false, or auto (for clustering)
 
     def load(self, seed: int) -> Table:
         """Read the table; raise `DataError` where there is nothing usable to read."""
@@ -83,6 +84,7 @@ class Search(Protocol):
     """Proposes candidates; knows no engine and no data."""
 
     name: str
+    seed: int
 
     def start(self, params: Params, space: Mapping[str, Any]) -> SearchState:
         """Begin a search: every candidate is `params` with a point of `space` (lists, distributions) on top.

@@ -83,11 +83,18 @@ class RunRecord:
                 interrupted = not isinstance(error, Exception)
                 status = Status.KILLED if interrupted else Status.FAILED
                 reason = "interrupted" if interrupted else str(error) or type(error).__name__
-                self._write_files()
-                self._tracker.log_artifacts(self._folder)
-                self._tracker.end(status, reason)
+                self._tracker.end(status, f"{reason}{self._save_what_there_is()}")
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _save_what_there_is(self) -> str:
+        """Log the artifacts of a run that did not finish; return what to add to its reason."""
+        try:
+            self._write_files()
+            self._tracker.log_artifacts(self._folder)
+        except Exception as problem:
+            return f" (its artifacts are incomplete: {type(problem).__name__}: {problem})"
+        return ""
 
     def note_engine(self, engine: Engine) -> None:
         """Keep the versions of the started engine."""

@@ -55,7 +55,9 @@ def test_scikit_learns_tables_are_unchanged(name: str) -> None:
 
 def test_generators_give_scikit_learns_numbers() -> None:
     X, y = datasets.make_blobs(60, 3, centers=4, cluster_std=0.5, random_state=7)
-    dataset = encode(Blobs(n_samples=60, n_features=3, centers=4, cluster_std=0.5).load(7), with_target=True)
+    dataset = encode(
+        Blobs(n_samples=60, n_features=3, centers=4, cluster_std=0.5).load(7), with_target=True
+    )
     assert np.array_equal(dataset.X, X)
     assert np.array_equal(dataset.y, y)
     other = encode(Classification(n_samples=60).load(8), with_target=True)
@@ -101,7 +103,9 @@ def test_first_features_are_kept() -> None:
         ("pima", {"categorical": ("agee",)}, DataError, "Did you mean 'age'"),
     ],
 )
-def test_wrong_fields_are_refused(name: str, fields: dict[str, Any], error: type[Exception], told: str) -> None:
+def test_wrong_fields_are_refused(
+    name: str, fields: dict[str, Any], error: type[Exception], told: str
+) -> None:
     with pytest.raises(error, match=told.replace("(", r"\(")):
         plugin(name)(**fields).load(0)
 

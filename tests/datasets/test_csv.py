@@ -20,7 +20,9 @@ def write(folder: Path, text: str | bytes, name: str = "t.csv") -> str:
     return str(path)
 
 
-def test_a_path_is_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, GOOD)
     monkeypatch.chdir(tmp_path)
     table = Csv(path="t.csv", target="y").load(0)
@@ -55,7 +57,9 @@ def test_gaps_in_the_last_column_are_missing_values_and_not_short_rows(tmp_path:
         (b"a,b\n\xff\xfe\x00,1\n", "UTF-8"),
     ],
 )
-def test_files_that_are_no_tables_are_refused(tmp_path: Path, text: str | bytes, told: str) -> None:
+def test_files_that_are_no_tables_are_refused(
+    tmp_path: Path, text: str | bytes, told: str
+) -> None:
     with pytest.raises(DataError, match=told):
         Csv(path=write(tmp_path, text)).load(0)
 
@@ -76,5 +80,5 @@ def test_a_missing_file_a_directory_and_no_path_are_refused(tmp_path: Path) -> N
 
 
 def test_an_unknown_target_names_the_nearest_column(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="dataset.target='Y'.*it has a, b, y. Did you mean 'y'"):
+    with pytest.raises(DataError, match=r"dataset.target='Y'.*it has a, b, y. Did you mean 'y'"):
         Csv(path=write(tmp_path, GOOD), target="Y").load(0)

@@ -17,7 +17,9 @@ from optibench.records import Status, Trial
 NAN = math.nan
 
 
-def trial(candidate: int, fold: int, value: float, error: str | None = None, metric: str = "accuracy") -> Trial:
+def trial(
+    candidate: int, fold: int, value: float, error: str | None = None, metric: str = "accuracy"
+) -> Trial:
     return Trial(
         candidate=candidate,
         params={"depth": candidate},
@@ -43,7 +45,7 @@ def test_means_ranks_and_winner_are_those_of_grid_search() -> None:
         KMeans(random_state=0),
         grid,
         cv=folds,
-        scoring=lambda estimator, rows, y=None: silhouette_score(rows, estimator.predict(rows)),
+        scoring=lambda estimator, rows, _=None: silhouette_score(rows, estimator.predict(rows)),
     ).fit(X)
     table = search.cv_results_
     trials = [
@@ -53,7 +55,9 @@ def test_means_ranks_and_winner_are_those_of_grid_search() -> None:
     ]
     results = summarise(trials[::-1], "accuracy", 5)
     assert [r.mean_scores["accuracy"] for r in results] == table["mean_test_score"].tolist()
-    assert np.allclose([r.std_scores["accuracy"] for r in results], table["std_test_score"], rtol=1e-12)
+    assert np.allclose(
+        [r.std_scores["accuracy"] for r in results], table["std_test_score"], rtol=1e-12
+    )
     assert [r.rank for r in results] == table["rank_test_score"].tolist()
     assert best(results).number == search.best_index_
 
@@ -64,7 +68,9 @@ def test_lower_is_better_metrics_rank_ascending() -> None:
 
 
 def test_ties_share_the_smaller_rank_and_the_first_wins() -> None:
-    results = summarise([trial(n, 0, v) for n, v in enumerate([0.1, 0.8, 0.8, 0.5])], "accuracy", 1)
+    results = summarise(
+        [trial(n, 0, v) for n, v in enumerate([0.1, 0.8, 0.8, 0.5])], "accuracy", 1
+    )
     assert [r.rank for r in results] == [4, 1, 1, 3]
     assert best(results[::-1]).number == 1
 
@@ -81,7 +87,12 @@ def test_failed_missing_and_non_finite_folds_fail_the_candidate_and_rank_it_last
     results = summarise(trials, "accuracy", 2)
     assert [r.status for r in results] == [Status.FINISHED, *[Status.FAILED] * 3]
     assert [r.rank for r in results] == [1, 2, 2, 2]
-    assert [r.error for r in results] == [None, "boom", "accuracy is nan on a fold", "only 1 of 2 folds were run"]
+    assert [r.error for r in results] == [
+        None,
+        "boom",
+        "accuracy is nan on a fold",
+        "only 1 of 2 folds were run",
+    ]
     assert math.isnan(results[2].mean_scores["accuracy"])
     assert best(results).number == 0
 
@@ -97,7 +108,11 @@ def test_an_undefined_metric_that_does_not_rank_harms_nobody() -> None:
 def test_times_are_means_and_cpu_is_a_sum() -> None:
     (result,) = summarise([trial(7, 1, 0.1), trial(7, 0, 0.2)], "accuracy", 2)
     assert (result.number, result.params) == (7, {"depth": 7})
-    assert (result.mean_fit_seconds, result.mean_score_seconds, result.cpu_seconds) == (1.5, 0.5, 4.0)
+    assert (result.mean_fit_seconds, result.mean_score_seconds, result.cpu_seconds) == (
+        1.5,
+        0.5,
+        4.0,
+    )
     assert (result.start, result.end) == (70.0, 72.0)
 
 

@@ -53,9 +53,15 @@ def plain_scores(y: Any, labels: Any, probabilities: Any) -> dict[str, float]:
 
 
 @settings(deadline=None, max_examples=150)
-@given(seeds, st.integers(2, 150), st.integers(2, 5), st.sampled_from(["float32", "float64"]), st.booleans())
+@given(
+    seeds,
+    st.integers(2, 150),
+    st.integers(2, 5),
+    st.sampled_from(["float32", "float64"]),
+    st.booleans(),
+)
 def test_class_metrics_equal_scikit_learns_to_the_last_bit(
-    seed: int, n: int, n_classes: int, dtype: str, coarse: bool
+    seed: int, n: int, n_classes: int, dtype: str, coarse: object
 ) -> None:
     rng = np.random.default_rng(seed)
     y = rng.integers(n_classes, size=n)
@@ -66,7 +72,11 @@ def test_class_metrics_equal_scikit_learns_to_the_last_bit(
         probabilities = np.asfortranarray(probabilities)
     labels = probabilities.argmax(axis=1)
     scores = score(
-        CLASSIFICATION, np.empty((n, 0)), y, Prediction(labels, probabilities), ScoringSettings(n_classes=n_classes)
+        CLASSIFICATION,
+        np.empty((n, 0)),
+        y,
+        Prediction(labels, probabilities),
+        ScoringSettings(n_classes=n_classes),
     )
     expected = plain_scores(y, labels, probabilities)
     every_class = len(np.unique(y)) == n_classes
@@ -81,7 +91,7 @@ def test_class_metrics_equal_scikit_learns_to_the_last_bit(
 @settings(deadline=None, max_examples=100)
 @given(seeds, st.integers(3, 150), st.integers(1, 6), st.integers(2, 9), st.booleans())
 def test_cluster_metrics_equal_scikit_learns_to_the_last_bit(
-    seed: int, n: int, n_features: int, k: int, coarse: bool
+    seed: int, n: int, n_features: int, k: int, coarse: object
 ) -> None:
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, n_features))
@@ -140,7 +150,13 @@ def test_a_sample_of_one_cluster_says_so() -> None:
 def test_f1_is_that_of_the_second_class() -> None:
     y, labels = np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])
     certain = np.eye(2)[labels]
-    scores = score(CLASSIFICATION, np.empty((4, 0)), y, Prediction(labels, certain), ScoringSettings(n_classes=2))
+    scores = score(
+        CLASSIFICATION,
+        np.empty((4, 0)),
+        y,
+        Prediction(labels, certain),
+        ScoringSettings(n_classes=2),
+    )
     assert scores.values["f1"] == 2 / 3
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import cProfile
+import math
 import pstats
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from optibench.measure.profiles import SKIPPED, TrialProfiler, merge, write_profiles
+from optibench.measure.profiles import TrialProfiler, merge, write_profiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 def fold(depth: int) -> int:
     return 1 if depth == 0 else fold(depth - 1) + 1
+
+
+def every_trial() -> TrialProfiler:
+    return TrialProfiler(cost_share=math.inf)
 
 
 def part(profiler: TrialProfiler) -> bytes:
@@ -32,7 +38,7 @@ def calls(stats: dict, name: str) -> list[tuple[int, int]]:
 
 
 def test_only_what_runs_inside_the_blocks_is_profiled() -> None:
-    profiler = TrialProfiler()
+    profiler = every_trial()
     for _ in range(3):
         with profiler:
             fold(4)
@@ -41,7 +47,7 @@ def test_only_what_runs_inside_the_blocks_is_profiled() -> None:
 
 
 def test_a_dump_begins_anew() -> None:
-    profiler = TrialProfiler()
+    profiler = every_trial()
     with profiler:
         fold(1)
     first = part(profiler)
@@ -53,33 +59,71 @@ def test_a_dump_begins_anew() -> None:
 
 
 def test_parts_add_up_as_pstats_adds_them(tmp_path: Path) -> None:
-    parts, own = [], None
+    parts = []
     for depth in (2, 5, 7):
-        profiler = TrialProfiler()
+        profiler = every_trial()
         with profiler:
             fold(depth)
             sorted([3, 1, 2], key=lambda number: -number)
         parts.append(part(profiler))
-        file = tmp_path / f"{depth}.prof"
-        file.write_bytes(parts[-1])
-        own = own.add(str(file)) if own else pstats.Stats(str(file))
+        (tmp_path / f"{depth}.prof").write_bytes(parts[-1])
+    expected = pstats.Stats(*(str(tmp_path / f"{depth}.prof") for depth in (2, 5, 7))).stats  # type: ignore[attr-defined]
     merged = merge(parts)
-    assert own is not None
-    expected = {key[1:]: value[:4] for key, value in own.stats.items()}  # type: ignore[attr-defined]
-    assert {key[1:]: value[:4] for key, value in merged.stats.items()} == expected
-    callers = {key[1:]: {c[1:] for c in v[4]} for key, v in own.stats.items()}  # type: ignore[attr-defined]
-    assert {key[1:]: {c[1:] for c in v[4]} for key, v in merged.stats.items()} == callers
-    assert merged.parts == 3
+    assert timings(merged.stats) == timings(expected)
+    assert (merged.parts, merged.profiled, merged.left_out, merged.skipped) == (3, 3, 0, 0)
+
+
+def timings(stats: dict) -> dict:
+    """By line and function (file names differ in length): the numbers, and who called."""
+    return {
+        key[1:]: (
+            tuple(round(number, 12) for number in value[:4]),
+            {
+                caller[1:]: tuple(round(number, 12) for number in numbers)
+                for caller, numbers in value[4].items()
+            },
+        )
+        for key, value in stats.items()
+        if not key[2].startswith("<trials")
+    }
 
 
 def test_an_exception_in_the_block_passes_and_ends_the_profile() -> None:
-    profiler = TrialProfiler()
+    profiler = every_trial()
     with pytest.raises(ZeroDivisionError), profiler:
         fold(1 // 0)
     assert sys.getprofile() is None
     with profiler:
         fold(1)
     assert calls(merge([part(profiler)]).stats, "fold") == [(1, 2)]
+
+
+def test_call_heavy_trials_are_profiled_now_and_then_so_that_it_costs_little() -> None:
+    profiler = TrialProfiler(cost_share=0.05)
+    profiled_seconds, begin = 0.0, time.perf_counter()
+    for _ in range(200):
+        start, before = time.perf_counter(), profiler._counts.total()
+        with profiler:
+            is_profiled = sys.getprofile() is not None
+            for _ in range(40):
+                fold(100)
+        assert profiler._counts.total() == before + 1
+        profiled_seconds += is_profiled * (time.perf_counter() - start)
+    merged = merge([part(profiler)])
+    assert merged.profiled >= 1
+    assert merged.profiled + merged.left_out == 200
+    assert profiled_seconds < 0.3 * (time.perf_counter() - begin)
+    # Its numbers are those of the profiled trials.
+    assert calls(merged.stats, "fold") == [(40 * merged.profiled, 4040 * merged.profiled)]
+
+
+def test_trials_of_few_calls_are_all_profiled() -> None:
+    profiler = TrialProfiler(cost_share=0.05)
+    time.sleep(0.5)  # what an earlier test has cost is earned
+    for _ in range(5):
+        with profiler:
+            sum(range(200_000))
+    assert merge([part(profiler)]).profiled == 5
 
 
 def test_switched_off_it_leaves_the_block_alone() -> None:
@@ -91,7 +135,7 @@ def test_switched_off_it_leaves_the_block_alone() -> None:
 
 
 def test_another_active_profiler_is_left_alone_and_the_skipped_blocks_are_counted() -> None:
-    other, profiler = cProfile.Profile(), TrialProfiler()
+    other, profiler = cProfile.Profile(), every_trial()
     other.enable()
     try:
         for _ in range(2):
@@ -107,7 +151,7 @@ def test_another_active_profiler_is_left_alone_and_the_skipped_blocks_are_counte
 
 
 def test_two_threads_neither_crash_nor_lose_count() -> None:
-    profilers = [TrialProfiler(), TrialProfiler()]
+    profilers = [every_trial(), every_trial()]
     barrier = threading.Barrier(2)
 
     def work(profiler: TrialProfiler) -> None:
@@ -145,7 +189,7 @@ def test_a_fit_in_worker_processes_stands_at_the_top_of_the_written_text(tmp_pat
     written = write_profiles(tmp_path / "profile", None, parts)
     assert [path.name for path in written] == ["workers.prof", "functions.txt"]
     lines = (tmp_path / "profile" / "functions.txt").read_text().splitlines()
-    assert lines[0] == "Workers: fit and score of every trial, 2 batches merged."
+    assert lines[0] == "Workers: fit and score of 2 of 2 trials, merged."
     header = next(number for number, line in enumerate(lines) if "cumtime" in line)
     top = lines[header + 1 : header + 4]
     assert any("sklearn/cluster/_kmeans.py" in line and "(fit)" in line for line in top)
@@ -170,7 +214,7 @@ def test_without_workers_the_text_shows_the_driver_and_says_so(tmp_path: Path) -
 def test_with_workers_the_text_is_theirs_and_skipped_blocks_are_told(tmp_path: Path) -> None:
     driver = cProfile.Profile()
     driver.runcall(sum, [1])
-    profiler = TrialProfiler()
+    profiler = every_trial()
     driver.enable()
     with profiler:
         fold(1)
@@ -179,9 +223,9 @@ def test_with_workers_the_text_is_theirs_and_skipped_blocks_are_told(tmp_path: P
         fold(2)
     write_profiles(tmp_path, driver, [part(profiler)])
     text = (tmp_path / "functions.txt").read_text()
-    assert text.splitlines()[1].startswith("1 of the timed blocks ran without a profile")
+    assert text.splitlines()[1].startswith("1 trials ran without a profile: another profiler")
     assert "(fold)" in text
-    assert SKIPPED[2].strip("<>") in text
+    assert "trials under another profiler" not in text
 
 
 def test_with_profiling_off_nothing_is_written(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def test_an_alias_means_the_same_and_the_seed_counts() -> None:
     booster = xgb.train({**native, "objective": "binary:logistic"}, xgb.DMatrix(X, y), 100)
     params = {"eta": 0.3, "subsample": 0.5, "max_depth": 4}
     fitted = model.estimator(params, facts, seed=5, threads=1).fit(X, y)
-    assert np.array_equal(booster.predict(xgb.DMatrix(X)), model.predict(fitted, X).probabilities[:, 1])
+    assert np.array_equal(
+        booster.predict(xgb.DMatrix(X)), model.predict(fitted, X).probabilities[:, 1]
+    )
     other = model.estimator(params, facts, seed=6, threads=1).fit(X, y)
     assert not np.array_equal(fitted.predict_proba(X), other.predict_proba(X))
 

@@ -39,9 +39,9 @@ class ProcessLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run the jobs, print their table, and leave with exit code 1 where one failed."""
-        from optibench.cli.sweep import SweepExit, jobs_of, run_sweep
+        from optibench.cli.sweep import jobs_of, run_sweep
 
         loader = self._context.config_loader
         composed = [loader.load_sweep_config(self._config, list(job)) for job in job_overrides]
         jobs = jobs_of(zip(job_overrides, composed, strict=True), first=initial_job_idx)
-        raise SweepExit(run_sweep(jobs, self._config))
+        raise SystemExit(run_sweep(jobs, self._config))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ENTRY = time.perf_counter()  # the program's wall clock starts here
 INTERRUPTED = 130
+HYDRA_RAISES = "HYDRA_FULL_ERROR"
+FULL_ERROR = os.environ.get(HYDRA_RAISES) == "1"  # the user asks for tracebacks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,17 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def tell(error: Exception) -> int:
     """Say on stderr what went wrong, and return the exit code that goes with it."""
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+    from optibench.cli.refusals import explain, is_refusal
+
+    if FULL_ERROR:
         traceback.print_exception(error)
-    refused = type(error).__module__.startswith("hydra.")  # before a benchmark is called
-    expected = isinstance(error, OptiBenchError) or refused
-    text = str(error) if expected else f"{type(error).__name__}: {error}"
-    print(f"optibench: {redact(text)}", file=sys.stderr)
-    if not expected and os.environ.get("HYDRA_FULL_ERROR") != "1":
-        print("HYDRA_FULL_ERROR=1 shows where this came from.", file=sys.stderr)
-    if refused:
+    if is_refusal(error):
+        print(f"optibench: {redact(explain(error, sys.argv[1:]))}", file=sys.stderr)
         return InputError.exit_code
-    return error.exit_code if isinstance(error, OptiBenchError) else 1
+    if isinstance(error, OptiBenchError):
+        print(f"optibench: {redact(str(error))}", file=sys.stderr)
+        return error.exit_code
+    print(f"optibench: {redact(f'{type(error).__name__}: {error}')}", file=sys.stderr)
+    if not FULL_ERROR:
+        print("HYDRA_FULL_ERROR=1 shows where this came from.", file=sys.stderr)
+    return 1
+
+
+def environment() -> dict[str, str]:
+    """The environment as the user gave it, for the processes that a sweep starts."""
+    given = {key: value for key, value in os.environ.items() if key != HYDRA_RAISES}
+    return {**given, HYDRA_RAISES: "1"} if FULL_ERROR else given
 
 
 def _benchmark(words: list[str]) -> int:
@@ -74,14 +85,11 @@ def _benchmark(words: list[str]) -> int:
 
     replace_file_source()
     sys.argv = ["optibench", *prepare(words)]
+    os.environ[HYDRA_RAISES] = "1"  # else Hydra prints what it refuses in its own way and exits with 1
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
     except SystemExit as stop:
-        if stop.code in (0, None) or codes:
-            return int(stop.code or 0)
-        if getattr(stop, "from_sweep", False):
-            return int(stop.code)
-        return InputError.exit_code  # Hydra refused the command line and has said why
+        return int(stop.code or 0)
     return codes[0] if codes else 0
 
 

@@ -38,12 +38,6 @@ class Job:
     repeat: int = 1
 
 
-class SweepExit(SystemExit):
-    """The end of a sweep, told apart from Hydra's own exits."""
-
-    from_sweep = True
-
-
 def jobs_of(composed: Iterable[tuple[Sequence[str], Any]], first: int) -> list[Job]:
     """The jobs that Hydra's sweeper asks for, each as often as its `repeats` says."""
     jobs: list[Job] = []
@@ -92,12 +86,14 @@ def run_sweep(jobs: Sequence[Job], config: DictConfig) -> int:
 
 
 def _run_job(job: Job, folder: Path, sweep_id: str, extra: list[str]) -> tuple[Note, bool]:
+    from optibench.cli.program import environment
+
     folder.mkdir(parents=True, exist_ok=True)
     note_path = folder / "result.json"
     note_path.unlink(missing_ok=True)
     words = [*job.overrides, f"hydra.run.dir='{folder}'"]
-    environment = {
-        **os.environ,
+    variables = {
+        **environment(),
         NOTE_VARIABLE: str(note_path),
         SWEEP_VARIABLE: sweep_id,
         REPEAT_VARIABLE: str(job.repeat),
@@ -106,7 +102,7 @@ def _run_job(job: Job, folder: Path, sweep_id: str, extra: list[str]) -> tuple[N
         process = subprocess.Popen(
             [sys.executable, "-m", "optibench", *words, *extra],
             stdout=stdout,
-            env=environment,
+            env=variables,
             start_new_session=True,  # so that all of a crashed job can be ended with it
         )
         code, interrupted = _wait(process)

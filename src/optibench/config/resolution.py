@@ -34,9 +34,10 @@ def resolve(composed: DictConfig) -> Config:
         msg = f"The configuration cannot be resolved: {_first_line(error)}."
         raise ConfigError(msg) from error
     plain.pop("hydra", None)
-    groups = {group: _group(group, plain.get(group)) for group in GROUPS}
     top_keys = {key: value for key, value in plain.items() if key not in GROUPS}
-    return Config(top=_fill(TopLevel, top_keys, ""), resolved=plain, **groups)
+    top = _fill(TopLevel, top_keys, "")
+    groups = {group: _group(group, plain.get(group)) for group in GROUPS}
+    return Config(top=top, resolved=plain, **groups)
 
 
 def _group(group: str, values: object) -> Any:

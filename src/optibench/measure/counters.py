@@ -75,14 +75,16 @@ class ProcCounters:
         field = text[text.rindex(b")") + 2 :].split()
         own_ticks = int(field[11]) + int(field[12])
         reaped_ticks = int(field[13]) + int(field[14])
+        threads = int(field[17])
         return Reading(
             start=int(field[19]) * self._tick_seconds,
             parent=int(field[1]),
             own_seconds=self._own_seconds(pid, own_ticks * self._tick_seconds),
             reaped_seconds=self._reaped_seconds(pid, reaped_ticks * self._tick_seconds),
             rss_bytes=int(field[21]) * self._page_bytes,
-            threads=int(field[17]),
-            zombie=field[0] in (b"Z", b"X"),
+            threads=threads,
+            # Where only the first thread has ended, the process lives on.
+            zombie=field[0] in (b"Z", b"X") and threads <= 1,
         )
 
     def children(self, pid: int, threads: int) -> list[int]:

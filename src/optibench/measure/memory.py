@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _RISE = 1.05
 _RISE_AGE_SECONDS = 0.5
 # Of one core: a gigabyte in 4 kB pages takes 25 ms, which every 2 s would be more than 1 %.
-_REGULAR_SHARE = 0.008
+_REGULAR_SHARE = 0.005
 _RISE_SHARE = 0.04
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _POLL_SECONDS = 0.02
-_KILL_SECONDS = 2.0
+_KILL_SECONDS = 2.0  # then the kernel keeps it, in a file system that hangs: nobody can stop it
+_EMPTY_ROUNDS = 2
 # Python's trackers of shared memory and semaphores end with the process that they serve, and
 # complain where they are stopped before it.
 _SELF_ENDING = "resource_tracker"
@@ -48,36 +49,37 @@ def stop_descendants(
     ours = set(seen) - spared
     stopped: dict[ProcessKey, Stopped] = {}
     deadline_seconds = time.monotonic() + grace_seconds
-    while remaining := descendants(orphans=ours) - spared:
-        now = time.monotonic()
-        if now > deadline_seconds + _KILL_SECONDS:
-            break  # the kernel keeps it, in a file system that hangs: nobody can stop it
+    rounds = empty_rounds = 0
+    # Twice empty: the kernel's list of children may leave one out while its sibling ends.
+    while empty_rounds < _EMPTY_ROUNDS and time.monotonic() < deadline_seconds + _KILL_SECONDS:
+        remaining = descendants(orphans=ours) - spared
         ours |= remaining  # what loses its parent to us is still found
-        is_late = now >= deadline_seconds
-        for key in remaining - stopped.keys() if not is_late else remaining:
+        empty_rounds = 0 if remaining else empty_rounds + 1
+        is_late = time.monotonic() >= deadline_seconds
+        # What is born after the request is the tidying up of those that were asked (a JVM removes
+        # its folders by `rm`): it has the same time to end, and is not asked.
+        for key in remaining if rounds == 0 or is_late else ():
             outcome = _stop(key, kill=is_late)
             if outcome is None:
                 spared.add(key)
             else:
                 stopped[key] = outcome
+        rounds += 1
         time.sleep(_POLL_SECONDS)
     return [stopped[key] for key in sorted(stopped, key=lambda key: key.start)]
 
 
 def _stop(key: ProcessKey, *, kill: bool) -> Stopped | None:
-    """Signal a process; None where it is to be left, or may not be touched."""
+    """Signal a process; None where it is to be left, may not be touched or has just ended."""
     import psutil
 
     try:
         process = psutil.Process(key.pid)
         command = " ".join(process.cmdline())
-        if _SELF_ENDING in command:
-            return None
         reading = system_counters().read(key.pid)
-        if reading is not None and reading.start == key.start:
-            process.kill() if kill else process.terminate()
-    except psutil.AccessDenied:
-        return None  # it took on another user's rights; only that user can end it
-    except psutil.NoSuchProcess:  # it ended in the meantime, or is a zombie
-        return Stopped(key.pid, "", killed=kill)
+        if _SELF_ENDING in command or reading is None or reading.start != key.start:
+            return None
+        process.kill() if kill else process.terminate()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None  # denied: it took on another user's rights, and only that user can end it
     return Stopped(key.pid, command, killed=kill)

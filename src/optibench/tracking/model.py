@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import import_module, metadata
+import pickle
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 MODEL_NAME = "model"
 LOADER = Path(__file__).with_name("packaged_model.py")
-ALWAYS_NEEDED = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
+ALWAYS_NEEDED = ("mlflow", "numpy", "pandas", "scikit-learn")
 
 
 def log_model(client: MlflowClient, run: RunInfo, model: FittedModel) -> str:
@@ -82,7 +83,6 @@ def save_model(model: FittedModel, folder: Path, description: Model) -> Path:
 
 def write_parts(model: FittedModel, folder: Path) -> None:
     """Write native model, scaler, and what `packaged_model` must know of columns and labels."""
-    skops_io = import_module("skops.io")  # it has no types
     facts = {
         "format": "scikit-learn",
         "features": list(model.feature_names),
@@ -93,9 +93,9 @@ def write_parts(model: FittedModel, folder: Path) -> None:
         facts |= {"format": "xgboost", "class": _library_class(model.estimator, "xgboost")}
         model.estimator.save_model(folder / "model.ubj")
     else:
-        skops_io.dump(model.estimator, folder / "model.skops")
+        _pickle(model.estimator, folder / "model.pkl")
     if model.scaler is not None:
-        skops_io.dump(model.scaler, folder / "scaler.skops")
+        _pickle(model.scaler, folder / "scaler.pkl")
     text = json.dumps(facts, ensure_ascii=False, indent=1)
     (folder / "model.json").write_text(text, encoding="utf-8")
 
@@ -144,6 +144,15 @@ def _example(model: FittedModel) -> pd.DataFrame:
 
 def _is_text(column: pd.Series[Any]) -> bool:
     return all(isinstance(value, str) for value in column.dropna())
+
+
+def _pickle(value: Any, path: Path) -> None:
+    """Write a scikit-learn object in its own way, a pickle.
+
+    skops would not run code from the file, but a logged model brings its code along anyway, and
+    importing skops takes 2 s, walks through all of scikit-learn and imports Dask.
+    """
+    path.write_bytes(pickle.dumps(value, protocol=5))
 
 
 def _library_class(estimator: Any, library: str) -> str:

@@ -1,15 +1,16 @@
 """The code of a logged model: copied beside it and run where OptiBench is not installed.
 
-It may import numpy, pandas, skops and the model's own library, and nothing of OptiBench or
+It may import numpy, pandas and the model's own library, and nothing of OptiBench or
 MLflow. Its files: `model.json` (how to turn raw columns into numbers and numbers into labels),
-`scaler.skops` where the data was scaled, and the native model: `model.ubj` (XGBoost) or
-`model.skops` (scikit-learn).
+`scaler.pkl` where the data was scaled, and the native model: `model.ubj` (XGBoost) or
+`model.pkl` (scikit-learn).
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,11 +107,10 @@ def _load_pyfunc(data_path: str) -> PackagedModel:
         estimator = getattr(importlib.import_module("xgboost"), facts["class"])()
         estimator.load_model(folder / "model.ubj")
     else:
-        estimator = _load_skops(folder / "model.skops")
-    scaler = folder / "scaler.skops"
-    return PackagedModel(facts, _load_skops(scaler) if scaler.exists() else None, estimator)
+        estimator = _unpickled(folder / "model.pkl")
+    scaler = folder / "scaler.pkl"
+    return PackagedModel(facts, _unpickled(scaler) if scaler.exists() else None, estimator)
 
 
-def _load_skops(path: Path) -> Any:
-    """Load a scikit-learn object without running code from the file, unlike a pickle."""
-    return importlib.import_module("skops.io").load(path)
+def _unpickled(path: Path) -> Any:
+    return pickle.loads(path.read_bytes())  # noqa: S301  (as trusted as this code beside it)

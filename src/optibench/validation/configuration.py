@@ -10,10 +10,11 @@ from optibench.evaluation.split import scaling_on
 from optibench.search.space import Distribution, parse_space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from optibench.config.schema import Config
 
+SEEDS = 2**32
 FEWEST_FOLDS = 2
 SMALLEST_SILHOUETTE_SAMPLE = 3  # two clusters, and one of them with two rows
 
@@ -47,6 +48,25 @@ def check_ranges(config: Config, metric: str) -> None:
             raise ConfigError(msg)
 
 
+def check_top_level(config: Config, metric: str) -> None:
+    """Seeds are what NumPy takes; there is at least one run; folds run as trials."""
+    del metric
+    top = config.top
+    wrong = {
+        f"seed={top.seed}": (0 <= top.seed < SEEDS, f"0 to {SEEDS - 1}"),
+        f"search.seed={config.search.seed}": (0 <= config.search.seed < SEEDS, f"0 to {SEEDS - 1}"),
+        f"repeats={top.repeats}": (top.repeats >= 1, "a whole number of at least 1"),
+        f"backend.parallelism={config.backend.parallelism!r}": (
+            config.backend.parallelism == "trials",
+            "trials: each candidate x fold is a fit of its own",
+        ),
+    }
+    for came, (right, allowed) in wrong.items():
+        if not right:
+            msg = f"{came}: allowed is {allowed}."
+            raise ConfigError(msg)
+
+
 def check_order(config: Config, metric: str) -> None:
     """Rows are split by groups or by time, not by both."""
     del metric
@@ -74,8 +94,6 @@ def check_hyperparameters(config: Config, metric: str) -> None:
     for key, entry in space.items():
         for value in _values(entry):
             model.check({key: value})
-    # Together, so that two names of one hyperparameter meet.
-    model.check({**model.params, **_firsts(space, model.params)})
 
 
 def _values(entry: list[Any] | Distribution) -> list[Any]:
@@ -86,13 +104,10 @@ def _values(entry: list[Any] | Distribution) -> list[Any]:
     return [int(end) if entry.integer else float(end) for end in ends]
 
 
-def _firsts(space: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _values(entry)[0] for key, entry in space.items() if key not in fixed}
-
-
 CONFIG_CHECKS: tuple[Callable[[Config, str], None], ...] = (
     check_metric,
     check_ranges,
+    check_top_level,
     check_order,
     check_scale,
     check_hyperparameters,

@@ -1,0 +1,53 @@
+"""Hydra's refusals in one paragraph: the key, the value that came, what is allowed."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from optibench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def is_refusal(error: BaseException) -> bool:
+    """True for an error that Hydra or OmegaConf raised while composing."""
+    return type(error).__module__.partition(".")[0] in ("hydra", "omegaconf")
+
+
+def explain(error: BaseException, words: Sequence[str]) -> str:
+    """Tell what Hydra refused among the command line's `words`."""
+    text = str(error)
+    if match := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
+        return _unknown_key(match[1], words)
+    if match := re.search(r"Could not override '?([\w./-]+)'?\.\s*No match in the defaults list", text):
+        return _unknown_key(match[1], words)
+    text = text.partition("Config search path")[0]
+    return " ".join(f"{text} {error.__cause__ or ''}".split()).rstrip(".") + "."
+
+
+def _unknown_key(key: str, words: Sequence[str]) -> str:
+    came = next((word for word in words if word.lstrip("+~").partition("=")[0] == key), key)
+    parent, _, leaf = key.rpartition(".")
+    allowed = _keys_of(parent)
+    if not allowed:
+        return f"{came}: the configuration has no {parent or key}."
+    near = get_close_matches(leaf, allowed, n=1)
+    prefix = f"{parent}." if parent else ""
+    hint = f" Did you mean {prefix}{near[0]}?" if near else ""
+    return f"{came}: there is no key {key}; allowed are {', '.join(prefix + name for name in allowed)}.{hint}"
+
+
+def _keys_of(parent: str) -> list[str]:
+    """The keys below `parent` in the default configuration."""
+    from omegaconf import DictConfig, OmegaConf
+
+    from optibench.config.composition import compose
+
+    try:
+        node = OmegaConf.select(compose([]), parent) if parent else compose([])
+    except ConfigError:
+        return []
+    return sorted(str(key) for key in node) if isinstance(node, DictConfig) else []

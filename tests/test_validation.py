@@ -1,0 +1,206 @@
+"""Every bad input, told before an engine starts."""
+
+# ruff: noqa: E501 - the table of bad inputs reads best with one row for each
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from optibench.datasets.encoding import encode
+from optibench.datasets.fields import DatasetFields
+from optibench.errors import ConfigError, DataError, InputError
+from optibench.evaluation.scoring import default_metric
+from optibench.evaluation.settings import EvaluationSettings
+from optibench.evaluation.split import SplitPlan, scaling_on, split
+from optibench.models.kmeans import KMeans
+from optibench.models.xgboost import XGBoost
+from optibench.records import Candidate, Table, Task
+from optibench.validation import validate_config, validate_split, validate_table
+
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(
+    {
+        "a": RNG.normal(size=60),
+        "b": RNG.integers(9, size=60),
+        "word": RNG.choice(["x", "y", "z"], 60),
+        "when": pd.date_range("2024-01-01", periods=60).astype(str),
+        "who": np.arange(60) % 12,
+        "y": RNG.permutation(np.arange(60) % 2),
+    }
+)
+NUMBERS = FRAME[["a", "b", "y"]]
+
+
+@dataclass
+class Case:
+    """One input; what is not given is usable."""
+
+    frame: pd.DataFrame = field(default_factory=lambda: NUMBERS)
+    model: Any = field(default_factory=XGBoost)
+    target: str | None = "y"
+    categorical: tuple[str, ...] = ()
+    scale: bool | str = "auto"
+    params: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    metric: str | None = None
+    with_folds: bool = True
+
+
+def check(case: Case) -> None:
+    settings = EvaluationSettings(**case.evaluation)
+    model, task = case.model, case.model.task
+    config: Any = SimpleNamespace(
+        model=model, evaluation=settings, dataset=DatasetFields(scale=case.scale)
+    )
+    validate_config(config, case.metric or default_metric(task))
+    table = Table(
+        "t", case.frame, case.target, "here", case.categorical, settings.groups, settings.time
+    )
+    candidates = [Candidate(0, case.params)]
+    validate_table(config, table, candidates, with_folds=case.with_folds)
+    dataset = encode(table, with_target=task is Task.CLASSIFICATION)
+    scale = scaling_on(case.scale, task)
+    plan = SplitPlan(task, settings, scale=scale, seed=0, with_folds=case.with_folds)
+    validate_split(config, split(dataset, plan), candidates)
+
+
+def numbers(**columns: Any) -> pd.DataFrame:
+    return NUMBERS.assign(**columns)
+
+
+def with_value(value: object) -> pd.DataFrame:
+    column = NUMBERS["a"].astype(object)
+    column[3] = value
+    return numbers(a=column.infer_objects())
+
+
+def kmeans(**fields: Any) -> Case:
+    return Case(**{"model": KMeans(), "params": {"n_clusters": 3}, **fields})
+
+
+def xgboost_over(**space: Any) -> Case:
+    return Case(model=XGBoost(space=space))
+
+
+USABLE = {
+    "xgboost": Case(),
+    "kmeans": kmeans(),
+    "kmeans sets the target aside, whatever is in it": kmeans(frame=numbers(y=[None, "x"] * 30)),
+    "kmeans needs no target": kmeans(target=None),
+    "xgboost takes missing values": Case(frame=with_value(None)),
+    "xgboost takes categories": Case(frame=FRAME[["a", "word", "y"]], categorical=("word",)),
+    "numbers as categories": Case(categorical=("b",)),
+    "a boolean feature is a number": kmeans(frame=numbers(b=[True, False] * 30)),
+    "text classes": Case(frame=numbers(y=np.where(NUMBERS.y, "yes", "no"))),
+    "fractional classes": Case(frame=numbers(y=NUMBERS.y / 2)),
+    "one constant feature": kmeans(frame=numbers(b=1)),
+    "ordered in time": Case(frame=FRAME[["a", "when", "y"]], evaluation={"time": "when"}),
+    "clusters in time": kmeans(frame=FRAME[["a", "when", "y"]], evaluation={"time": "when"}),
+    "grouped": Case(frame=FRAME[["a", "who", "y"]], evaluation={"groups": "who"}),
+    "as many clusters as distinct rows": kmeans(
+        frame=pd.DataFrame({"a": np.arange(60) % 4.0, "y": 0}), params={"n_clusters": 4}
+    ),
+    "few rows of a class, no search": Case(frame=numbers(y=[1] * 3 + [0] * 57), with_folds=False),
+    "few rows of a class, fewer folds": Case(
+        frame=numbers(y=[1] * 5 + [0] * 55), evaluation={"folds": 3}
+    ),
+    "the objective of two classes": Case(params={"objective": "binary:logistic"}),
+    "a distribution": xgboost_over(eta={"low": 0.01, "high": 1, "log": True}),
+    "whole numbers from a distribution": xgboost_over(
+        max_depth={"low": 2, "high": 9, "int": True}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_usable_input_passes(name: str) -> None:
+    check(USABLE[name])
+
+
+CONFIG, DATA = ConfigError, DataError
+REFUSED: list[tuple[str, Case, type[InputError], list[str]]] = [
+    # the configuration
+    ("metric of the other task", Case(metric="silhouette"), CONFIG, ["evaluation.metric='silhouette'", "clustering", "accuracy, f1"]),
+    ("unknown metric", kmeans(metric="acuracy"), CONFIG, ["'acuracy' is unknown", "silhouette, davies_bouldin"]),
+    ("test_size 0", Case(evaluation={"test_size": 0.0}), CONFIG, ["evaluation.test_size=0.0", "below 1"]),
+    ("test_size 1", Case(evaluation={"test_size": 1.0}), CONFIG, ["evaluation.test_size=1.0"]),
+    ("one fold", Case(evaluation={"folds": 1}), CONFIG, ["evaluation.folds=1", "at least 2"]),
+    ("silhouette of two rows", Case(evaluation={"silhouette_sample": 2}), CONFIG, ["silhouette_sample=2", "at least 3"]),
+    ("groups and time", Case(evaluation={"groups": "a", "time": "b"}), CONFIG, ["set the other to null"]),
+    ("scale", Case(scale="yes"), CONFIG, ["dataset.scale='yes'", "true, false and auto"]),
+    ("unknown hyperparameter", Case(model=XGBoost(params={"max_dept": 3})), CONFIG, ["'max_dept'", "max_depth"]),
+    ("unknown hyperparameter in the space", xgboost_over(max_dept=[3]), CONFIG, ["'max_dept'", "max_depth"]),
+    ("one wrong value in a list", xgboost_over(max_depth=[3, "deep"]), CONFIG, ["max_depth='deep'", "whole number"]),
+    ("an empty list", xgboost_over(max_depth=[]), CONFIG, ["model.space.max_depth=[] is empty"]),
+    ("an end out of range", xgboost_over(subsample={"low": 0.5, "high": 1.5}), CONFIG, ["subsample=1.5", "to 1"]),
+    ("fractions for a whole number", xgboost_over(max_depth={"low": 2, "high": 5}), CONFIG, ["max_depth=2.0"]),
+    ("one cluster", kmeans(model=KMeans(space={"n_clusters": [1, 2]})), CONFIG, ["n_clusters=1", "at least 2"]),
+    # the columns
+    ("text", Case(frame=FRAME[["a", "word", "y"]]), DATA, ["'word' holds text", "dataset.categorical=[word]"]),
+    ("text for distances", kmeans(frame=FRAME[["a", "word", "y"]]), DATA, ["'word' holds text", "dataset.drop=[word]"]),
+    ("categories for distances", kmeans(frame=FRAME[["a", "word", "y"]], categorical=("word",)), DATA, ["dataset.categorical=['word']", "dataset.drop"]),
+    ("categories scaled", Case(categorical=("b",), scale=True), DATA, ["dataset.scale=True", "dataset.scale=false"]),
+    ("dates", Case(frame=numbers(b=pd.date_range("2024-01-01", periods=60))), DATA, ["'b' holds dates", "evaluation.time"]),
+    ("an empty column", Case(frame=numbers(b=np.nan)), DATA, ["'b' holds nothing", "dataset.drop=[b]"]),
+    ("an empty category", Case(frame=numbers(b=None), categorical=("b",)), DATA, ["'b' is empty"]),
+    ("a mixed column", Case(frame=numbers(b=[1, "x"] * 30)), DATA, ["'b' holds values of several kinds"]),
+    ("infinite", Case(frame=with_value(np.inf)), DATA, ["1 infinite values in 'a'"]),
+    ("infinite for distances", kmeans(frame=with_value(-np.inf)), DATA, ["1 infinite values in 'a'"]),
+    ("missing for distances", kmeans(frame=with_value(None)), DATA, ["1 in 'a'", "model=kmeans takes none", "dataset.drop=[a]"]),
+    ("no feature", Case(frame=NUMBERS[["y"]]), DATA, ["No feature column is left"]),
+    ("all constant", Case(frame=numbers(a=1.0, b=2)), DATA, ["Every feature column has one value only"]),
+    ("unknown groups", Case(evaluation={"groups": "B"}), DATA, ["evaluation.groups='B'", "Did you mean 'b'"]),
+    ("unknown time", kmeans(evaluation={"time": "tme"}), DATA, ["evaluation.time='tme'"]),
+    ("the target as groups", Case(evaluation={"groups": "y"}), DATA, ["evaluation.groups='y'", "one use"]),
+    ("gaps in time", Case(frame=with_value(None), evaluation={"time": "a"}), DATA, ["evaluation.time='a'", "1 rows have no value"]),
+    ("words for time", Case(frame=FRAME[["a", "word", "y"]], evaluation={"time": "word"}), DATA, ["evaluation.time='word'", "neither numbers nor dates"]),
+    # the target and the rows
+    ("no target", Case(target=None), DATA, ["dataset.target is null", "a, b, y"]),
+    ("missing classes", Case(frame=numbers(y=[None, 1, 0] * 20)), DATA, ["'y' has 20 missing values of 60"]),
+    ("one class", Case(frame=numbers(y=1)), DATA, ["'y' has one class only (1 in all 60 rows)"]),
+    ("a measured target", Case(target="a"), DATA, ["'a' holds 60 distinct numbers that look like measurements"]),
+    ("an infinite target", Case(frame=numbers(y=[np.inf, 0.0] * 30)), DATA, ["measurements"]),
+    ("dates as target", Case(frame=numbers(y=pd.to_datetime(["2024-01-01", "2024-01-02"] * 30))), DATA, ["'y' holds dates"]),
+    ("a number per row as target", Case(frame=numbers(y=range(60))), DATA, ["has 1 rows, fewer than evaluation.folds=5", "really a column of classes"]),
+    ("fewer rows of a class than folds", Case(frame=numbers(y=["r"] * 4 + ["o"] * 56)), DATA, ["Class 'r' of target column 'y' has 4 rows", "evaluation.folds=5"]),
+    ("too few left to train", Case(frame=numbers(y=["r"] * 5 + ["o"] * 55)), DATA, ["Class 'r' of column 'y' has 4 rows in the train part"]),
+    ("a single row of a class, no search", Case(frame=numbers(y=[1] + [0] * 59), with_folds=False), DATA, ["Class 1", "1 rows"]),
+    ("no room for the classes", Case(frame=numbers(y=np.arange(60) % 10), evaluation={"test_size": 0.1}), DATA, ["evaluation.test_size=0.1", "54 to train and 6 held out", "10 classes"]),
+    ("the objective of many classes", Case(params={"objective": "multi:softprob"}), DATA, ["'multi:softprob' does not fit the 2 classes"]),
+    ("few groups", Case(frame=numbers(g=np.arange(60) % 5), evaluation={"groups": "g"}), DATA, ["evaluation.groups='g' has 5 distinct values; at least 6"]),
+    ("few rows", kmeans(frame=NUMBERS.head(15)), DATA, ["15 rows: 12 to train (in 5 pieces) and 3 held out", "at least 3"]),
+    ("two rows", Case(frame=NUMBERS.head(2), evaluation={"folds": 2}), DATA, ["y"]),
+    # the parts
+    ("more clusters than distinct rows", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={"n_clusters": 5}), DATA, ["n_clusters=5 is more than the 4 distinct rows of the train part"]),
+    ("the default of 8 clusters", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={}), DATA, ["n_clusters=8 is more than the 4 distinct rows"]),
+    ("more clusters than rows of a fold", kmeans(params={"n_clusters": 40}), DATA, ["n_clusters=40 is more than the 38 distinct rows of the rows that fold 0 trains on"]),
+    ("a class that comes late", Case(frame=FRAME[["a", "when"]].assign(y=[0] * 30 + [1] * 30), evaluation={"time": "when"}), DATA, ["code 1", "fold 0 trains on"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("case", "error", "told"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+)
+def test_bad_input_is_refused_in_one_short_paragraph(
+    case: Case, error: type[InputError], told: list[str]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        check(case)
+    message = str(caught.value)
+    assert type(caught.value) is error
+    assert [part for part in told if part not in message] == []
+    assert "\n" not in message
+    assert "np." not in message
+    assert len(message) < 420
+
+
+def test_a_refusal_has_exit_code_2() -> None:
+    with pytest.raises(InputError) as caught:
+        check(replace(Case(), metric="x"))
+    assert caught.value.exit_code == 2
