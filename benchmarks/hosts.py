@@ -98,3 +98,12 @@ def run_rounds(
                 if number > 0:
                     outcomes[host.row.name].append(outcome)
     return outcomes
+
+
+def verdict(measured: list[float], limit: float) -> str:
+    """Say whether a limit is kept; where the rounds disagree, the machine is too noisy to tell."""
+    if max(measured) <= limit:
+        return "reached"
+    if min(measured) > limit:
+        return "MISSED"
+    return f"undecided, the rounds say {min(measured):.2f} to {max(measured):.2f}"

@@ -19,7 +19,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import cost, engines
-from benchmarks.hosts import Row, run_rounds
+from benchmarks.hosts import Row, run_rounds, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,22 +98,22 @@ def _table(grid: str, cores: int, outcomes: Mapping[str, list[Outcome]]) -> str:
     ]
     for name, found in outcomes.items():
         seconds = [outcome.seconds for outcome in found]
-        ratio = _ratio(found, outcomes[first])
+        ratio = median(_ratios(found, outcomes[first]))
         lines.append(
             f"{name:26}{median(seconds):9.2f}{min(seconds):8.2f}{max(seconds):8.2f}{ratio:8.2f}"
             f"  {found[0].score:.6f} at {found[0].params}"
         )
     for name, other, limit in TARGETS:
         if name in outcomes and other in outcomes:
-            ratio = _ratio(outcomes[name], outcomes[other])
-            verdict = "reached" if ratio <= limit else "MISSED"
-            lines.append(f"{name} / {other}: {ratio:.2f}, at most {limit:.2f}: {verdict}")
+            ratios = _ratios(outcomes[name], outcomes[other])
+            told = verdict(ratios, limit)
+            lines.append(f"{name} / {other}: {median(ratios):.2f}, at most {limit:.2f}: {told}")
     return "\n".join(lines)
 
 
-def _ratio(found: list[Outcome], other: list[Outcome]) -> float:
-    """Median over the rounds of one row's time over another's in the same round."""
-    return median(a.seconds / b.seconds for a, b in zip(found, other, strict=True))
+def _ratios(found: list[Outcome], other: list[Outcome]) -> list[float]:
+    """One row's time over another's in the same round, for each round."""
+    return [a.seconds / b.seconds for a, b in zip(found, other, strict=True)]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""OptiBench tunes and trains models on scikit-learn, Dask and Spark, and measures what really happens.
+"""Tunes and trains models on scikit-learn, Dask and Spark, and measures what really happens.
 
-    import optibench
-    result = optibench.run(["model=kmeans", "backend=dask"])
-    result.best_params, result.metrics["accuracy"], result.run_id
+import optibench
+result = optibench.run(["model=kmeans", "backend=dask"])
+result.best_params, result.metrics["accuracy"], result.run_id
 """
 
 from __future__ import annotations

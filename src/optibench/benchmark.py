@@ -1,4 +1,4 @@
-"""One benchmark, in the order in which it runs. This file tells the story; the rooms do the work."""
+"""One benchmark, in the order in which it runs: the story is here, the work is in the rooms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from optibench.backends.shield import shielded
 from optibench.evaluation.ranking import best, summarise
 from optibench.evaluation.scoring import greater_is_better
 from optibench.evaluation.split import SplitPlan, split
@@ -38,7 +39,8 @@ def run(
 
     Args:
         config: the resolved configuration.
-        entry: `time.perf_counter()` at the program's entry, where its wall clock starts; default now.
+        entry: `time.perf_counter()` at the program's entry, where its wall clock starts; default
+            now.
         tracker: where the run is written; default the MLflow store of `config.tracking`.
         announce: called with the run's id as soon as it is created.
 
@@ -55,7 +57,9 @@ def run(
             tracker = tracker or open_tracker(config)
         with RunRecord(prepared, clock, tracker, announce) as record, ExitStack() as engines:
             with clock.phase("startup"):
-                engine = engines.enter_context(config.backend.open(_request(prepared, record)))
+                engine = engines.enter_context(
+                    shielded(config.backend.open(_request(prepared, record)))
+                )
                 record.note_engine(engine)
             with clock.phase("search"), record.driver_profile():
                 record.trials = _search(prepared, parts, engine, record)
@@ -96,7 +100,11 @@ def _split(prepared: Prepared) -> Split:
 
 
 def _request(prepared: Prepared, record: RunRecord) -> EngineRequest:
-    modules = (*prepared.config.model.modules, "optibench.trials.worker", "optibench.measure.profiles")
+    modules = (
+        *prepared.config.model.modules,
+        "optibench.trials.worker",
+        "optibench.measure.profiles",
+    )
     budget = prepared.budget
     return EngineRequest(budget.workers, budget.threads, modules, record.logs)
 
@@ -111,7 +119,10 @@ def _search(prepared: Prepared, parts: Split, engine: Engine, record: RunRecord)
     trials: list[Trial] = []
     better = greater_is_better(prepared.metric)
     with Progress(
-        search.total * folds, prepared.metric, greater_is_better=better, enabled=prepared.config.top.progress
+        search.total * folds,
+        prepared.metric,
+        greater_is_better=better,
+        enabled=prepared.config.top.progress,
     ) as progress:
         candidates = prepared.candidates
         while candidates:

@@ -1,16 +1,14 @@
 """The few protocols that rooms meet through. Read this file and `records.py` first.
 
-A plug-in (dataset, model, search, backend) is a frozen dataclass; its fields are the schema of its YAML file in
-conf/, so that a wrong type or an unknown key fails by name. The module `optibench/<room>/<name>.py` (or folder
-`<name>/`) of a plug-in names its class in the module constant `PLUGIN`.
+A plug-in (dataset, model, search, backend) is a frozen dataclass; its fields are the schema of its
+YAML file in conf/, so that a wrong type or an unknown key fails by name. The module
+`optibench/<room>/<name>.py` (or folder `<name>/`) of a plug-in names its class in the module
+constant `PLUGIN`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from optibench.records import (
@@ -31,6 +29,10 @@ from optibench.records import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -54,13 +56,13 @@ class Model(Protocol):
     task: ClassVar[Task]
     params: Mapping[str, Any]
     space: Mapping[str, Any]
-    modules: ClassVar[tuple[str, ...]]  # imported by every worker before the clock of the search starts
+    modules: ClassVar[tuple[str, ...]]  # imported by every worker before the search's clock starts
     libraries: ClassVar[tuple[str, ...]]  # packages that the fitted model needs where it is loaded
     accepts_missing: ClassVar[bool]
     accepts_categories: ClassVar[bool]
 
     def check(self, params: Params) -> None:
-        """Raise `ConfigError` for a hyperparameter that is unknown or has a value that is not allowed."""
+        """Raise `ConfigError` for an unknown hyperparameter or a value that is not allowed."""
 
     def estimator(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
         """Make an unfitted estimator with every default explicit."""
@@ -87,7 +89,9 @@ class Search(Protocol):
     seed: int
 
     def start(self, params: Params, space: Mapping[str, Any]) -> SearchState:
-        """Begin a search: every candidate is `params` with a point of `space` (lists, distributions) on top.
+        """Begin a search: every candidate is `params` with a point of `space` on top.
+
+        A space holds lists and distributions.
 
         Raises:
             ConfigError: the space is empty, or this search cannot walk it.
@@ -132,7 +136,10 @@ class Backend(Protocol):
     parallelism: str
 
     def check(self) -> None:
-        """Raise `ConfigError` for what can be refused without the engine (an address nobody answers at)."""
+        """Raise `ConfigError` for what can be refused without the engine.
+
+        That is, for one, an address that nobody answers at.
+        """
 
     def open(self, request: EngineRequest) -> AbstractContextManager[Engine]:
         """Start the engine, or connect to it, and stop it at the end, leaving no process behind.

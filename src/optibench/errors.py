@@ -1,15 +1,16 @@
 """The error tree. Every error that OptiBench raises on purpose derives from `OptiBenchError`.
 
     OptiBenchError
-    ├── InputError            wrong configuration or data, found before any run exists    exit code 2
-    │   ├── ConfigError       a key of the configuration
-    │   └── DataError         a file, a column, a row
-    └── BenchmarkError        the benchmark failed, its MLflow run says FAILED            exit code 1
-        ├── EngineError       the engine (joblib, Dask, Spark) failed or was lost
-        ├── SearchError       nothing finite came out of the search
-        └── TrackingError     the tracking store refused
+    ├── InputError          wrong configuration or data, found before any run exists  exit code 2
+    │   ├── ConfigError     a key of the configuration
+    │   └── DataError       a file, a column, a row
+    └── BenchmarkError      the benchmark failed, its MLflow run says FAILED          exit code 1
+        ├── EngineError     the engine (joblib, Dask, Spark) failed or was lost
+        ├── SearchError     nothing finite came out of the search
+        └── TrackingError   the tracking store refused
 
-A message says what came, what is allowed and what to do next. Engine exceptions are chained with `from`.
+A message says what came, what is allowed and what to do next. Engine exceptions are chained with
+`from`.
 """
 
 from __future__ import annotations

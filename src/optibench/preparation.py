@@ -1,4 +1,4 @@
-"""Everything that is settled before an engine starts: table, budget, search, metric. Wrong input ends here."""
+"""What is settled before an engine starts: table, budget, search, metric; wrong input ends here."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class Prepared:
     @property
     def n_fits(self) -> int:
         """Fits of the search and of the refit."""
-        return 1 + (self.search.total * self.config.evaluation.folds if self.search.uses_folds else 0)
+        return 1 + (
+            self.search.total * self.config.evaluation.folds if self.search.uses_folds else 0
+        )
 
 
 def prepare(config: Config, clock: Recorder) -> Prepared:
@@ -108,17 +110,23 @@ def make_budget(config: Config) -> Budget:
     usable = available_cores()
     cores = usable if config.top.cores is None else config.top.cores
     if not 1 <= cores <= usable:
-        msg = f"cores={cores}: this process may use {usable}; allowed is 1 to {usable}, or null for all."
+        msg = (
+            f"cores={cores}: this process may use {usable}; "
+            f"allowed is 1 to {usable}, or null for all."
+        )
         raise ConfigError(msg)
     threads = config.backend.threads_per_trial
     if not 1 <= threads <= cores:
-        msg = f"backend.threads_per_trial={threads}: allowed is 1 to {cores}, the core budget (cores={cores})."
+        msg = (
+            f"backend.threads_per_trial={threads}: "
+            f"allowed is 1 to {cores}, the core budget (cores={cores})."
+        )
         raise ConfigError(msg)
     workers = cores // threads if config.backend.workers is None else config.backend.workers
     if workers < 1 or workers * threads > cores:
         msg = (
-            f"backend.workers={workers} x backend.threads_per_trial={threads} does not fit the core budget: "
-            f"allowed is at least 1 worker and workers x threads up to cores={cores}."
+            f"backend.workers={workers} x backend.threads_per_trial={threads} does not fit "
+            f"the core budget: allowed is at least 1 worker and workers x threads up to cores={cores}."
         )
         raise ConfigError(msg)
     return Budget(cores, workers, threads)
@@ -131,17 +139,21 @@ def plan_of(prepared: Prepared) -> Plan:
     table_mib = dataset.X.nbytes / MIB
     folds = f"{config.evaluation.folds} folds" if prepared.search.uses_folds else "no folds"
     where = getattr(config.backend, "address", None) or getattr(config.backend, "master", None)
+    engine, parallelism = config.backend.name, config.backend.parallelism
     return Plan(
         {
             "run": config.run_name,
             "model": f"{config.model.name} ({prepared.task}), ranked by {prepared.metric}",
             "data": f"{dataset.name}: {rows} rows x {columns} features, {dataset.source}",
             "scaling": "standardised on the train part" if prepared.scaling else "none",
-            "engine": f"{config.backend.name} at {where or 'this machine'}, parallelism={config.backend.parallelism}",
+            "engine": f"{engine} at {where or 'this machine'}, parallelism={parallelism}",
             "workers": f"{budget.workers} x {budget.threads} thread(s) of {budget.cores} core(s)",
             "candidates": f"{prepared.search.total} by search={config.search.name}, {folds}",
             "fits": f"{prepared.n_fits}, the refit of the winner included",
-            "memory": f"table {table_mib:.1f} MiB, plus about {2 * table_mib:.1f} MiB in each of the workers and the driver",
+            "memory": (
+                f"table {table_mib:.1f} MiB, plus about {2 * table_mib:.1f} MiB "
+                "in each of the workers and the driver"
+            ),
             "tracking": config.tracking.uri or "MLFLOW_TRACKING_URI, else ./mlruns/mlflow.db",
         }
     )

@@ -15,9 +15,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 import optibench
 from optibench.measure.machine import library_versions, machine_facts
+from optibench.measure.processes import descendants
 from optibench.measure.profiles import write_profiles
+from optibench.measure.reaper import stop_descendants
 from optibench.measure.timeline import plot_timeline, write_samples
-from optibench.records import Candidate, CandidateResult, FittedModel, Result, RunHeader, Status, Trial
+from optibench.records import (
+    Candidate,
+    CandidateResult,
+    FittedModel,
+    Result,
+    RunHeader,
+    Status,
+    Trial,
+)
 from optibench.redaction import redact
 from optibench.report.tables import write_trials
 
@@ -60,6 +70,7 @@ class RunRecord:
         self._announce = announce
         self._folder = Path(tempfile.mkdtemp(prefix="optibench-run-"))
         self._driver = cProfile.Profile() if prepared.config.profiling.enabled else None
+        self._known = descendants()
         self._metrics: dict[str, float] = {}
         self._result: dict[str, Any] = {}
         self.run_id = ""
@@ -71,13 +82,17 @@ class RunRecord:
     def __enter__(self) -> Self:
         """Create the run."""
         with self._clock.phase("tracking"):
-            self.run_id = self._tracker.start(header_of(self._prepared, self._clock.spans[0].start))
+            self.run_id = self._tracker.start(
+                header_of(self._prepared, self._clock.spans[0].start)
+            )
             if self._announce is not None:
                 self._announce(self.run_id)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        """Close a run that did not finish, with its reason and with the artifacts that it has so far."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        """Close a run that did not finish, with its reason and the artifacts that it has so far."""
         try:
             if error is not None:
                 interrupted = not isinstance(error, Exception)
@@ -85,6 +100,7 @@ class RunRecord:
                 reason = "interrupted" if interrupted else str(error) or type(error).__name__
                 self._tracker.end(status, f"{reason}{self._save_what_there_is()}")
         finally:
+            stop_descendants(self._known, seen=self._clock.tree.members())
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _save_what_there_is(self) -> str:
@@ -123,7 +139,11 @@ class RunRecord:
     ) -> None:
         """Log all but the final batch of metrics."""
         tracker, prepared = self._tracker, self._prepared
-        self._metrics = {**quality, **_cross_validation(winner, prepared.metric), **self._efficiency()}
+        self._metrics = {
+            **quality,
+            **_cross_validation(winner, prepared.metric),
+            **self._efficiency(),
+        }
         self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
         tracker.log_params({f"best_{name}": value for name, value in winner.params.items()})
         tracker.log_candidates(prepared.metric, results)
@@ -166,14 +186,18 @@ class RunRecord:
 
         folder, prepared = self._folder, self._prepared
         resolved = redact(dict(prepared.config.resolved))
-        (folder / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+        (folder / "config.yaml").write_text(
+            yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+        )
         write_trials(folder / "trials.csv", self.trials, prepared.metrics)
         if prepared.config.profiling.enabled:
             parts = self.schedule.profiles if self.schedule else []
             write_profiles(folder / "profile", self._driver, parts)
         (folder / "resources").mkdir(exist_ok=True)
         write_samples(folder / "resources" / "samples.csv", self._clock.samples)
-        plot_timeline(folder / "resources" / "timeline.png", self._clock.samples, self._clock.spans)
+        plot_timeline(
+            folder / "resources" / "timeline.png", self._clock.samples, self._clock.spans
+        )
         for log in self.logs.iterdir():
             text = log.read_text(encoding="utf-8", errors="replace")
             if text:
@@ -206,7 +230,9 @@ def header_of(prepared: Prepared, start: float) -> RunHeader:
 
 def _tags(prepared: Prepared) -> dict[str, str]:
     described = {k: v for k, v in prepared.config.resolved.items() if k not in NOT_IN_DIGEST}
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+    digest = hashlib.sha256(
+        json.dumps(described, sort_keys=True, default=str).encode()
+    ).hexdigest()
     facts = machine_facts()
     tags = {
         "optibench.kind": "benchmark",

@@ -1,8 +1,9 @@
 """The frozen records that the rooms exchange. Read this file and `contracts.py` first.
 
-Words: a candidate is one set of hyperparameters; a trial is one candidate on one fold; a unit is a trial that
-is still to be run; a run is one benchmark, which is one MLflow parent run.
-Times named `*_seconds` are durations; `start` and `end` are seconds since the epoch (`time.time()`).
+Words: a candidate is one set of hyperparameters; a trial is one candidate on one fold; a unit is a
+trial that is still to be run; a run is one benchmark, which is one MLflow parent run.
+Times named `*_seconds` are durations; `start` and `end` are seconds since the epoch
+(`time.time()`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
@@ -114,7 +116,9 @@ class DataFacts:
     """What an estimator factory may know of the data beside its hyperparameters."""
 
     n_classes: int
-    feature_types: tuple[str, ...] | None  # 'q' quantitative or 'c' categorical, None: all quantitative
+    feature_types: (
+        tuple[str, ...] | None
+    )  # 'q' quantitative or 'c' categorical, None: all quantitative
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +170,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished unit: one row of trials.csv. `cpu_seconds` are those of fit and score, as paid."""
+    """One finished unit, a row of trials.csv; `cpu_seconds` are those of fit and score, as paid."""
 
     candidate: int
     params: Params
@@ -184,7 +188,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class BatchOutcome:
-    """What comes back for one batch; `profile` is a marshalled pstats dictionary (see measure/profiles.py)."""
+    """What comes back for one batch.
+
+    `profile` is a marshalled pstats dictionary (see measure/profiles.py).
+    """
 
     trials: tuple[Trial, ...]
     leftover: tuple[Unit, ...]
@@ -273,10 +280,13 @@ class Sample:
     Attributes:
         time: seconds since the epoch.
         phase: the phase that was open.
-        cpu_percent: CPU seconds since the last sample over (cores of the machine x elapsed), 0-100.
-        memory_percent: resident memory (PSS where read, else estimated from RSS) over the machine's, 0-100.
+        cpu_percent: CPU seconds since the last sample over (cores of the machine x elapsed),
+            0-100.
+        memory_percent: resident memory (PSS where read, else estimated from RSS) over the
+            machine's, 0-100.
         rss_bytes: summed over processes (shared pages counted more than once).
-        pss_bytes: proportional set size (shared pages once); None where it was not read at this sample.
+        pss_bytes: proportional set size (shared pages once); None where it was not read at this
+            sample.
         processes: how many live processes the tree has.
     """
 
@@ -294,6 +304,20 @@ class Plan:
     """What would run: facts by name, in the order in which they are told."""
 
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JobNote:
+    """What a sweep's table shows of one job."""
+
+    run_id: str = ""
+    status: str = "RUNNING"
+    metric: str = ""
+    quality: float | None = None
+    wall_seconds: float | None = None
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)

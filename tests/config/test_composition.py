@@ -8,8 +8,22 @@ from optibench.config.composition import compose, normalise, split_top_level
 from optibench.config.resolution import resolve
 from optibench.errors import ConfigError
 
-MODELS, BACKENDS, SEARCHES = ("kmeans", "xgboost"), ("sklearn", "dask", "spark"), ("none", "grid", "random")
-DATASETS = ("pima", "iris", "wine", "breast_cancer", "digits", "blobs", "classification", "csv", "parquet")
+MODELS, BACKENDS, SEARCHES = (
+    ("kmeans", "xgboost"),
+    ("sklearn", "dask", "spark"),
+    ("none", "grid", "random"),
+)
+DATASETS = (
+    "pima",
+    "iris",
+    "wine",
+    "breast_cancer",
+    "digits",
+    "blobs",
+    "classification",
+    "csv",
+    "parquet",
+)
 
 
 def config(*overrides):
@@ -21,7 +35,11 @@ def config(*overrides):
 )
 def test_every_pairing_composes_into_its_plug_ins(model, backend, search):
     composed = config(f"model={model}", f"backend={backend}", f"search={search}")
-    assert (composed.model.name, composed.backend.name, composed.search.name) == (model, backend, search)
+    assert (composed.model.name, composed.backend.name, composed.search.name) == (
+        model,
+        backend,
+        search,
+    )
     assert composed.run_name == f"{model}-{backend}-{search}-pima"
 
 
@@ -67,7 +85,8 @@ def test_yaml_replaces_lists_and_distributions_and_never_merges(tmp_path, group_
         "defaults: [xgboost]\nspace:\n  eta: {low: 0.1, high: 1, log: true}\n  max_depth: [2]\n"
     )
     (tmp_path / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\nmodel:\n  space:\n    eta: {low: 0.1, high: 1, log: true}\n    max_depth: [2]\n"
+        "# @package _global_\nmodel:\n  space:\n"
+        "    eta: {low: 0.1, high: 1, log: true}\n    max_depth: [2]\n"
     )
     chosen = "model=mine" if group_file else "+experiment=mine"
     search_path = f"hydra.searchpath=[file://{tmp_path}]"

@@ -9,7 +9,7 @@ import pytest
 
 from optibench.config.registry import find
 from optibench.errors import EngineError
-from optibench.records import BatchOutcome, Batch, EngineRequest, Status, Trial
+from optibench.records import Batch, BatchOutcome, EngineRequest, Status, Trial
 
 WORKERS = 2
 
@@ -22,19 +22,19 @@ def describe(value, batch):
         "sum": float(value.sum()),
         "address": id(value),
         "threads": max((pool["num_threads"] for pool in threadpool_info()), default=1),
-        "omp": float(os.environ.get("OMP_NUM_THREADS", -1)),
+        "omp": float(os.environ.get("OMP_NUM_THREADS", "-1")),
     }
     time.sleep(0.3)
     trial = Trial(0, {}, 0, facts, 0.0, 0.0, 0.0, str(os.getpid()), 0.0, 0.0, Status.FINISHED)
     return BatchOutcome((trial,), batch.units, None)
 
 
-def crash(value, batch):
+def crash(_value, _batch):
     """A worker task that kills its process, as the kernel does where memory runs out."""
     os.kill(os.getpid(), 9)
 
 
-def fail(value, batch):
+def fail(_value, _batch):
     """A worker task with a bug."""
     message = "a bug in the task"
     raise RuntimeError(message)

@@ -1,4 +1,4 @@
-"""The core test: same seed, same scores, to the last bit, on every backend, and equal to scikit-learn's own."""
+"""The core test: same seed, same scores to the last bit, on every backend and in scikit-learn."""
 
 import numpy as np
 import pandas as pd
@@ -76,7 +76,9 @@ def independent_xgboost(space, seed=0):
     for number, params in enumerate(ParameterGrid(space)):
         folds = StratifiedKFold(5, shuffle=True, random_state=seed).split(X, y)
         for fold, (fit_rows, check) in enumerate(folds):
-            model = XGBClassifier(objective="binary:logistic", random_state=seed, n_jobs=1, **params)
+            model = XGBClassifier(
+                objective="binary:logistic", random_state=seed, n_jobs=1, **params
+            )
             model.fit(X[fit_rows], y[fit_rows])
             labels, chances = model.predict(X[check]), model.predict_proba(X[check])
             rows[number, fold] = {
@@ -100,7 +102,9 @@ def expected():
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("model", ["kmeans", "xgboost"])
-def test_scores_equal_the_independent_computation_to_the_last_bit(backend, model, workers, expected):
+def test_scores_equal_the_independent_computation_to_the_last_bit(
+    backend, model, workers, expected
+):
     result = run(*small(model), f"backend={backend}", f"backend.workers={workers}")
     scores = {(trial.candidate, trial.fold): dict(trial.scores) for trial in result.trials}
     assert scores == expected[model]
@@ -109,14 +113,17 @@ def test_scores_equal_the_independent_computation_to_the_last_bit(backend, model
 def test_the_winner_is_the_best_mean_and_is_refitted_on_the_train_part(backend, expected):
     result = run(*small("xgboost"), f"backend={backend}")
     means = [
-        np.mean([expected["xgboost"][number, fold]["accuracy"] for fold in range(5)]) for number in range(8)
+        np.mean([expected["xgboost"][number, fold]["accuracy"] for fold in range(5)])
+        for number in range(8)
     ]
     best = int(np.argmax(means))
     assert result.best_params == list(ParameterGrid(SPACES["xgboost"]))[best]
     assert result.metrics["best_cv_score"] == means[best]
     X, y = pima()
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y)
-    model = XGBClassifier(objective="binary:logistic", random_state=0, n_jobs=1, **result.best_params).fit(X, y)
+    model = XGBClassifier(
+        objective="binary:logistic", random_state=0, n_jobs=1, **result.best_params
+    ).fit(X, y)
     assert result.metrics["accuracy"] == model.score(X_test, y_test)
     assert result.metrics["train_accuracy"] == model.score(X, y)
     assert result.metrics["baseline_accuracy"] == np.mean(y_test == 0)

@@ -87,11 +87,18 @@ def test_version_1_keeps_its_controllers_apart(tmp_path: Path) -> None:
     assert core_capacity(tmp_path) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("own", ["/docker/abc", "/"])
+@pytest.mark.parametrize("own", ["/docker/abc", "/", "/elsewhere", "/../other"])
 def test_in_a_container_the_mount_is_the_containers_own_cgroup(tmp_path: Path, own: str) -> None:
     version_1(tmp_path, own, top="/docker/abc")
     write(tmp_path, "sys/fs/cgroup/memory/memory.limit_in_bytes", "300000000")
     assert available_memory_bytes(tmp_path) == 300000000
+
+
+def test_a_cgroup_made_inside_a_container_limits_too(tmp_path: Path) -> None:
+    version_1(tmp_path, "/docker/abc/inner", top="/docker/abc")
+    write(tmp_path, "sys/fs/cgroup/memory/memory.limit_in_bytes", "300000000")
+    write(tmp_path, "sys/fs/cgroup/memory/inner/memory.limit_in_bytes", "100000000")
+    assert available_memory_bytes(tmp_path) == 100000000
 
 
 @pytest.mark.skipif(

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from optibench.measure.counters import ProcCounters, PsutilCounters, system_counters
+from optibench.measure.counters import ProcCounters, PsutilCounters, Reading, system_counters
 from optibench.measure.processes import ProcessTree, descendants
 
 if TYPE_CHECKING:
@@ -231,6 +232,116 @@ def test_proc_readings_agree_with_psutil() -> None:
         assert child.pid in system_counters().children(os.getpid(), threads=2)
         full = psutil.Process(child.pid).memory_full_info()
         assert ProcCounters().pss_bytes(child.pid) == pytest.approx(full.pss, rel=0.05)
+
+
+def test_a_child_that_a_thread_started_belongs_to_the_tree() -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    done = threading.Event()
+
+    def work() -> None:
+        started.append(python("import time; time.sleep(60)"))
+        done.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: bool(started))
+    try:
+        assert started[0].pid in ProcessTree().look().pids
+        assert started[0].pid in {key.pid for key in descendants()}
+    finally:
+        done.set()
+        thread.join()
+        started[0].kill()
+        started[0].wait()
+
+
+class Script:
+    """Counters that say what is written, look after look: what the kernel cannot be made to do."""
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.readings: dict[int, Reading] = {}
+
+    def set(
+        self, pid: int, parent: int, own: float, reaped: float = 0.0, *, start: float = 1.0
+    ) -> None:
+        self.readings[pid] = Reading(start, parent, own, reaped, 10, 1, zombie=False)
+
+    def read(self, pid: int) -> Reading | None:
+        return self.readings.get(pid)
+
+    def children(self, pid: int, threads: int) -> list[int]:  # noqa: ARG002
+        return [child for child, reading in self.readings.items() if reading.parent == pid]
+
+    def pss_bytes(self, pid: int) -> int | None:  # noqa: ARG002
+        return 0
+
+    def births(self) -> int:
+        return time.monotonic_ns()
+
+
+@pytest.fixture
+def script() -> Script:
+    script = Script()
+    script.set(os.getpid(), 0, own=5.0, reaped=2.0)
+    return script
+
+
+def test_an_orphan_that_init_waited_for_is_not_missing_beside_waited_for_children(
+    script: Script,
+) -> None:
+    me = os.getpid()
+    tree = ProcessTree(counters=script)
+    script.set(101, me, own=1.0)
+    script.set(102, 101, own=3.0, reaped=1.0)
+    assert tree.look().cpu_seconds == pytest.approx(5.0)
+    del script.readings[101]
+    script.set(me, 0, own=5.0, reaped=3.0)
+    script.set(102, 1, own=4.0, reaped=1.0)
+    assert tree.look().cpu_seconds == pytest.approx(6.0)
+    del script.readings[102]
+    script.set(me, 0, own=5.0, reaped=3.5)  # half a second of children that were never seen
+    assert tree.look().cpu_seconds == pytest.approx(6.5)
+
+
+def test_the_total_does_not_fall_while_a_child_is_between_its_end_and_its_parents_counters(
+    script: Script,
+) -> None:
+    me = os.getpid()
+    tree = ProcessTree(counters=script)
+    script.set(101, me, own=1.0, reaped=2.0)
+    assert tree.look().cpu_seconds == pytest.approx(3.0)
+    del script.readings[101]
+    assert tree.look().cpu_seconds == pytest.approx(3.0)
+    script.set(me, 0, own=5.0, reaped=5.2)
+    assert tree.look().cpu_seconds == pytest.approx(3.2)
+
+
+def test_waited_for_time_in_coarse_ticks_does_not_hide_the_fine_last_value(script: Script) -> None:
+    me = os.getpid()
+    tree = ProcessTree(counters=script)
+    script.set(101, me, own=0.0)
+    script.set(102, 101, own=0.0199)
+    tree.look()
+    del script.readings[102]
+    script.set(101, me, own=0.0, reaped=0.01)
+    script.set(me, 0, own=5.5, reaped=2.0)
+    assert tree.look().cpu_seconds == pytest.approx(0.5199)
+
+
+def test_a_pid_that_was_given_away_again_is_a_new_process(script: Script) -> None:
+    me = os.getpid()
+    tree = ProcessTree(counters=script)
+    script.set(101, me, own=3.0)
+    tree.look()
+    script.set(me, 0, own=5.0, reaped=5.0)
+    script.set(101, me, own=0.5, start=2.0)
+    assert tree.look().cpu_seconds == pytest.approx(3.5)
+    script.set(me, 0, own=5.0, reaped=5.5)
+    script.set(101, 7, own=90.0, start=3.0)  # somebody else's
+    assert tree.look().cpu_seconds == pytest.approx(3.5)
+    assert tree.look().pids == (me,)
 
 
 def test_a_pid_that_nobody_has_reads_as_none() -> None:

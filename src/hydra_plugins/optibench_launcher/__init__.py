@@ -1,17 +1,19 @@
-"""The Hydra launcher of OptiBench: each job of a sweep runs in a process of its own, one after the other.
+"""The Hydra launcher of OptiBench: runs each job of a sweep in a process of its own, in turn.
 
-Hydra finds launchers only below the namespace package `hydra_plugins`; the work is done in optibench.cli.sweep.
+Hydra finds launchers only below the namespace package `hydra_plugins`; the work is done in
+optibench.cli.sweep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
@@ -25,7 +27,7 @@ ConfigStore.instance().store(
 
 
 class ProcessLauncher(Launcher):
-    """Hands the jobs of a sweep to `optibench.cli.sweep`, so that nothing of one leaks into the next."""
+    """Hands a sweep's jobs to `optibench.cli.sweep`, so that none leaks into the next."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

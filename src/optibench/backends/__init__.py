@@ -1,0 +1,1 @@
+"""The engines that run trials: one package per choice of conf/backend/."""

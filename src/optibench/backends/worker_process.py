@@ -12,9 +12,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -33,7 +35,10 @@ def thread_environment(threads: int) -> dict[str, str]:
 
 
 def begin(logs: str, modules: Sequence[str]) -> None:
-    """Turn this process into a worker: output to a log file, Ctrl-C left to the driver, `modules` imported."""
+    """Turn this process into a worker.
+
+    Its output goes to a log file, Ctrl-C is left to the driver, and `modules` are imported.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     print_to(Path(logs) / f"worker-{os.getpid()}.log")
@@ -43,7 +48,8 @@ def begin(logs: str, modules: Sequence[str]) -> None:
 def load(modules: Sequence[str]) -> None:
     """Import `modules` and take all that is imported out of the garbage collector's sight.
 
-    PySpark collects garbage after every task: 100 ms with scikit-learn and xgboost imported, 2 ms frozen.
+    PySpark collects garbage after every task: 100 ms with scikit-learn and xgboost imported, 2 ms
+    frozen.
     """
     for module in modules:
         importlib.import_module(module)
@@ -52,7 +58,7 @@ def load(modules: Sequence[str]) -> None:
 
 
 def print_to(path: Path) -> None:
-    """Send this process's output to a file, where its folder exists (it does not on another machine)."""
+    """Send this process's output to a file, where its folder exists (not on another machine)."""
     if not path.parent.is_dir():
         return
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -62,12 +68,12 @@ def print_to(path: Path) -> None:
 
 
 def meet(folder: str, count: int) -> int:
-    """Leave a mark in `folder` and wait until `count` processes have: so that each runs one call."""
+    """Leave a mark in `folder` and wait until `count` processes have: each runs one call."""
     (Path(folder) / str(os.getpid())).touch()
     deadline = time.monotonic() + MEET_SECONDS
-    while len(os.listdir(folder)) < count:
+    while (present := len(list(Path(folder).iterdir()))) < count:
         if time.monotonic() > deadline:
-            msg = f"Only {len(os.listdir(folder))} of {count} workers came up in {MEET_SECONDS:.0f} s."
+            msg = f"Only {present} of {count} workers came up in {MEET_SECONDS:.0f} s."
             raise TimeoutError(msg)
         time.sleep(0.005)
     return os.getpid()

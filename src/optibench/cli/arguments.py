@@ -10,7 +10,7 @@ from optibench.config.composition import normalise
 from optibench.config.registry import GROUPS
 from optibench.redaction import has_secret
 
-SECRET_VARIABLE = "OPTIBENCH_SECRET_{}"
+SECRET_VARIABLE = "OPTIBENCH_SECRET_{}"  # noqa: S105 - a variable's name, not a secret
 
 
 def prepare(words: Sequence[str]) -> list[str]:
@@ -21,8 +21,8 @@ def prepare(words: Sequence[str]) -> list[str]:
 def hide_secret(word: str) -> str:
     """Move the value of `key=value` into the environment where it carries a credential.
 
-    Hydra writes overrides to disk before any code of ours runs, so the credential must not be in them. Jobs of a
-    sweep inherit the environment.
+    Hydra writes overrides to disk before any code of ours runs, so the credential must not be in
+    them. Jobs of a sweep inherit the environment.
     """
     key, equals, value = word.partition("=")
     if not equals or word.startswith("-") or not has_secret(value, key.lstrip("+~")):

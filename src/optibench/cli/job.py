@@ -1,7 +1,7 @@
-"""One job of the program: a benchmark, its plan, or its repeats; what it prints and the note that it leaves.
+"""One job: a benchmark, its plan, or its repeats; what it prints and the note that it leaves.
 
-The note (`result.json` in the job's output folder) is how a sweep learns what became of a job, even of one that
-was killed: it is first written when the MLflow run is created.
+The note (`result.json` in the job's output folder) is how a sweep learns what became of a job,
+even of one that was killed: it is first written when the MLflow run is created.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import os
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import yaml
 
 from optibench.errors import OptiBenchError
+from optibench.records import JobNote
 from optibench.redaction import redact
 
 if TYPE_CHECKING:
@@ -28,17 +29,8 @@ NOTE_VARIABLE = "OPTIBENCH_NOTE"
 
 
 @dataclass(frozen=True)
-class Note:
-    """What a sweep's table shows of one job."""
-
-    run_id: str = ""
-    status: str = "RUNNING"
-    metric: str = ""
-    quality: float | None = None
-    wall_seconds: float | None = None
-    cpu_percent: float | None = None
-    memory_percent: float | None = None
-    reason: str = ""
+class Note(JobNote):
+    """A job's note as the file that its sweep reads."""
 
     def write(self) -> None:
         """Write the note where the sweep asked for it; nothing where no sweep did."""
@@ -64,7 +56,9 @@ def run_job(composed: DictConfig, entry: float) -> int:
         if config.top.repeats > 1 and not config.top.plan:
             from optibench.cli.sweep import repeats_of, run_sweep
 
-            return run_sweep(repeats_of(config, overrides), HydraConfig.instance().cfg)
+            return run_sweep(
+                repeats_of(config, overrides), cast("DictConfig", HydraConfig.instance().cfg)
+            )
         note = _run_one(config, entry)
     except KeyboardInterrupt:
         note = replace(_last_note(), status="KILLED", reason="interrupted")

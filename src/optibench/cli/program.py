@@ -7,13 +7,14 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optibench.errors import InputError, OptiBenchError
 from optibench.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from omegaconf import DictConfig
 
     from optibench.records import Result
@@ -25,9 +26,10 @@ FULL_ERROR = os.environ.get(HYDRA_RAISES) == "1"  # the user asks for tracebacks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
+    """Run one command; return the exit code: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # What stops a process politely (docker stop, a pipeline's time limit) closes the run as Ctrl-C does.
+    # What stops a process politely (docker stop, a pipeline's time limit) closes the run as Ctrl-C
+    # does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if words[:1] == ["export"]:
@@ -85,7 +87,8 @@ def _benchmark(words: list[str]) -> int:
 
     replace_file_source()
     sys.argv = ["optibench", *prepare(words)]
-    os.environ[HYDRA_RAISES] = "1"  # else Hydra prints what it refuses in its own way and exits with 1
+    # Else Hydra prints what it refuses in its own way and exits with 1.
+    os.environ[HYDRA_RAISES] = "1"
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
     except SystemExit as stop:
@@ -97,8 +100,8 @@ def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Resul
     """Run one benchmark and return what came out; the same as `python -m optibench`.
 
     Args:
-        config: overrides as on the command line (`["model=kmeans", "seed=1"]`), or a nested mapping of keys
-            (`{"model": "kmeans", "backend": {"workers": 2}}`) laid over the defaults.
+        config: overrides as on the command line (`["model=kmeans", "seed=1"]`), or a nested
+            mapping of keys (`{"model": "kmeans", "backend": {"workers": 2}}`) laid over the defaults.
         options: more top-level keys, e.g. `seed=1`.
 
     Returns:

@@ -22,7 +22,9 @@ def explain(error: BaseException, words: Sequence[str]) -> str:
     text = str(error)
     if match := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
         return _unknown_key(match[1], words)
-    if match := re.search(r"Could not override '?([\w./-]+)'?\.\s*No match in the defaults list", text):
+    if match := re.search(
+        r"Could not override '?([\w./-]+)'?\.\s*No match in the defaults list", text
+    ):
         return _unknown_key(match[1], words)
     text = text.partition("Config search path")[0]
     return " ".join(f"{text} {error.__cause__ or ''}".split()).rstrip(".") + "."
@@ -37,7 +39,8 @@ def _unknown_key(key: str, words: Sequence[str]) -> str:
     near = get_close_matches(leaf, allowed, n=1)
     prefix = f"{parent}." if parent else ""
     hint = f" Did you mean {prefix}{near[0]}?" if near else ""
-    return f"{came}: there is no key {key}; allowed are {', '.join(prefix + name for name in allowed)}.{hint}"
+    names = ", ".join(prefix + name for name in allowed)
+    return f"{came}: there is no key {key}; allowed are {names}.{hint}"
 
 
 def _keys_of(parent: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A sweep: each job is measured in a process of its own, one after the other, and a table tells them all."""
+"""A sweep: each job is measured in a process of its own, in turn, and a table tells them all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ from optibench.cli.job import NOTE_VARIABLE, Note
 from optibench.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from omegaconf import DictConfig
 
     from optibench.config.schema import Config
@@ -33,7 +34,7 @@ class Job:
 
     number: int
     overrides: tuple[str, ...]
-    names: tuple[str, str, str, str]  # model, backend, search, dataset
+    names: tuple[str, ...]  # model, backend, search, dataset
     tracking_uri: str | None = None
     repeat: int = 1
 
@@ -42,7 +43,9 @@ def jobs_of(composed: Iterable[tuple[Sequence[str], Any]], first: int) -> list[J
     """The jobs that Hydra's sweeper asks for, each as often as its `repeats` says."""
     jobs: list[Job] = []
     for overrides, config in composed:
-        names = tuple(str(config[group].name) for group in ("model", "backend", "search", "dataset"))
+        names = tuple(
+            str(config[group].name) for group in ("model", "backend", "search", "dataset")
+        )
         repeats = config.repeats if isinstance(config.repeats, int) else 1
         for repeat in range(1, max(repeats, 1) + 1):
             words = (*overrides, *_once(repeats))
@@ -74,7 +77,10 @@ def run_sweep(jobs: Sequence[Job], config: DictConfig) -> int:
     rows: list[tuple[Job, Note]] = []
     interrupted = False
     for job in jobs:
-        print(f"[{len(rows) + 1}/{len(jobs)}] {' '.join(redact(list(job.overrides)))}", file=sys.stderr)
+        print(
+            f"[{len(rows) + 1}/{len(jobs)}] {' '.join(redact(list(job.overrides)))}",
+            file=sys.stderr,
+        )
         note, interrupted = _run_job(job, folder / str(job.number), sweep_id, extra)
         rows.append((job, note))
         if interrupted:
@@ -99,7 +105,7 @@ def _run_job(job: Job, folder: Path, sweep_id: str, extra: list[str]) -> tuple[N
         REPEAT_VARIABLE: str(job.repeat),
     }
     with (folder / "stdout.txt").open("w", encoding="utf-8") as stdout:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - this program itself, started without a shell
             [sys.executable, "-m", "optibench", *words, *extra],
             stdout=stdout,
             env=variables,
@@ -123,7 +129,7 @@ def _wait(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
 
 
 def _end_group(leader: int) -> None:
-    """End what a job has left behind (a crashed job's workers, JVM), so that the next one is not skewed."""
+    """End what a job has left behind (workers, JVM), so that the next one is not skewed."""
     deadline = time.monotonic() + 5.0
     while time.monotonic() < deadline:
         try:

@@ -1,18 +1,23 @@
 """From overrides to a composed configuration, with Hydra.
 
-Two habits of Hydra are in the way of `model.params` and `model.space`, whose keys are open: `a.b=` fails where the
-YAML lacks b and `+a.b=` where it has it; and a distribution (a dict) is merged into, or refused over, a list. Here
-such overrides are all written as `++`, and a distribution is carried as a list of one, because lists replace.
+Two habits of Hydra are in the way of `model.params` and `model.space`, whose keys are open:
+`a.b=` fails where the YAML lacks b and `+a.b=` where it has it; and a distribution (a dict) is
+merged into, or refused over, a list. Here such overrides are all written as `++`, and a
+distribution is carried as a list of one, because lists replace.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optibench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hydra.plugins.config_source import ConfigResult
 
 OPEN_KEY = re.compile(r"^\+{0,2}(model\.(params|space)\.[^=]+)=(.*)$", re.DOTALL)
 
@@ -25,7 +30,7 @@ def conf_dir() -> Path:
 
 
 def normalise(overrides: Sequence[str]) -> list[str]:
-    """Rewrite overrides of `model.params.*` and `model.space.*` so that they add or replace, never merge."""
+    """Make overrides of `model.params.*` and `model.space.*` add or replace, never merge."""
     return [_normalise_one(text) for text in overrides]
 
 
@@ -59,11 +64,10 @@ def split_top_level(text: str) -> list[str]:
 
 
 def replace_file_source() -> None:
-    """Make Hydra read YAML files with `model.space` entries as lists, so that they replace one another."""
+    """Make Hydra read `model.space` entries of YAML files as lists: they replace one another."""
     from hydra._internal.core_plugins.file_config_source import FileConfigSource
     from hydra._internal.sources_registry import SourcesRegistry
     from hydra.core.plugins import Plugins
-    from hydra.plugins.config_source import ConfigResult
     from omegaconf import OmegaConf
 
     class SpaceAwareFileSource(FileConfigSource):
@@ -86,7 +90,8 @@ def compose(overrides: Sequence[str]) -> Any:
     """Compose conf/config.yaml with `overrides` outside the command line; returns a DictConfig.
 
     Raises:
-        ConfigError: Hydra refuses an override: a typo, an unknown choice, a value that it cannot read.
+        ConfigError: Hydra refuses an override: a typo, an unknown choice, a value that it cannot
+            read.
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir

@@ -1,4 +1,4 @@
-"""From a name in the configuration to a plug-in's class: `backend=dask` is `PLUGIN` of `optibench.backends.dask`."""
+"""From a name to a plug-in's class: `backend=dask` is `PLUGIN` of `optibench.backends.dask`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def find(group: str, name: str) -> type[Any]:
     module = f"{ROOMS[group]}.{name}"
     found = name.isidentifier() and importlib.util.find_spec(module) is not None
     if not found or not hasattr(importlib.import_module(module), "PLUGIN"):
-        msg = f"{group}.name={name!r}: no such {group}; {ROOMS[group]} has no plug-in module of that name."
+        msg = (
+            f"{group}.name={name!r}: no such {group}; "
+            f"{ROOMS[group]} has no plug-in module of that name."
+        )
         raise ConfigError(msg)
     return _load(module, "PLUGIN")
 

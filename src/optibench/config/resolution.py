@@ -45,12 +45,19 @@ def _group(group: str, values: object) -> Any:
         msg = f"{group}={values!r}: a choice of conf/{group}/ is needed, with its `name` as text."
         raise ConfigError(msg)
     if group == "model":
-        values = {**values, "space": _unwrap(values.get("space") or {}), "params": values.get("params") or {}}
+        values = {
+            **values,
+            "space": _unwrap(values.get("space") or {}),
+            "params": values.get("params") or {},
+        }
     return _fill(find(group, values["name"]), values, f"{group}.")
 
 
 def _unwrap(space: Mapping[str, Any]) -> dict[str, Any]:
-    """Take a distribution out of the list of one in which it travelled; null takes a key out of the space."""
+    """Take a distribution out of the list of one in which it travelled.
+
+    Null takes a key out of the space.
+    """
     unwrapped = {}
     for key, entry in space.items():
         wrapped = isinstance(entry, list) and len(entry) == 1 and isinstance(entry[0], dict)
@@ -73,7 +80,9 @@ def _fill(schema: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
     except (ValidationError, MissingMandatoryValue) as error:
         key = str(error.full_key or error.key)
         value = values.get(key) if isinstance(key, str) else None
-        wanted = next((field.type for field in fields(schema) if field.name == key), "another type")
+        wanted = next(
+            (field.type for field in fields(schema) if field.name == key), "another type"
+        )
         msg = f"{prefix}{key}={value!r}: {_first_line(error)}; allowed is {wanted}."
         raise ConfigError(msg) from error
 

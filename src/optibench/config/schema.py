@@ -1,15 +1,17 @@
 """The resolved configuration, and the schemas of the groups that have no room of their own.
 
-A group's YAML is merged into the dataclass of its plug-in: a wrong type or an unknown key fails by name.
+A group's YAML is merged into the dataclass of its plug-in: a wrong type or an unknown key fails by
+name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optibench.contracts import Backend, DatasetSource, EvaluationSettings, Model, Search
 
 
@@ -51,7 +53,8 @@ class Config:
     """One benchmark, fully resolved: plug-ins in place of names.
 
     Attributes:
-        resolved: every key as plain nested values, as composed (credentials included: redact before writing).
+        resolved: every key as plain nested values, as composed (credentials included: redact
+            before writing).
     """
 
     top: TopLevel

@@ -18,7 +18,10 @@ class Progress:
     """Trials done, the best score so far, the time left."""
 
     def __init__(self, total: int, metric: str, *, greater_is_better: bool, enabled: bool) -> None:
-        """Expect `total` trials; the best is told by single folds until a candidate has all of them."""
+        """Expect `total` trials.
+
+        The best is told by single folds until a candidate has all of them.
+        """
         self._total = total
         self._metric = metric
         self._sign = 1.0 if greater_is_better else -1.0
@@ -69,7 +72,8 @@ class Progress:
     def _line(self) -> None:
         elapsed = time.perf_counter() - self._begin
         left = elapsed / self._done * (self._total - self._done) if self._done else float("nan")
-        text = f"trials {self._done}/{self._total}  {elapsed:.1f} s, {left:.0f} s left  {self._best()}"
+        done = f"trials {self._done}/{self._total}"
+        text = f"{done}  {elapsed:.1f} s, {left:.0f} s left  {self._best()}"
         print(text.rstrip(), file=sys.stderr, flush=True)
 
 

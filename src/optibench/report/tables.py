@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optibench.records import Plan, Result
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from optibench.records import JobNote, Plan, Result
 
 PHASES = ("startup", "load", "split", "search", "fit", "score", "tracking")
 MIB = 1024 * 1024
 
 
-class JobNote(Protocol):
-    """What a sweep knows of one job."""
-
-    run_id: str
-    status: str
-    metric: str
-    quality: float | None
-    wall_seconds: float | None
-    cpu_percent: float | None
-    memory_percent: float | None
-    reason: str
-
-
-def align(header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
+def align(
+    header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()
+) -> str:
     """Lay out a table in columns two spaces apart; columns in `numeric` are set right."""
     table = [list(header), *(list(row) for row in rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     right = set(numeric)
     lines = [
-        "  ".join(c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            c.rjust(w) if i in right else c.ljust(w)
+            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in table
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
@@ -43,7 +36,13 @@ def render_result(result: Result) -> str:
     values = result.metrics
     names = [name for name in values if f"train_{name}" in values]
     rows = [
-        [name, *(_number(values.get(f"{prefix}{name}")) for prefix in ("", "train_", "default_", "baseline_"))]
+        [
+            name,
+            *(
+                _number(values.get(f"{prefix}{name}"))
+                for prefix in ("", "train_", "default_", "baseline_")
+            ),
+        ]
         for name in names
     ]
     quality = align(("metric", "held-out", "train", "defaults", "majority"), rows, range(1, 5))
@@ -59,8 +58,21 @@ def render_result(result: Result) -> str:
     total = ["wall", f"{values['wall_seconds']:.2f}", f"{values['cpu_seconds']:.2f}"]
     phases.append([*total, f"{values['peak_memory_bytes'] / MIB:.0f}"])
     times = align(("phase", "seconds", "CPU seconds", "peak MiB"), phases, range(1, 4))
-    best = ", ".join(f"{key}={value}" for key, value in result.best_params.items()) or "the defaults"
-    return "\n".join([f"{result.name}  {result.status}", *_winner(result, best), "", quality, "", times, "", _tail(result)])
+    best = (
+        ", ".join(f"{key}={value}" for key, value in result.best_params.items()) or "the defaults"
+    )
+    return "\n".join(
+        [
+            f"{result.name}  {result.status}",
+            *_winner(result, best),
+            "",
+            quality,
+            "",
+            times,
+            "",
+            _tail(result),
+        ]
+    )
 
 
 def _winner(result: Result, best: str) -> list[str]:
@@ -68,19 +80,25 @@ def _winner(result: Result, best: str) -> list[str]:
     lines = [f"winner: {best}"]
     if "best_cv_score" in values:
         failed = sum(candidate.error is not None for candidate in result.candidates)
-        of = f"{len(result.candidates)} candidates" + (f", {failed} of them failed" if failed else "")
+        of = f"{len(result.candidates)} candidates" + (
+            f", {failed} of them failed" if failed else ""
+        )
         lines.append(
-            f"cross-validated {result.metric}: {values['best_cv_score']:.4f} +- {values['best_cv_std']:.4f} "
-            f"over the folds, best of {of}"
+            f"cross-validated {result.metric}: {values['best_cv_score']:.4f} "
+            f"+- {values['best_cv_std']:.4f} over the folds, best of {of}"
         )
     return lines
 
 
 def _tail(result: Result) -> str:
     values = result.metrics
-    text = f"CPU {values['cpu_percent']:.0f} % and memory {values['memory_percent']:.1f} % of the machine at the peak"
+    text = (
+        f"CPU {values['cpu_percent']:.0f} % and memory {values['memory_percent']:.1f} % "
+        "of the machine at the peak"
+    )
     if "search_efficiency" in values:
-        text += f"; {values['search_efficiency']:.0%} of the search's cores x time went into fit and score"
+        share = f"{values['search_efficiency']:.0%}"
+        text += f"; {share} of the search's cores x time went into fit and score"
     return f"{text}\nMLflow run {result.run_id} (optibench ui)"
 
 
@@ -90,8 +108,21 @@ def render_plan(plan: Plan) -> str:
 
 
 def render_sweep(sweep_id: str, rows: Sequence[tuple[int, Sequence[str], JobNote]]) -> str:
-    """One row per job: quality, wall seconds, CPU %, memory %, run id, and the reason where one failed."""
-    header = ("job", "model", "backend", "search", "dataset", "status", "quality", "wall s", "CPU %", "memory %", "run id", "reason")
+    """One row per job: quality, wall seconds, CPU %, memory %, run id, and why one failed."""
+    header = (
+        "job",
+        "model",
+        "backend",
+        "search",
+        "dataset",
+        "status",
+        "quality",
+        "wall s",
+        "CPU %",
+        "memory %",
+        "run id",
+        "reason",
+    )
     cells = [
         (
             str(number),
@@ -106,14 +137,18 @@ def render_sweep(sweep_id: str, rows: Sequence[tuple[int, Sequence[str], JobNote
         )
         for number, names, note in rows
     ]
-    return f"{align(header, cells, (0, 7, 8, 9))}\nsweep {sweep_id}: tag optibench.sweep_id in MLflow"
+    return (
+        f"{align(header, cells, (0, 7, 8, 9))}\nsweep {sweep_id}: tag optibench.sweep_id in MLflow"
+    )
 
 
 def _number(value: float | None, digits: int = 4) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def trial_rows(trials: Iterable[Any], names: Sequence[str], metrics: Sequence[str]) -> list[Mapping[str, Any]]:
+def trial_rows(
+    trials: Iterable[Any], names: Sequence[str], metrics: Sequence[str]
+) -> list[Mapping[str, Any]]:
     """Rows of trials.csv; hyperparameters stand under their plain names."""
     return [
         {
@@ -139,7 +174,16 @@ def write_trials(path: Any, trials: Sequence[Any], metrics: Sequence[str]) -> No
     import csv
 
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    fixed = ("fit_seconds", "score_seconds", "cpu_seconds", "worker", "start", "end", "status", "error")
+    fixed = (
+        "fit_seconds",
+        "score_seconds",
+        "cpu_seconds",
+        "worker",
+        "start",
+        "end",
+        "status",
+        "error",
+    )
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["candidate", *names, "fold", *metrics, *fixed])
         writer.writeheader()

@@ -1,4 +1,4 @@
-"""search=random: points drawn from a space of lists and distributions by scikit-learn's ParameterSampler."""
+"""search=random: points of lists and distributions, drawn by scikit-learn's ParameterSampler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RandomSearch:
-    """`n_iter` points; without repetition where the space has lists only (then at most all of them)."""
+    """`n_iter` points.
+
+    They are without repetition where the space has lists only (then at most all of them).
+    """
 
     name: str = "random"
     n_iter: int = 10
@@ -37,7 +40,8 @@ class RandomSearch:
             raise ConfigError(msg)
         sampler = ParameterSampler(parse_space(space), n_iter=self.n_iter, random_state=self.seed)
         with warnings.catch_warnings():
-            # A list-only space smaller than n_iter is walked whole; plan=true and n_candidates tell so.
+            # A list-only space smaller than n_iter is walked whole; plan=true and n_candidates tell
+            # so.
             warnings.filterwarnings("ignore", "The total space of parameters", UserWarning)
             return FixedProposals(params, list(sampler))
 

@@ -1,4 +1,4 @@
-"""The search space: for each hyperparameter a list of choices, or a distribution `{low, high, log, int}`."""
+"""The search space: a list of choices or a distribution `{low, high, log, int}` for each key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ DISTRIBUTION_KEYS = ("low", "high", "log", "int")
 
 @dataclass(frozen=True)
 class Distribution:
-    """Uniform between `low` and `high`, both included; of the logarithm where `log`; whole numbers where `int`."""
+    """Uniform between `low` and `high`, both included.
+
+    It is uniform in the logarithm where `log`, and gives whole numbers where `int`.
+    """
 
     low: float
     high: float
@@ -26,7 +29,8 @@ class Distribution:
 
     def rvs(self, random_state: np.random.RandomState) -> float | int:
         """Draw one value; the name and the signature are those that ParameterSampler asks for."""
-        widen = 0.5 if self.integer else 0.0  # so that the two ends are as likely as the numbers between
+        # Widened, so that the two ends are as likely as the numbers between.
+        widen = 0.5 if self.integer else 0.0
         low, high = self.low - widen, self.high + widen
         if self.log:
             value = math.exp(random_state.uniform(math.log(low), math.log(high)))
@@ -43,7 +47,8 @@ def parse_space(space: Mapping[str, Any]) -> dict[str, list[Any] | Distribution]
     """Check `model.space` and turn its `{low, high}` entries into distributions.
 
     Raises:
-        ConfigError: the space or one of its lists is empty, or an entry is neither a list nor a distribution.
+        ConfigError: the space or one of its lists is empty, or an entry is neither a list nor a
+            distribution.
     """
     if not space:
         msg = (
@@ -60,12 +65,17 @@ def _parse_entry(key: str, entry: object) -> list[Any] | Distribution:
             msg = f"{key}=[] is empty: give at least one value, or take it out with ~{key}."
             raise ConfigError(msg)
         if any(isinstance(value, dict) for value in entry):
-            msg = f"{key}={entry!r}: a list holds values; give one {{low, high}} or a list, not both."
+            msg = (
+                f"{key}={entry!r}: a list holds values; give one {{low, high}} or a list, not both."
+            )
             raise ConfigError(msg)
         return entry
     if isinstance(entry, dict):
         return _parse_distribution(key, entry)
-    msg = f"{key}={entry!r}: allowed is a list, e.g. [1,2], or a distribution, e.g. {{low: 1, high: 9}}."
+    msg = (
+        f"{key}={entry!r}: allowed is a list, e.g. [1,2], "
+        "or a distribution, e.g. {low: 1, high: 9}."
+    )
     raise ConfigError(msg)
 
 
@@ -73,14 +83,17 @@ def _parse_distribution(key: str, entry: dict[Any, Any]) -> Distribution:
     unknown = [str(name) for name in entry if name not in DISTRIBUTION_KEYS]
     numbers = [entry.get("low"), entry.get("high")]
     flags = [entry.get("log", False), entry.get("int", False)]
-    if unknown or not all(_is_number(n) for n in numbers) or not all(isinstance(f, bool) for f in flags):
+    if (
+        unknown
+        or not all(_is_number(n) for n in numbers)
+        or not all(isinstance(f, bool) for f in flags)
+    ):
         msg = (
             f"{key}={entry!r}: a distribution is {{low: number, high: number, log: true|false, "
             f"int: true|false}}, the last two optional."
         )
         raise ConfigError(msg)
-    low, high = numbers
-    distribution = Distribution(low, high, log=flags[0], integer=flags[1])
+    distribution = Distribution(entry["low"], entry["high"], log=flags[0], integer=flags[1])
     _check_range(key, distribution)
     return distribution
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow.tracking.context.registry import resolve_tags
 
 from optibench.errors import TrackingError
+from optibench.locations import store_uri
 from optibench.records import Status
 from optibench.redaction import redact
 from optibench.tracking.candidates import nested_run, write_nested_runs
@@ -25,7 +27,6 @@ from optibench.tracking.store import Store, ensure_experiment, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from mlflow import MlflowClient
     from mlflow.entities import Run, RunInfo
@@ -135,11 +136,12 @@ class MlflowTracker:
                     client.log_batch(run.run_id, **piece)
 
 
-def mark_dead(uri: str, run_id: str, reason: str) -> bool:
+def mark_dead(uri: str | None, run_id: str, reason: str) -> bool:
     """Set a run that is still RUNNING to FAILED: its process died and cannot do it itself.
 
     Args:
-        uri: the store's address as `Store.uri` has it.
+        uri: `tracking.uri` of the dead process, as `prepare_store` takes it; a relative path is
+            taken from the working directory.
         run_id: the run of the dead process.
         reason: why it died.
 
@@ -150,7 +152,7 @@ def mark_dead(uri: str, run_id: str, reason: str) -> bool:
         TrackingError: the store does not know the run, or refused.
     """
     with translated(f"close the run {run_id}"):
-        client = Store(uri, None).client()
+        client = Store(store_uri(uri, Path.cwd()), None).client()
         if client.get_run(run_id).info.status != "RUNNING":
             return False
         _close(client, run_id, Status.FAILED, reason)

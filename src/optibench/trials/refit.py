@@ -31,15 +31,21 @@ def judge(prepared: Prepared, parts: Split, estimator: Any) -> dict[str, float]:
     """Score the fitted winner on both parts, and the baselines on the held-out part.
 
     Returns:
-        `<metric>` (held-out), `train_<metric>`, `default_<metric>` (the library's default hyperparameters, fitted
-        alike) and, for classes, `baseline_<metric>` (the majority class).
+        `<metric>` (held-out), `train_<metric>`, `default_<metric>` (the library's default
+        hyperparameters, fitted alike) and, for classes, `baseline_<metric>` (the majority class).
     """
     model, task, settings = prepared.config.model, prepared.task, prepared.scoring
     with hold_threads(model.modules, prepared.budget.threads):
-        held_out = score(task, parts.X_test, parts.y_test, model.predict(estimator, parts.X_test), settings)
-        train = score(task, parts.X_train, parts.y_train, model.predict(estimator, parts.X_train), settings)
+        held_out = score(
+            task, parts.X_test, parts.y_test, model.predict(estimator, parts.X_test), settings
+        )
+        train = score(
+            task, parts.X_train, parts.y_train, model.predict(estimator, parts.X_train), settings
+        )
         plain = refit(prepared, parts, {})
-        default = score(task, parts.X_test, parts.y_test, model.predict(plain, parts.X_test), settings)
+        default = score(
+            task, parts.X_test, parts.y_test, model.predict(plain, parts.X_test), settings
+        )
         return {
             **held_out.values,
             **{f"train_{metric}": value for metric, value in train.values.items()},

@@ -1,8 +1,9 @@
 """Units to batches to workers, as workers become free.
 
-A batch holds a share of what is left (guided self-scheduling, Polychronopoulos and Kuck, 1987, with half a slot's
-share), and a worker gives back what it has not begun when its time slice is over. So batches are long against the
-engine's cost per task, short at the end where balance matters, and no cost model is needed.
+A batch holds a share of what is left (guided self-scheduling, Polychronopoulos and Kuck, 1987, with
+half a slot's share), and a worker gives back what it has not begun when its time slice is over. So
+batches are long against the engine's cost per task, short at the end where balance matters, and no
+cost model is needed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from optibench.contracts import Engine, WorkerTask
 
 SHORTEST_SLICE_SECONDS = 0.2
-SLICE_OVERHEADS = 20.0  # a slice lasts this many times the engine's cost per task: at most 5 % is lost
+# A slice lasts this many times the engine's cost per task: at most 5 % is lost.
+SLICE_OVERHEADS = 20.0
 FEWEST_OVERHEADS = 4.0  # and a last, small batch at least this many times
 QUEUED_PER_SLOT = 2  # one runs, one waits, so that a worker never waits for the driver
 
@@ -37,8 +39,10 @@ class Schedule:
         self._finished = 0
         self.profiles: list[bytes] = []
 
-    def run(self, units: Iterable[Unit], on_trials: Callable[[Sequence[Trial]], None]) -> list[Trial]:
-        """Run all `units`; call `on_trials` as batches come back; return trials in the order of units."""
+    def run(
+        self, units: Iterable[Unit], on_trials: Callable[[Sequence[Trial]], None]
+    ) -> list[Trial]:
+        """Run all `units`, call `on_trials` as batches come back; return trials in units' order."""
         queue = deque(units)
         trials: list[Trial] = []
         running: set[Future[BatchOutcome]] = set()

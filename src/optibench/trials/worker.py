@@ -1,4 +1,4 @@
-"""What runs inside a worker: a batch of trials, each fitted, scored and measured in the process that does the work."""
+"""What runs inside a worker: a batch of trials, each fitted, scored and measured in place."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def run_batch(context: TrialContext, batch: Batch) -> BatchOutcome:
 
 
 def run_trial(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Trial:
-    """Fit and score one candidate on one fold; an error makes a FAILED trial, never an exception."""
+    """Fit and score one candidate on one fold; errors make a FAILED trial, never an exception."""
     train, validation = context.folds[unit.fold]
     X_train, X_validation = context.X[train], context.X[validation]
     y_train = None if context.y is None else context.y[train]
@@ -85,7 +85,9 @@ def run_trial(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Tri
             scored = score(model.task, X_validation, y_validation, prediction, context.scoring)
         scores = dict(scored.values)
         if not math.isfinite(scores[context.metric]):
-            error = scored.undefined.get(context.metric, f"{context.metric} is {scores[context.metric]}")
+            error = scored.undefined.get(
+                context.metric, f"{context.metric} is {scores[context.metric]}"
+            )
     except Exception as problem:
         error = f"{type(problem).__name__}: {problem}"
     end = time.perf_counter()
@@ -107,7 +109,7 @@ def run_trial(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Tri
 
 
 def hold_threads(modules: Sequence[str], threads: int) -> AbstractContextManager[Any]:
-    """Hold OpenMP and BLAS to `threads` in the calling thread (OpenMP's setting is the thread's own)."""
+    """Hold OpenMP and BLAS to `threads` in the calling thread (OpenMP's setting is its own)."""
     return _threadpools(tuple(modules)).limit(limits=threads)  # type: ignore[no-any-return]
 
 

@@ -54,7 +54,10 @@ def check_top_level(config: Config, metric: str) -> None:
     top = config.top
     wrong = {
         f"seed={top.seed}": (0 <= top.seed < SEEDS, f"0 to {SEEDS - 1}"),
-        f"search.seed={config.search.seed}": (0 <= config.search.seed < SEEDS, f"0 to {SEEDS - 1}"),
+        f"search.seed={config.search.seed}": (
+            0 <= config.search.seed < SEEDS,
+            f"0 to {SEEDS - 1}",
+        ),
         f"repeats={top.repeats}": (top.repeats >= 1, "a whole number of at least 1"),
         f"backend.parallelism={config.backend.parallelism!r}": (
             config.backend.parallelism == "trials",

@@ -1,9 +1,8 @@
-"""A LocalCluster of single-threaded worker processes, or the running cluster at `backend.address`."""
+"""A LocalCluster of single-threaded worker processes, or the cluster at `backend.address`."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from optibench.backends import worker_process
 from optibench.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from optibench.contracts import WorkerTask
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 SETTINGS = {
     "distributed.worker.profile.enabled": False,  # on by default, costs about 10 %
-    "distributed.admin.tick.limit": "1h",  # a fit holds the worker's event loop now and then: no news
+    # A fit holds the worker's event loop now and then: no news.
+    "distributed.admin.tick.limit": "1h",
     "distributed.comm.timeouts.connect": "30s",
     "distributed.logging.distributed": "error",
 }
@@ -48,26 +49,30 @@ class DaskBackend:
         except ValueError:
             place = (None, None)
         if parts.scheme not in ("tcp", "tls", "ws", "wss") or None in place:
-            msg = f"backend.address={self.address!r}: allowed is tcp://host:port (or tls, ws, wss)."
+            msg = (
+                f"backend.address={self.address!r}: allowed is tcp://host:port (or tls, ws, wss)."
+            )
             raise ConfigError(msg)
         try:
             socket.create_connection(place, timeout=CONNECT_SECONDS).close()
         except OSError as error:
             msg = (
-                f"backend.address={self.address!r}: nobody answers there ({error}). Start a scheduler "
-                "(dask scheduler), or leave the key out to have workers started on this machine."
+                f"backend.address={self.address!r}: nobody answers there ({error}). Start a "
+                "scheduler (dask scheduler), or leave the key out to have workers started on this machine."
             )
             raise ConfigError(msg) from error
 
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[DaskEngine]:
-        """Start a LocalCluster or connect to `address`, warm the workers, and close what was opened."""
+        """Start a LocalCluster or connect to `address`, warm the workers; close what was opened."""
         import dask
         from distributed import Client
         from distributed.scheduler import KilledWorker
 
         environment = {
-            "distributed.nanny.pre-spawn-environ": worker_process.thread_environment(request.threads)
+            "distributed.nanny.pre-spawn-environ": worker_process.thread_environment(
+                request.threads
+            )
         }
         with ExitStack() as stack:
             stack.enter_context(dask.config.set({**SETTINGS, **environment}))
@@ -95,8 +100,8 @@ def _local_cluster(workers: int) -> Any:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
-        worker_dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
         silence_logs=50,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from optibench.backends import worker_process
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from optibench.contracts import WorkerTask
@@ -102,6 +102,6 @@ class LokyEngine:
         """Versions of joblib and of its loky."""
         from importlib.metadata import version
 
-        import joblib.externals.loky as loky
+        from joblib.externals import loky
 
         return {"joblib": version("joblib"), "loky": loky.__version__}

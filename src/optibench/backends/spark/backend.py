@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import optibench
 from optibench.backends import worker_process
 from optibench.backends.spark.java import find_java_home
 from optibench.errors import ConfigError, EngineError
@@ -73,9 +74,10 @@ class SparkBackend:
         """Start a session and its Python workers, and stop all of it, the JVM too."""
         with ExitStack() as stack:
             context = stack.enter_context(_spark_context(self, request))
-            engine = stack.enter_context(SparkEngine(context, request))
-            engine.warm(request)
-            yield engine
+            with _translated("A Spark job failed"):
+                engine = stack.enter_context(SparkEngine(context, request))
+                engine.warm(request)
+                yield engine
 
 
 @contextmanager
@@ -87,6 +89,8 @@ def _spark_context(backend: SparkBackend, request: EngineRequest) -> Iterator[An
     conf = SparkConf().setMaster(master).setAll(list(settings.items()))
     for variable, value in worker_process.thread_environment(request.threads).items():
         conf.setExecutorEnv(variable, value)
+    # Workers find this package where the driver has it, also where that is a relative PYTHONPATH.
+    conf.setExecutorEnv("PYTHONPATH", str(Path(optibench.__file__).resolve().parents[1]))
     os.environ["JAVA_HOME"] = str(find_java_home().path)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if SparkContext._active_spark_context is not None:
@@ -152,6 +156,19 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn errors of Spark into ours while the JVM is there to tell their text."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        msg = f"{what}: {_cause(str(error))}"
+        raise EngineError(msg) from error
+
+
 def _cause(text: str) -> str:
     """The telling line of Spark's message: Python's error where there is one, else its first line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -210,12 +227,9 @@ class SparkEngine:
         return self._waiters.submit(self._collect, run)
 
     def _collect(self, run: Any) -> BatchOutcome:
-        try:
+        with _translated("A Spark job failed"):
             outcome: BatchOutcome = self._one.mapPartitions(run).collect()[0]
-        except Exception as error:
-            msg = f"A Spark job failed: {_cause(str(error))}"
-            raise EngineError(msg) from error
-        return outcome
+            return outcome
 
     def versions(self) -> Mapping[str, str]:
         """Versions of Spark and of its Java."""
