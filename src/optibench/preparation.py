@@ -1,4 +1,4 @@
-"""What is settled before an engine starts: table, budget, search, metric; wrong input ends here."""
+"""Settles all before an engine starts: table, budget, search, metric; wrong input ends here."""
 
 from __future__ import annotations
 
@@ -126,7 +126,8 @@ def make_budget(config: Config) -> Budget:
     if workers < 1 or workers * threads > cores:
         msg = (
             f"backend.workers={workers} x backend.threads_per_trial={threads} does not fit "
-            f"the core budget: allowed is at least 1 worker and workers x threads up to cores={cores}."
+            f"the core budget: allowed is at least 1 worker and workers x threads up to "
+            f"cores={cores}."
         )
         raise ConfigError(msg)
     return Budget(cores, workers, threads)

@@ -92,7 +92,7 @@ class RunRecord:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
-        """Close a run that did not finish, with its reason and the artifacts that it has so far."""
+        """Close a run that did not finish, with its reason and the artifacts it has so far."""
         try:
             if error is not None:
                 interrupted = not isinstance(error, Exception)

@@ -170,7 +170,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished unit, a row of trials.csv; `cpu_seconds` are those of fit and score, as paid."""
+    """One finished unit, a row of trials.csv; `cpu_seconds` are of fit and score, as paid."""
 
     candidate: int
     params: Params

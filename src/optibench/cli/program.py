@@ -101,7 +101,8 @@ def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Resul
 
     Args:
         config: overrides as on the command line (`["model=kmeans", "seed=1"]`), or a nested
-            mapping of keys (`{"model": "kmeans", "backend": {"workers": 2}}`) laid over the defaults.
+            mapping of keys (`{"model": "kmeans", "backend": {"workers": 2}}`) laid over the
+            defaults.
         options: more top-level keys, e.g. `seed=1`.
 
     Returns:

@@ -34,8 +34,8 @@ class GridSearch:
         continuous = [key for key, entry in parsed.items() if isinstance(entry, Distribution)]
         if continuous:
             msg = (
-                f"model.space.{continuous[0]} is a distribution, and search=grid walks lists only: "
-                "give a list, or use search=random."
+                f"model.space.{continuous[0]} is a distribution, and search=grid walks lists "
+                "only: give a list, or use search=random."
             )
             raise ConfigError(msg)
         return FixedProposals(params, ParameterGrid(parsed))

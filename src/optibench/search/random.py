@@ -40,8 +40,8 @@ class RandomSearch:
             raise ConfigError(msg)
         sampler = ParameterSampler(parse_space(space), n_iter=self.n_iter, random_state=self.seed)
         with warnings.catch_warnings():
-            # A list-only space smaller than n_iter is walked whole; plan=true and n_candidates tell
-            # so.
+            # A list-only space smaller than n_iter is walked whole; plan=true and n_candidates
+            # tell so.
             warnings.filterwarnings("ignore", "The total space of parameters", UserWarning)
             return FixedProposals(params, list(sampler))
 

@@ -66,7 +66,8 @@ def _parse_entry(key: str, entry: object) -> list[Any] | Distribution:
             raise ConfigError(msg)
         if any(isinstance(value, dict) for value in entry):
             msg = (
-                f"{key}={entry!r}: a list holds values; give one {{low, high}} or a list, not both."
+                f"{key}={entry!r}: a list holds values; "
+                "give one {low, high} or a list, not both."
             )
             raise ConfigError(msg)
         return entry

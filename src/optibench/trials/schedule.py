@@ -1,9 +1,9 @@
 """Units to batches to workers, as workers become free.
 
-A batch holds a share of what is left (guided self-scheduling, Polychronopoulos and Kuck, 1987, with
-half a slot's share), and a worker gives back what it has not begun when its time slice is over. So
-batches are long against the engine's cost per task, short at the end where balance matters, and no
-cost model is needed.
+A batch holds a share of what is left (guided self-scheduling, Polychronopoulos and Kuck, 1987,
+with half a slot's share), and a worker gives back what it has not begun when its time slice is
+over. So batches are long against the engine's cost per task, short at the end where balance
+matters, and no cost model is needed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class Schedule:
     def run(
         self, units: Iterable[Unit], on_trials: Callable[[Sequence[Trial]], None]
     ) -> list[Trial]:
-        """Run all `units`, call `on_trials` as batches come back; return trials in units' order."""
+        """Run all `units` and return their trials in the order of units.
+
+        `on_trials` is called as batches come back.
+        """
         queue = deque(units)
         trials: list[Trial] = []
         running: set[Future[BatchOutcome]] = set()

@@ -58,16 +58,19 @@ class DaskBackend:
         except OSError as error:
             msg = (
                 f"backend.address={self.address!r}: nobody answers there ({error}). Start a "
-                "scheduler (dask scheduler), or leave the key out to have workers started on this machine."
+                "scheduler (dask scheduler), or leave the key out to have workers started on this "
+                "machine."
             )
             raise ConfigError(msg) from error
 
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[DaskEngine]:
-        """Start a LocalCluster or connect to `address`, warm the workers; close what was opened."""
+        """Start a LocalCluster or connect to `address`, warm the workers; close what it opened."""
         import dask
         from distributed import Client
         from distributed.scheduler import KilledWorker
+
+        connect: Any = Client  # distributed's functions have no types
 
         environment = {
             "distributed.nanny.pre-spawn-environ": worker_process.thread_environment(
@@ -78,7 +81,7 @@ class DaskBackend:
             stack.enter_context(dask.config.set({**SETTINGS, **environment}))
             try:
                 target = self.address or stack.enter_context(_local_cluster(request.workers))
-                client = stack.enter_context(Client(target, set_as_default=False))
+                client = stack.enter_context(connect(target, set_as_default=False))
                 engine = DaskEngine(client, request)
                 engine.warm(request, own_workers=self.address is None)
             except (OSError, TimeoutError) as error:
@@ -95,7 +98,8 @@ class DaskBackend:
 def _local_cluster(workers: int) -> Any:
     from distributed import LocalCluster
 
-    return LocalCluster(
+    make: Any = LocalCluster  # distributed's functions have no types
+    return make(
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
@@ -139,7 +143,6 @@ class DaskEngine:
 
     def versions(self) -> Mapping[str, str]:
         """Versions of dask and distributed."""
-        import dask
-        import distributed
+        from importlib.metadata import version
 
-        return {"dask": dask.__version__, "distributed": distributed.__version__}
+        return {name: version(name) for name in ("dask", "distributed")}

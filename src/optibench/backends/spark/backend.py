@@ -64,8 +64,8 @@ class SparkBackend:
             socket.create_connection(place, timeout=CONNECT_SECONDS).close()
         except OSError as error:
             msg = (
-                f"backend.master={self.master!r}: nobody answers there ({error}). Start a Spark master, "
-                "or leave the key out to run on this machine."
+                f"backend.master={self.master!r}: nobody answers there ({error}). Start a Spark "
+                "master, or leave the key out to run on this machine."
             )
             raise ConfigError(msg) from error
 
@@ -94,7 +94,10 @@ def _spark_context(backend: SparkBackend, request: EngineRequest) -> Iterator[An
     os.environ["JAVA_HOME"] = str(find_java_home().path)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if SparkContext._active_spark_context is not None:
-        msg = "A SparkContext is already active in this process; stop it before a benchmark on Spark."
+        msg = (
+            "A SparkContext is already active in this process; "
+            "stop it before a benchmark on Spark."
+        )
         raise EngineError(msg)
     try:
         with _output_to(request.logs / "spark.log"):  # inherited by the JVM and its Python workers
@@ -170,7 +173,7 @@ def _translated(what: str) -> Iterator[None]:
 
 
 def _cause(text: str) -> str:
-    """The telling line of Spark's message: Python's error where there is one, else its first line."""
+    """The telling line of Spark's message: Python's error if there is one, else the first line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     own = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception|Exit)(: |$)", line)]
     python = [line for line in own if not line.startswith(("org.", "java.", "py4j."))]
