@@ -16,7 +16,7 @@ from optibench.recording import RunRecord, open_tracker
 from optibench.records import EngineRequest, Plan, Result, Split, Trial, Unit
 from optibench.report.progress import Progress
 from optibench.trials.refit import fitted_model, judge, refit
-from optibench.trials.schedule import Schedule
+from optibench.trials.schedule import Schedule, rehearse
 from optibench.trials.worker import TrialContext, run_batch
 from optibench.validation import validate_split
 
@@ -60,6 +60,7 @@ def run(
                 engine = engines.enter_context(
                     shielded(config.backend.open(_request(prepared, record)))
                 )
+                rehearse(engine)
                 record.note_engine(engine)
             with clock.phase("search"), record.driver_profile():
                 record.trials = _search(prepared, parts, engine, record)

@@ -13,6 +13,8 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from optibench.records import Batch, BatchOutcome, Trial, Unit
 
 if TYPE_CHECKING:
@@ -24,7 +26,25 @@ SHORTEST_SLICE_SECONDS = 0.2
 # A slice lasts this many times the engine's cost per task: at most 5 % is lost.
 SLICE_OVERHEADS = 20.0
 FEWEST_OVERHEADS = 4.0  # and a last, small batch at least this many times
+REHEARSALS = 10  # per slot; after as many, a Spark task takes half as long as the first
 QUEUED_PER_SLOT = 2  # one runs, one waits, so that a worker never waits for the driver
+
+
+def rehearse(engine: Engine) -> None:
+    """Send empty batches the way that real ones go, before the clock of the search starts.
+
+    The first tasks of an engine pay for connections, lazy imports and the JVM's compiler.
+    """
+    shared = engine.share(np.zeros(1))
+    batch = Batch((), 0.0)
+    futures = [engine.submit(do_nothing, shared, batch) for _ in range(REHEARSALS * engine.slots)]
+    for future in futures:
+        future.result()
+
+
+def do_nothing(_value: Any, batch: Batch) -> BatchOutcome:
+    """The worker task of a rehearsal."""
+    return BatchOutcome((), batch.units, None)
 
 
 class Schedule:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,6 +26,8 @@ SETTINGS = {
     "distributed.worker.profile.enabled": False,  # on by default, costs about 10 %
     # A fit holds the worker's event loop now and then: no news.
     "distributed.admin.tick.limit": "1h",
+    "distributed.admin.tick.interval": "1s",  # 20 ms by default, in every process
+    "distributed.worker.memory.monitor-interval": "500ms",
     "distributed.comm.timeouts.connect": "30s",
     "distributed.logging.distributed": "error",
 }
@@ -77,6 +81,7 @@ class DaskBackend:
                 request.threads
             )
         }
+        place = self.address or "this machine"
         with ExitStack() as stack:
             stack.enter_context(dask.config.set({**SETTINGS, **environment}))
             try:
@@ -85,7 +90,7 @@ class DaskBackend:
                 engine = DaskEngine(client, request)
                 engine.warm(request, own_workers=self.address is None)
             except (OSError, TimeoutError) as error:
-                msg = f"Dask could not be started or reached at {target}: {error}"
+                msg = f"Dask could not be started or reached at {place}: {error}"
                 raise EngineError(msg) from error
             try:
                 yield engine
@@ -121,7 +126,11 @@ class DaskEngine:
         client.wait_for_workers(1, timeout=30)
         known = sorted(client.scheduler_info(n_workers=-1)["workers"])
         self._workers = known[: request.workers]
-        self._executor = client.get_executor(pure=False, workers=self._workers)
+        self._executors = {
+            worker: client.get_executor(pure=False, workers=[worker], allow_other_workers=True)
+            for worker in self._workers
+        }
+        self._queued = Counter(dict.fromkeys(self._workers, 0))
         self.slots = len(self._workers)
 
     def warm(self, request: EngineRequest, *, own_workers: bool) -> None:
@@ -137,8 +146,15 @@ class DaskEngine:
         return self._client.scatter(value, broadcast=True, hash=False, workers=self._workers)
 
     def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
-        """Queue one batch."""
-        future: Future[BatchOutcome] = self._executor.submit(task, shared, batch)
+        """Queue one batch at the worker with the fewest.
+
+        Left to itself the scheduler, which cannot know how long a batch takes, now and then lets
+        one worker wait while two batches are queued at the other.
+        """
+        worker, _ = min(self._queued.items(), key=itemgetter(1))
+        self._queued[worker] += 1
+        future: Future[BatchOutcome] = self._executors[worker].submit(task, shared, batch)
+        future.add_done_callback(lambda _: self._queued.subtract([worker]))
         return future
 
     def versions(self) -> Mapping[str, str]:
