@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from optibench.backends.sklearn.backend import SklearnBackend
+from optibench.config.schema import TopLevel
 from optibench.datasets.encoding import encode
 from optibench.datasets.fields import DatasetFields
 from optibench.errors import ConfigError, DataError, InputError
@@ -21,6 +23,7 @@ from optibench.evaluation.split import SplitPlan, scaling_on, split
 from optibench.models.kmeans import KMeans
 from optibench.models.xgboost import XGBoost
 from optibench.records import Candidate, Table, Task
+from optibench.search.grid import GridSearch
 from optibench.validation import validate_config, validate_split, validate_table
 
 RNG = np.random.default_rng(0)
@@ -56,7 +59,12 @@ def check(case: Case) -> None:
     settings = EvaluationSettings(**case.evaluation)
     model, task = case.model, case.model.task
     config: Any = SimpleNamespace(
-        model=model, evaluation=settings, dataset=DatasetFields(scale=case.scale)
+        top=TopLevel(),
+        model=model,
+        backend=SklearnBackend(),
+        search=GridSearch(),
+        evaluation=settings,
+        dataset=DatasetFields(scale=case.scale),
     )
     validate_config(config, case.metric or default_metric(task))
     table = Table(

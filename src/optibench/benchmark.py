@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from optibench.evaluation.split import SplitPlan, split
 from optibench.measure.phases import Recorder
 from optibench.preparation import plan_of, prepare
 from optibench.recording import RunRecord, open_tracker
-from optibench.records import EngineRequest, Plan, Result, Split, Trial, Unit
+from optibench.records import EngineRequest, Entry, Plan, Result, Split, Trial, Unit
 from optibench.report.progress import Progress
 from optibench.trials.refit import fitted_model, judge, refit
 from optibench.trials.schedule import Schedule, rehearse
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 def run(
     config: Config,
     *,
-    entry: float | None = None,
+    entry: Entry | None = None,
     tracker: Tracker | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> Result:
@@ -48,7 +47,7 @@ def run(
         InputError: wrong configuration or data; no run was created and no engine started.
         BenchmarkError: the run was created and says FAILED and why.
     """
-    with Recorder(time.perf_counter() if entry is None else entry) as clock:
+    with Recorder(*(entry or Entry.now())) as clock:
         prepared = prepare(config, clock)
         with clock.phase("split"):
             parts = _split(prepared)
@@ -84,7 +83,7 @@ def plan(config: Config) -> Plan:
     Raises:
         InputError: wrong configuration or data.
     """
-    with Recorder(time.perf_counter()) as clock:
+    with Recorder(*Entry.now()) as clock:
         return plan_of(prepare(config, clock))
 
 

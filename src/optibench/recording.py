@@ -82,9 +82,7 @@ class RunRecord:
     def __enter__(self) -> Self:
         """Create the run."""
         with self._clock.phase("tracking"):
-            self.run_id = self._tracker.start(
-                header_of(self._prepared, self._clock.spans[0].start)
-            )
+            self.run_id = self._tracker.start(header_of(self._prepared, self._clock.start_time))
             if self._announce is not None:
                 self._announce(self.run_id)
         return self
@@ -146,6 +144,8 @@ class RunRecord:
         }
         self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
         tracker.log_params({f"best_{name}": value for name, value in winner.params.items()})
+        if self._clock.notes:
+            tracker.log_params({"measurement_notes": "; ".join(self._clock.notes)})
         tracker.log_candidates(prepared.metric, results)
         tracker.log_series(self._clock.samples)
         self._write_files()

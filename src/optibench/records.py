@@ -8,10 +8,11 @@ Times named `*_seconds` are durations; `start` and `end` are seconds since the e
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -271,6 +272,23 @@ class RunHeader:
     tags: Mapping[str, str]
     dataset: Dataset
     start: float
+
+
+class Entry(NamedTuple):
+    """The moment at which a program was entered, where its wall clock starts.
+
+    Attributes:
+        seconds: of `time.perf_counter()`.
+        cpu_seconds: that this process had used by then.
+    """
+
+    seconds: float
+    cpu_seconds: float
+
+    @classmethod
+    def now(cls) -> Entry:
+        """This moment."""
+        return cls(time.perf_counter(), time.process_time())
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from optibench.config.schema import Config
-    from optibench.records import Result
+    from optibench.records import Entry, Result
 
 NOTE_VARIABLE = "OPTIBENCH_NOTE"
 
@@ -40,7 +40,7 @@ class Note(JobNote):
             part.replace(path)
 
 
-def run_job(composed: DictConfig, entry: float) -> int:
+def run_job(composed: DictConfig, entry: Entry) -> int:
     """Run what the composed configuration asks for; return the exit code."""
     from hydra.core.hydra_config import HydraConfig
 
@@ -73,7 +73,7 @@ def run_job(composed: DictConfig, entry: float) -> int:
     return 0
 
 
-def _run_one(config: Config, entry: float) -> Note:
+def _run_one(config: Config, entry: Entry) -> Note:
     from optibench import benchmark
     from optibench.report.tables import render_plan, render_result
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
 from optibench.errors import InputError, OptiBenchError
+from optibench.records import Entry
 from optibench.redaction import redact
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from optibench.records import Result
 
-ENTRY = time.perf_counter()  # the program's wall clock starts here
+ENTRY = Entry.now()
 INTERRUPTED = 130
 HYDRA_RAISES = "HYDRA_FULL_ERROR"
 FULL_ERROR = os.environ.get(HYDRA_RAISES) == "1"  # the user asks for tracebacks
@@ -118,4 +118,4 @@ def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Resul
     from optibench.config.resolution import resolve
 
     overrides = [*overrides_of(config), *overrides_of(options)]
-    return benchmark.run(resolve(compose(overrides)), entry=time.perf_counter())
+    return benchmark.run(resolve(compose(overrides)), entry=Entry.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from optibench.evaluation.scoring import baselines, score
@@ -42,16 +43,24 @@ def judge(prepared: Prepared, parts: Split, estimator: Any) -> dict[str, float]:
         train = score(
             task, parts.X_train, parts.y_train, model.predict(estimator, parts.X_train), settings
         )
-        plain = refit(prepared, parts, {})
-        default = score(
-            task, parts.X_test, parts.y_test, model.predict(plain, parts.X_test), settings
-        )
         return {
             **held_out.values,
             **{f"train_{metric}": value for metric, value in train.values.items()},
-            **{f"default_{metric}": value for metric, value in default.values.items()},
+            **_default_scores(prepared, parts),
             **baselines(parts, task, settings),
         }
+
+
+def _default_scores(prepared: Prepared, parts: Split) -> dict[str, float]:
+    """The library's defaults on the held-out part; NaN where they do not fit the data."""
+    model = prepared.config.model
+    try:
+        plain = refit(prepared, parts, {})
+    except ValueError:  # K-means' default of 8 clusters, and fewer rows than that
+        return {f"default_{metric}": math.nan for metric in prepared.metrics}
+    prediction = model.predict(plain, parts.X_test)
+    scores = score(prepared.task, parts.X_test, parts.y_test, prediction, prepared.scoring)
+    return {f"default_{metric}": value for metric, value in scores.values.items()}
 
 
 def fitted_model(prepared: Prepared, parts: Split, estimator: Any) -> FittedModel:

@@ -1,0 +1,85 @@
+"""What a worker does with a batch, run in this process."""
+
+import numpy as np
+import pytest
+
+from optibench.evaluation.scoring import ScoringSettings
+from optibench.models.kmeans import KMeans
+from optibench.records import Batch, Candidate, DataFacts, Status, Unit
+from optibench.trials.worker import TrialContext, run_batch
+
+
+@pytest.fixture
+def context():
+    """Two blobs and two folds."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(0, 1, (40, 2)), rng.normal(9, 1, (40, 2))])
+    rows = np.arange(80)
+    folds = ((rows[::2], rows[1::2]), (rows[:40], rows[40:]))
+    return TrialContext(
+        model=KMeans(),
+        X=X,
+        y=None,
+        folds=folds,
+        facts=DataFacts(0, None),
+        scoring=ScoringSettings(),
+        metric="silhouette",
+        seed=0,
+        threads=1,
+        profiling=True,
+    )
+
+
+def unit(fold=0, **params):
+    return Unit(Candidate(0, {"n_clusters": 2, **params}), fold)
+
+
+def test_a_trial_tells_what_it_cost_and_where_it_ran(context):
+    (trial,) = run_batch(context, Batch((unit(),), 10.0)).trials
+    assert trial.status is Status.FINISHED
+    assert trial.scores["silhouette"] > 0.7
+    assert trial.fit_seconds > 0
+    assert trial.score_seconds > 0
+    assert trial.end - trial.start == pytest.approx(
+        trial.fit_seconds + trial.score_seconds, abs=1e-6
+    )
+    assert trial.cpu_seconds > 0
+    assert ":" in trial.worker
+
+
+def test_what_is_not_begun_in_the_time_slice_comes_back(context):
+    outcome = run_batch(context, Batch((unit(), unit(1), unit(0)), 0.0))
+    assert len(outcome.trials) == 1
+    assert outcome.leftover == (unit(1), unit(0))
+
+
+def test_a_fit_that_raises_is_a_failed_trial_with_its_reason(context):
+    outcome = run_batch(context, Batch((unit(n_clusters=500), unit()), 10.0))
+    failed, finished = outcome.trials
+    assert failed.status is Status.FAILED
+    assert failed.error.startswith("ValueError: n_samples=40 should be >= n_clusters=500")
+    assert finished.status is Status.FINISHED
+
+
+def test_a_fold_without_a_silhouette_says_why(context):
+    one_place = TrialContext(
+        **{**vars(context), "X": np.vstack([context.X[:40], np.ones((40, 2))])}
+    )
+    (trial,) = run_batch(one_place, Batch((unit(1),), 10.0)).trials
+    assert trial.status is Status.FAILED
+    assert "one cluster" in trial.error
+    assert np.isnan(trial.scores["silhouette"])
+
+
+def test_threads_are_held_to_the_budget_while_a_trial_runs(context):
+    from threadpoolctl import threadpool_info
+
+    seen = []
+
+    class Spy(KMeans):
+        def predict(self, estimator, X):
+            seen.extend(pool["num_threads"] for pool in threadpool_info())
+            return super().predict(estimator, X)
+
+    run_batch(TrialContext(**{**vars(context), "model": Spy()}), Batch((unit(),), 10.0))
+    assert set(seen) == {1}
