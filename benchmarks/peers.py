@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,9 @@ TARGETS = [
 def main() -> None:
     """Run what the command line asks for and print the tables."""
     options = _options()
+    # Spark's Python workers find the scorers, which stand in this folder, by this alone.
+    paths = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     for grid in options.grids:
         if options.cost is not None:
             cores, rounds = options.cores, options.rounds
