@@ -8,10 +8,11 @@ import tempfile
 import numpy as np
 import pytest
 
+import optibench
 from optibench import benchmark
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
-from optibench.errors import DataError, SearchError
+from optibench.errors import ConfigError, DataError, SearchError
 from optibench.records import Status
 from optibench.tracking.memory import MemoryTracker
 
@@ -165,6 +166,45 @@ def test_text_labels_and_categories_and_gaps_come_through(tmp_path):
     assert result.model.classes == ("no", "yes")
     assert result.model.categories == {"carrier": ("AA", "B6", "UA")}
     assert result.metrics["accuracy"] > result.metrics["baseline_accuracy"]
+
+
+@pytest.mark.parametrize("word", ["plan=true", "repeats=2"])
+def test_the_python_call_refuses_what_only_the_command_line_does(word):
+    with pytest.raises(ConfigError, match=word.replace("=", "=")):
+        optibench.run([word])
+
+
+def test_the_python_call_plans_without_running(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = optibench.plan({"model": "kmeans", "backend": {"workers": 1}}, cores=1)
+    assert plan.facts["workers"] == "1 x 1 thread(s) of 1 core(s)"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_search_keeps_the_trials_that_it_has(monkeypatch):
+    from optibench.report.progress import Progress
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "advance", interrupt)
+    tracker = MemoryTracker()
+    with pytest.raises(KeyboardInterrupt):
+        run(*SMALL, tracker=tracker)
+    rows = tracker.artifacts["trials.csv"].decode().splitlines()
+    assert len(rows) > 1
+    assert rows[0].startswith("candidate,")
+
+
+def test_a_run_that_cannot_be_announced_is_closed():
+    def refuse(_run_id):
+        raise OSError
+
+    tracker = MemoryTracker()
+    config = resolve(compose([*SMALL, "progress=false"]))
+    with pytest.raises(OSError):  # noqa: PT011 - whatever the caller raises
+        benchmark.run(config, tracker=tracker, announce=refuse)
+    assert tracker.status is Status.FAILED
 
 
 def test_an_interrupted_run_is_killed_with_what_it_has():

@@ -125,3 +125,11 @@ def test_every_pin_is_a_version_that_the_project_allows() -> None:
 
 def test_whatever_the_dependencies_pull_in_is_pinned_too() -> None:
     assert needed_here(stated()) - set(pinned()) == set()
+
+
+def test_the_readme_is_finished_and_what_it_links_exists() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "@@" not in text
+    linked = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    assert linked
+    assert [name for name in linked if not (ROOT / name).exists()] == []

@@ -10,19 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "run"]
+__all__ = ["Result", "__version__", "plan", "run"]
 
 if TYPE_CHECKING:
-    from optibench.cli.program import run
+    from optibench.cli.program import plan, run
     from optibench.records import Result
 
 
 def __getattr__(name: str) -> Any:
     """Import `run` and `Result` at first use, so that `optibench --help` stays quick."""
-    if name == "run":
-        from optibench.cli.program import run
+    if name in ("plan", "run"):
+        from optibench.cli import program
 
-        return run
+        return getattr(program, name)
     if name == "Result":
         from optibench.records import Result
 

@@ -20,7 +20,7 @@ from optibench.trials.worker import TrialContext, run_batch
 from optibench.validation import validate_split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from optibench.config.schema import Config
     from optibench.contracts import Engine, Tracker
@@ -62,7 +62,7 @@ def run(
                 rehearse(engine)
                 record.note_engine(engine)
             with clock.phase("search"), record.driver_profile():
-                record.trials = _search(prepared, parts, engine, record)
+                _search(prepared, parts, engine, record)
             results = summarise(record.trials, prepared.metric, config.evaluation.folds)
             winner = best(results) if prepared.search.uses_folds else prepared.candidates[0]
             with clock.phase("fit"), record.driver_profile():
@@ -109,14 +109,13 @@ def _request(prepared: Prepared, record: RunRecord) -> EngineRequest:
     return EngineRequest(budget.workers, budget.threads, modules, record.logs)
 
 
-def _search(prepared: Prepared, parts: Split, engine: Engine, record: RunRecord) -> list[Trial]:
+def _search(prepared: Prepared, parts: Split, engine: Engine, record: RunRecord) -> None:
     """Ask, run, tell, until the search proposes nothing more; the data is shared once."""
     search, folds = prepared.search, prepared.config.evaluation.folds
     if not search.uses_folds:
-        return []
+        return
     schedule = Schedule(engine, run_batch, engine.share(_context(prepared, parts)))
     record.schedule = schedule
-    trials: list[Trial] = []
     better = greater_is_better(prepared.metric)
     with Progress(
         search.total * folds,
@@ -124,14 +123,18 @@ def _search(prepared: Prepared, parts: Split, engine: Engine, record: RunRecord)
         greater_is_better=better,
         enabled=prepared.config.top.progress,
     ) as progress:
+
+        def on_trials(trials: Sequence[Trial]) -> None:
+            record.trials += trials  # at once, so that an interrupted run keeps them
+            progress.advance(trials)
+
         candidates = prepared.candidates
         while candidates:
             units = [Unit(candidate, fold) for candidate in candidates for fold in range(folds)]
-            finished = schedule.run(units, progress.advance)
-            trials += finished
+            finished = schedule.run(units, on_trials)
             search.tell(summarise(finished, prepared.metric, folds))
             candidates = search.ask()
-    return trials
+    record.trials.sort(key=lambda trial: (trial.candidate, trial.fold))
 
 
 def _context(prepared: Prepared, parts: Split) -> TrialContext:

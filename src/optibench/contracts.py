@@ -115,6 +115,7 @@ class Engine(Protocol):
     """A started engine: its workers are up and have imported what a trial needs."""
 
     slots: int  # how many batches run at the same time
+    notes: tuple[str, ...]  # what cannot be measured on this engine, in sentences
     overhead_seconds: float  # measured cost of one task; batches are made long against it
 
     def share(self, value: Any) -> Any:
@@ -135,7 +136,7 @@ class Backend(Protocol):
     threads_per_trial: int
     parallelism: str
 
-    def check(self) -> None:
+    def check(self, workers: int) -> None:
         """Raise `ConfigError` for what can be refused without the engine.
 
         That is, for one, an address that nobody answers at.

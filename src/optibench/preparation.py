@@ -11,6 +11,7 @@ from optibench.evaluation.scoring import METRICS, ScoringSettings, default_metri
 from optibench.evaluation.split import scaling_on
 from optibench.measure.machine import available_cores
 from optibench.records import Candidate, DataFacts, Plan, Task
+from optibench.redaction import redact
 from optibench.validation import validate_config, validate_table
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def prepare(config: Config, clock: Recorder) -> Prepared:
         candidates = search.ask()
         for candidate in candidates:
             config.model.check(candidate.params)
-        config.backend.check()
+        config.backend.check(budget.workers)
     with clock.phase("load"):
         evaluation = config.evaluation
         table = config.dataset.load(config.top.seed)
@@ -141,7 +142,7 @@ def plan_of(prepared: Prepared) -> Plan:
     folds = f"{config.evaluation.folds} folds" if prepared.search.uses_folds else "no folds"
     where = getattr(config.backend, "address", None) or getattr(config.backend, "master", None)
     engine, parallelism = config.backend.name, config.backend.parallelism
-    return Plan(
+    facts = redact(
         {
             "run": config.run_name,
             "model": f"{config.model.name} ({prepared.task}), ranked by {prepared.metric}",
@@ -158,3 +159,4 @@ def plan_of(prepared: Prepared) -> Plan:
             "tracking": config.tracking.uri or "MLFLOW_TRACKING_URI, else ./mlruns/mlflow.db",
         }
     )
+    return Plan(facts)

@@ -73,6 +73,7 @@ class RunRecord:
         self._known = descendants()
         self._metrics: dict[str, float] = {}
         self._result: dict[str, Any] = {}
+        self._notes: tuple[str, ...] = ()
         self.run_id = ""
         self.trials: list[Trial] = []
         self.schedule: Schedule | None = None
@@ -81,10 +82,15 @@ class RunRecord:
 
     def __enter__(self) -> Self:
         """Create the run."""
-        with self._clock.phase("tracking"):
-            self.run_id = self._tracker.start(header_of(self._prepared, self._clock.start_time))
-            if self._announce is not None:
-                self._announce(self.run_id)
+        try:
+            with self._clock.phase("tracking"):
+                header = header_of(self._prepared, self._clock.start_time)
+                self.run_id = self._tracker.start(header)
+                if self._announce is not None:
+                    self._announce(self.run_id)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def __exit__(
@@ -92,7 +98,7 @@ class RunRecord:
     ) -> None:
         """Close a run that did not finish, with its reason and the artifacts it has so far."""
         try:
-            if error is not None:
+            if error is not None and self.run_id:
                 interrupted = not isinstance(error, Exception)
                 status = Status.KILLED if interrupted else Status.FAILED
                 reason = "interrupted" if interrupted else str(error) or type(error).__name__
@@ -113,6 +119,7 @@ class RunRecord:
     def note_engine(self, engine: Engine) -> None:
         """Keep the versions of the started engine."""
         versions = {f"version.{name}": version for name, version in engine.versions().items()}
+        self._notes += engine.notes
         with self._clock.phase("tracking"):
             self._tracker.log_params(versions)
 
@@ -144,8 +151,9 @@ class RunRecord:
         }
         self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
         tracker.log_params({f"best_{name}": value for name, value in winner.params.items()})
-        if self._clock.notes:
-            tracker.log_params({"measurement_notes": "; ".join(self._clock.notes)})
+        notes = [*self._notes, *self._clock.notes]
+        if notes:
+            tracker.log_params({"measurement_notes": "; ".join(notes)})
         tracker.log_candidates(prepared.metric, results)
         tracker.log_series(self._clock.samples)
         self._write_files()

@@ -7,7 +7,6 @@ parameters of a URI, and the value that stands under a key named like a secret. 
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from itertools import pairwise
@@ -122,25 +121,6 @@ def redact_exception(error: BaseException) -> None:
         if isinstance(message := getattr(current, "message", None), str):
             current.message = redact(message)  # type: ignore[attr-defined]
         pending += [current.__cause__, current.__context__]
-
-
-class RedactingFilter(logging.Filter):
-    """Redacts every record that passes a handler: message, traceback and stack."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record in place and let it pass."""
-        try:
-            record.msg, record.args = redact(record.getMessage()), None
-        except (TypeError, ValueError):
-            # A malformed log call: logging itself reports it, so only the parts are cleaned here.
-            record.msg, record.args = redact(str(record.msg)), redact(record.args)
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = redact(record.exc_text)
-        if record.stack_info:
-            record.stack_info = redact(record.stack_info)
-        return True
 
 
 def _words(key: str) -> list[str]:

@@ -133,6 +133,9 @@ def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path):
         (["backend=dask", "backend.address=nonsense"], "allowed is tcp://host:port"),
         (["backend=spark", "backend.master=spark://127.0.0.1:1"], "nobody answers there"),
         (["backend=spark", "backend.master=yarn"], "allowed is spark://host:port"),
+        (["backend=spark", 'backend.master="local[9]"'], "as many slots as workers"),
+        (["backend=spark", "backend.master=local[2]"], "in double quotes"),
+        (["backend=spark", "backend.conf.spark.master=x"], "use backend.master"),
         (["tracking.uri=http://127.0.0.1:1"], "does not answer"),
     ],
 )
@@ -158,7 +161,15 @@ def test_credentials_reach_no_file_and_no_message(tmp_path):
     swept = optibench(tmp_path, "-m", uri, "model=kmeans", "backend.workers=1")
     alone = optibench(tmp_path, uri)
     assert (done.returncode, swept.returncode, alone.returncode) == (2, 1, 2)
-    said = [done.stderr, swept.stderr, swept.stdout, alone.stderr]
+    plan = optibench(tmp_path, uri, "plan=true", "backend=spark", "backend.conf.spark.x=1")
+    plans = optibench(tmp_path, "-m", uri, "plan=true", "seed=0,1")
+    assert (plan.returncode, plans.returncode) == (0, 0)
+    assert plans.stdout.count("candidates") == 2
+    address = "backend.address=tcp://alice:s3cret@127.0.0.1:1"
+    traced = optibench(tmp_path, "backend=dask", address, HYDRA_FULL_ERROR="1")
+    assert "Traceback" in traced.stderr
+    ended = [done, swept, alone, plan, plans, traced]
+    said = [text for process in ended for text in (process.stdout, process.stderr)]
     written = [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
     assert written
     assert not [text for text in (*said, *written) if "s3cret" in text]
@@ -233,6 +244,8 @@ def test_ctrl_c_kills_the_run_and_leaves_no_process(tmp_path, backend):
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert stored_runs(tmp_path) == [(f"xgboost-{backend}-grid-digits", "KILLED")]
+    (trials,) = (tmp_path / "mlruns" / "artifacts").rglob("trials.csv")
+    assert trials.read_text().startswith("candidate,")
     wait_for(lambda: not [child for child in started if is_alive(child)], seconds=10)
 
 

@@ -73,6 +73,11 @@ def test_a_fixed_hyperparameter_leaves_the_space():
     assert "eta" not in config("model.params.eta=0.3").space
 
 
+def test_spark_properties_are_given_by_their_dotted_names():
+    words = ["backend=spark", "backend.conf.spark.driver.memory=4g", "+backend.conf.a=1"]
+    assert config(*words).backend.conf == {"spark": {"driver": {"memory": "4g"}}, "a": 1}
+
+
 def test_a_distribution_replaces_a_list_from_the_command_line():
     assert config("model.space.eta={low: 0.1, high: 1}").space["eta"] == {"low": 0.1, "high": 1}
 

@@ -8,16 +8,17 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from optibench.errors import InputError, OptiBenchError
+from optibench.errors import ConfigError, InputError, OptiBenchError
 from optibench.records import Entry
-from optibench.redaction import redact
+from optibench.redaction import redact, redact_exception
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from omegaconf import DictConfig
 
-    from optibench.records import Result
+    from optibench.config.schema import Config
+    from optibench.records import Plan, Result
 
 ENTRY = Entry.now()
 INTERRUPTED = 130
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # What stops a process politely (docker stop, a pipeline's time limit) closes the run as Ctrl-C
     # does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         if words[:1] == ["export"]:
             from optibench.report.export import main as command
@@ -52,6 +54,7 @@ def tell(error: Exception) -> int:
     """Say on stderr what went wrong, and return the exit code that goes with it."""
     from optibench.cli.refusals import explain, is_refusal
 
+    redact_exception(error)
     if FULL_ERROR:
         traceback.print_exception(error)
     if is_refusal(error):
@@ -101,8 +104,7 @@ def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Resul
 
     Args:
         config: overrides as on the command line (`["model=kmeans", "seed=1"]`), or a nested
-            mapping of keys (`{"model": "kmeans", "backend": {"workers": 2}}`) laid over the
-            defaults.
+            mapping of keys (`{"model": "kmeans", "backend": {"workers": 2}}`) over the defaults.
         options: more top-level keys, e.g. `seed=1`.
 
     Returns:
@@ -113,9 +115,38 @@ def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Resul
         BenchmarkError: the benchmark failed; its run says FAILED and why.
     """
     from optibench import benchmark
+
+    try:
+        resolved = _resolved(config, options)
+        if resolved.top.plan:
+            msg = "plan=true: a plan runs nothing; call optibench.plan for it."
+            raise ConfigError(msg)
+        if resolved.top.repeats > 1:
+            msg = (
+                f"repeats={resolved.top.repeats}: each repeat has a process of its own, which the "
+                "command line starts; from Python call run as often."
+            )
+            raise ConfigError(msg)
+        return benchmark.run(resolved, entry=Entry.now())
+    except OptiBenchError as error:
+        redact_exception(error)
+        raise
+
+
+def plan(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Plan:
+    """Say what `run` would do with the same arguments, and run nothing.
+
+    Raises:
+        InputError: wrong configuration or data.
+    """
+    from optibench import benchmark
+
+    return benchmark.plan(_resolved(config, options))
+
+
+def _resolved(config: Mapping[str, Any] | Sequence[str], options: Mapping[str, Any]) -> Config:
     from optibench.cli.arguments import overrides_of
     from optibench.config.composition import compose
     from optibench.config.resolution import resolve
 
-    overrides = [*overrides_of(config), *overrides_of(options)]
-    return benchmark.run(resolve(compose(overrides)), entry=Entry.now())
+    return resolve(compose([*overrides_of(config), *overrides_of(options)]))

@@ -26,8 +26,29 @@ def explain(error: BaseException, words: Sequence[str]) -> str:
         r"Could not override '?([\w./-]+)'?\.\s*No match in the defaults list", text
     ):
         return _unknown_key(match[1], words)
+    if wrong := _unreadable(words):
+        return wrong
     text = text.partition("Config search path")[0]
     return " ".join(f"{text} {error.__cause__ or ''}".split()).rstrip(".") + "."
+
+
+def _unreadable(words: Sequence[str]) -> str:
+    """Name the first word that Hydra's grammar cannot read; empty where it can read all."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    parser = OverridesParser.create()
+    for word in words:
+        try:
+            parser.parse_overrides([word] if "=" in word[1:] and word[0] != "-" else [])
+        except OverrideParseException:
+            key, _, value = word.partition("=")
+            quoted = f"'{key}=\"{value}\"'"
+            return (
+                f"{word}: Hydra cannot read this value; text with brackets, braces, commas or "
+                f"spaces is given in double quotes within single ones, {quoted}."
+            )
+    return ""
 
 
 def _unknown_key(key: str, words: Sequence[str]) -> str:

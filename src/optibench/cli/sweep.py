@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optibench.cli.job import NOTE_VARIABLE, Note
+from optibench.errors import OptiBenchError
 from optibench.redaction import redact
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Job:
     overrides: tuple[str, ...]
     names: tuple[str, ...]  # model, backend, search, dataset
     tracking_uri: str | None = None
+    plan: bool = False
     repeat: int = 1
 
 
@@ -49,7 +51,11 @@ def jobs_of(composed: Iterable[tuple[Sequence[str], Any]], first: int) -> list[J
         repeats = config.repeats if isinstance(config.repeats, int) else 1
         for repeat in range(1, max(repeats, 1) + 1):
             words = (*overrides, *_once(repeats))
-            jobs.append(Job(first + len(jobs), words, names, config.tracking.uri, repeat))
+            jobs.append(
+                Job(
+                    first + len(jobs), words, names, config.tracking.uri, bool(config.plan), repeat
+                )
+            )
     return jobs
 
 
@@ -58,7 +64,7 @@ def repeats_of(config: Config, overrides: Sequence[str]) -> list[Job]:
     names = (config.model.name, config.backend.name, config.search.name, config.dataset.name)
     words = (*overrides, *_once(config.top.repeats))
     uri = config.tracking.uri
-    return [Job(i, words, names, uri, i + 1) for i in range(config.top.repeats)]
+    return [Job(i, words, names, uri, repeat=i + 1) for i in range(config.top.repeats)]
 
 
 def _once(repeats: int) -> tuple[str, ...]:
@@ -83,8 +89,12 @@ def run_sweep(jobs: Sequence[Job], config: DictConfig) -> int:
         )
         note, interrupted = _run_job(job, folder / str(job.number), sweep_id, extra)
         rows.append((job, note))
+        if job.plan:
+            print((folder / str(job.number) / "stdout.txt").read_text(encoding="utf-8"))
         if interrupted:
             break
+    if all(job.plan for job in jobs):
+        return int(any(note.status != "FINISHED" for _, note in rows))
     print(render_sweep(sweep_id, [(job.number, job.names, note) for job, note in rows]))
     if interrupted:
         return 130
@@ -120,7 +130,7 @@ def _wait(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
     try:
         return process.wait(), False
     except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # heeded also where Ctrl-C is ignored, as in a shell's background
         try:
             return process.wait(STOP_SECONDS), True
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
@@ -150,7 +160,10 @@ def _read_note(path: Path, code: int, tracking_uri: str | None) -> Note:
     if note.run_id:
         from optibench.tracking import mark_dead
 
-        mark_dead(tracking_uri, note.run_id, reason)
+        try:
+            mark_dead(tracking_uri, note.run_id, reason)
+        except OptiBenchError as error:  # the other jobs are not to suffer from it
+            reason = f"{reason} (and its run could not be closed: {error})"
     return replace(note, status="FAILED", reason=reason)
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from hydra.plugins.config_source import ConfigResult
 
-OPEN_KEY = re.compile(r"^\+{0,2}(model\.(params|space)\.[^=]+)=(.*)$", re.DOTALL)
+OPEN_KEY = re.compile(
+    r"^\+{0,2}((model\.params|model\.space|backend\.conf)\.[^=]+)=(.*)$", re.DOTALL
+)
 
 
 def conf_dir() -> Path:
@@ -39,7 +41,7 @@ def _normalise_one(text: str) -> str:
     if match is None:
         return text
     key, part, value = match.groups()
-    if part == "space":
+    if part == "model.space":
         choices = (choice.strip() for choice in split_top_level(value))
         value = ",".join(f"[{choice}]" if choice.startswith("{") else choice for choice in choices)
     return f"++{key}={value}"

@@ -83,6 +83,7 @@ def run_trial(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Tri
             fitted = time.perf_counter()
             prediction = model.predict(estimator, X_validation)
             scored = score(model.task, X_validation, y_validation, prediction, context.scoring)
+            end, cpu_end = time.perf_counter(), time.process_time()
         scores = dict(scored.values)
         if not math.isfinite(scores[context.metric]):
             error = scored.undefined.get(
@@ -90,7 +91,7 @@ def run_trial(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Tri
             )
     except Exception as problem:
         error = f"{type(problem).__name__}: {problem}"
-    end = time.perf_counter()
+        end, cpu_end = time.perf_counter(), time.process_time()
     fit_seconds = (fitted if fitted > begin else end) - begin
     return Trial(
         candidate=unit.candidate.number,
@@ -99,7 +100,7 @@ def run_trial(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Tri
         scores=scores,
         fit_seconds=fit_seconds,
         score_seconds=end - begin - fit_seconds,
-        cpu_seconds=time.process_time() - cpu,
+        cpu_seconds=cpu_end - cpu,
         worker=_worker_name(),
         start=start,
         end=start + end - begin,

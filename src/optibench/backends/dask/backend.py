@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from optibench.backends import worker_process
 from optibench.errors import ConfigError, EngineError
+from optibench.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from optibench.records import Batch, BatchOutcome, EngineRequest
 
 CONNECT_SECONDS = 5.0
+ELSEWHERE = (
+    "CPU and memory of the workers at backend.address are not in the resource metrics: they are "
+    "no children of this process"
+)
 SETTINGS = {
     "distributed.worker.profile.enabled": False,  # on by default, costs about 10 %
     # A fit holds the worker's event loop now and then: no news.
@@ -43,8 +48,9 @@ class DaskBackend:
     parallelism: str = "trials"
     address: str | None = None
 
-    def check(self) -> None:
+    def check(self, workers: int) -> None:
         """Refuse an address that nobody answers at, before the engine's long time-outs."""
+        del workers
         if self.address is None:
             return
         parts = urlsplit(self.address)
@@ -53,15 +59,15 @@ class DaskBackend:
         except ValueError:
             place = (None, None)
         if parts.scheme not in ("tcp", "tls", "ws", "wss") or None in place:
-            msg = (
-                f"backend.address={self.address!r}: allowed is tcp://host:port (or tls, ws, wss)."
-            )
+            told = redact(self.address)
+            msg = f"backend.address={told!r}: allowed is tcp://host:port (or tls, ws, wss)."
             raise ConfigError(msg)
         try:
             socket.create_connection(place, timeout=CONNECT_SECONDS).close()
         except OSError as error:
             msg = (
-                f"backend.address={self.address!r}: nobody answers there ({error}). Start a "
+                f"backend.address={redact(self.address)!r}: nobody answers there ({error}). "
+                "Start a "
                 "scheduler (dask scheduler), or leave the key out to have workers started on this "
                 "machine."
             )
@@ -81,13 +87,14 @@ class DaskBackend:
                 request.threads
             )
         }
-        place = self.address or "this machine"
+        place = redact(self.address) or "this machine"
         with ExitStack() as stack:
             stack.enter_context(dask.config.set({**SETTINGS, **environment}))
             try:
                 target = self.address or stack.enter_context(_local_cluster(request.workers))
                 client = stack.enter_context(connect(target, set_as_default=False))
                 engine = DaskEngine(client, request)
+                engine.notes = () if self.address is None else (ELSEWHERE,)
                 engine.warm(request, own_workers=self.address is None)
             except (OSError, TimeoutError) as error:
                 msg = f"Dask could not be started or reached at {place}: {error}"
@@ -119,13 +126,23 @@ class DaskEngine:
     """A connected client and the workers that it uses."""
 
     overhead_seconds = 0.005
+    notes: tuple[str, ...] = ()
 
     def __init__(self, client: Any, request: EngineRequest) -> None:
         """Use at most `request.workers` of the cluster's workers."""
         self._client = client
         client.wait_for_workers(1, timeout=30)
-        known = sorted(client.scheduler_info(n_workers=-1)["workers"])
-        self._workers = known[: request.workers]
+        found = client.scheduler_info(n_workers=-1)["workers"]
+        single = sorted(name for name, worker in found.items() if worker["nthreads"] == 1)
+        if len(single) < request.workers:
+            msg = (
+                f"The Dask cluster has {len(single)} workers with one thread (of {len(found)}), "
+                f"fewer than the {request.workers} asked for: start them with "
+                f"`dask worker --nworkers {request.workers} --nthreads 1`, or lower "
+                "backend.workers. Trials in threads of one process cannot be measured apart."
+            )
+            raise EngineError(msg)
+        self._workers = single[: request.workers]
         self._executors = {
             worker: client.get_executor(pure=False, workers=[worker], allow_other_workers=True)
             for worker in self._workers

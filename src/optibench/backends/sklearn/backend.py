@@ -29,8 +29,9 @@ class SklearnBackend:
     threads_per_trial: int = 1
     parallelism: str = "trials"
 
-    def check(self) -> None:
+    def check(self, workers: int) -> None:
         """Nothing can be refused before the start."""
+        del workers
 
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[LokyEngine]:
@@ -64,6 +65,7 @@ class LokyEngine:
     """Started loky workers."""
 
     overhead_seconds = 0.002
+    notes: tuple[str, ...] = ()
 
     def __init__(self, executor: Any, workers: int, folder: Path) -> None:
         """Use `executor` with `workers` processes; shared data go below `folder`."""

@@ -1,0 +1,79 @@
+"""A running Spark session as an engine: a broadcast, and one job of one task for each batch."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from optibench.backends import worker_process
+from optibench.backends.spark.session import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optibench.contracts import WorkerTask
+    from optibench.records import Batch, BatchOutcome, EngineRequest
+
+
+class SparkEngine:
+    """A running session. One thread of the driver waits for each job in flight."""
+
+    overhead_seconds = 0.02
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, context: Any, request: EngineRequest) -> None:
+        """Run at most `request.workers` tasks at a time on `context`."""
+        self._context = context
+        self._one = context.parallelize([0], 1)
+        self._waiters = ThreadPoolExecutor(2 * request.workers, thread_name_prefix="spark-job")
+        self.slots = request.workers
+
+    def __enter__(self) -> SparkEngine:
+        """Nothing more to start."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Give up the jobs that nobody waits for any more."""
+        if any(exception):
+            self._context.cancelAllJobs()
+        self._waiters.shutdown(wait=True, cancel_futures=True)
+
+    def warm(self, request: EngineRequest, *, shares_disk: bool) -> None:
+        """Start every Python worker and import what a trial needs.
+
+        Where the workers share a disk with the driver each task blocks until all have begun, so
+        that each worker gets one; elsewhere a worker may be warmed by its first batch.
+        """
+        modules, slots = request.modules, self.slots
+        with tempfile.TemporaryDirectory(prefix="optibench-meet-") as folder:
+
+            def start(rows: Any) -> list[int]:
+                list(rows)
+                worker_process.load(modules)
+                return [worker_process.meet(folder, slots)] if shares_disk else []
+
+            self._context.parallelize(range(slots), slots).mapPartitions(start).collect()
+
+    def share(self, value: Any) -> Any:
+        """Broadcast `value`."""
+        return self._context.broadcast(value)
+
+    def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
+        """Run one batch as a job of one task."""
+
+        def run(rows: Any) -> list[BatchOutcome]:
+            list(rows)  # a worker that leaves input unread is not used again
+            return [task(shared.value, batch)]
+
+        return self._waiters.submit(self._collect, run)
+
+    def _collect(self, run: Any) -> BatchOutcome:
+        with translated("A Spark job failed"):
+            outcome: BatchOutcome = self._one.mapPartitions(run).collect()[0]
+            return outcome
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of Spark and of its Java."""
+        java = self._context._jvm.java.lang.System.getProperty("java.version")
+        return {"pyspark": str(self._context.version), "java": str(java)}
