@@ -64,12 +64,13 @@ def table(grid: str, backend: str, *, cores: int, rounds: int) -> str:
             f"{name:12}{median(o.seconds for o in found):10.3f}"
             f"{median(o.tracking_seconds for o in found):11.3f}{search:10.1%}{logging:11.1%}"
         )
-    together = [
-        (a.seconds - b.seconds + a.tracking_seconds) / b.seconds
-        for a, b in zip(outcomes["all"], bare, strict=True)
-    ]
-    told = verdict(together, LIMIT)
-    lines.append(f"together: {median(together):.1%} of it, at most {LIMIT:.0%}: {told}")
+    pairs = list(zip(outcomes["all"], bare, strict=True))
+    on_top = [_on_top(a, b, b.tracking_seconds) for a, b in pairs]
+    in_full = [_on_top(a, b, 0.0) for a, b in pairs]
+    told = verdict(on_top, LIMIT)
+    lines.append(f"on top of the bare run: {median(on_top):.1%}, at most {LIMIT:.0%}: {told}")
+    told = verdict(in_full, LIMIT)
+    lines.append(f"all logging counted, the bare run's too: {median(in_full):.1%}: {told}")
     return "\n".join(lines)
 
 
@@ -79,3 +80,9 @@ def _added(found: list[Outcome], bare: list[Outcome]) -> tuple[float, float]:
     search = median((a.seconds - b.seconds) / b.seconds for a, b in pairs)
     logging = median(a.tracking_seconds / b.seconds for a, b in pairs)
     return search, logging
+
+
+def _on_top(found: Outcome, bare: Outcome, bare_logging: float) -> float:
+    """What sampling, profiling and tracking add together, as a share of the bare search."""
+    added = found.seconds - bare.seconds + found.tracking_seconds - bare_logging
+    return added / bare.seconds

@@ -1,50 +1,30 @@
-"""One job: a benchmark, its plan, or its repeats; what it prints and the note that it leaves.
-
-The note (`result.json` in the job's output folder) is how a sweep learns what became of a job,
-even of one that was killed: it is first written when the MLflow run is created.
-"""
+"""One job: a benchmark, its plan, or its repeats; what it prints and the note that it leaves."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import yaml
 
+from optibench.cli.exits import INTERRUPTED, tell
+from optibench.cli.note import Note, last_note, note_of
 from optibench.errors import OptiBenchError
-from optibench.records import JobNote
 from optibench.redaction import redact
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from optibench.config.schema import Config
-    from optibench.records import Entry, Result
-
-NOTE_VARIABLE = "OPTIBENCH_NOTE"
-
-
-@dataclass(frozen=True)
-class Note(JobNote):
-    """A job's note as the file that its sweep reads."""
-
-    def write(self) -> None:
-        """Write the note where the sweep asked for it; nothing where no sweep did."""
-        if path := os.environ.get(NOTE_VARIABLE):
-            part = Path(f"{path}.part")
-            part.write_text(json.dumps(redact(asdict(self))), encoding="utf-8")
-            part.replace(path)
+    from optibench.records import Entry
 
 
 def run_job(composed: DictConfig, entry: Entry) -> int:
     """Run what the composed configuration asks for; return the exit code."""
     from hydra.core.hydra_config import HydraConfig
 
-    from optibench.cli.program import INTERRUPTED, tell
     from optibench.config.resolution import resolve
 
     note = Note()
@@ -61,12 +41,12 @@ def run_job(composed: DictConfig, entry: Entry) -> int:
             )
         note = _run_one(config, entry)
     except KeyboardInterrupt:
-        note = replace(_last_note(), status="KILLED", reason="interrupted")
+        note = replace(last_note(), status="KILLED", reason="interrupted")
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         name = "" if isinstance(error, OptiBenchError) else f"{type(error).__name__}: "
-        note = replace(_last_note(), status="FAILED", reason=f"{name}{error}")
+        note = replace(last_note(), status="FAILED", reason=f"{name}{error}")
         return tell(error)
     finally:
         note.write()
@@ -83,26 +63,6 @@ def _run_one(config: Config, entry: Entry) -> Note:
     result = benchmark.run(config, entry=entry, announce=lambda run_id: Note(run_id).write())
     print(render_result(result))
     return note_of(result)
-
-
-def _last_note() -> Note:
-    """The note as it was last written, with the run's id where a run was created."""
-    path = Path(os.environ.get(NOTE_VARIABLE, os.devnull))
-    return Note(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else Note()
-
-
-def note_of(result: Result) -> Note:
-    """The note of a finished run."""
-    metrics = result.metrics
-    return Note(
-        run_id=result.run_id,
-        status=str(result.status),
-        metric=result.metric,
-        quality=metrics.get(result.metric),
-        wall_seconds=metrics["wall_seconds"],
-        cpu_percent=metrics["cpu_percent"],
-        memory_percent=metrics["memory_percent"],
-    )
 
 
 def save_configuration(config: Config, folder: Path, overrides: list[str]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any
 
-from optibench.errors import ConfigError, InputError, OptiBenchError
+from optibench.cli.exits import HYDRA_RAISES, INTERRUPTED, tell
+from optibench.errors import ConfigError, OptiBenchError
 from optibench.records import Entry
-from optibench.redaction import redact, redact_exception
+from optibench.redaction import redact_exception
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from optibench.records import Plan, Result
 
 ENTRY = Entry.now()
-INTERRUPTED = 130
-HYDRA_RAISES = "HYDRA_FULL_ERROR"
-FULL_ERROR = os.environ.get(HYDRA_RAISES) == "1"  # the user asks for tracebacks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,31 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # the last resort: whatever it is, the user gets one paragraph
         return tell(error)
-
-
-def tell(error: Exception) -> int:
-    """Say on stderr what went wrong, and return the exit code that goes with it."""
-    from optibench.cli.refusals import explain, is_refusal
-
-    redact_exception(error)
-    if FULL_ERROR:
-        traceback.print_exception(error)
-    if is_refusal(error):
-        print(f"optibench: {redact(explain(error, sys.argv[1:]))}", file=sys.stderr)
-        return InputError.exit_code
-    if isinstance(error, OptiBenchError):
-        print(f"optibench: {redact(str(error))}", file=sys.stderr)
-        return error.exit_code
-    print(f"optibench: {redact(f'{type(error).__name__}: {error}')}", file=sys.stderr)
-    if not FULL_ERROR:
-        print("HYDRA_FULL_ERROR=1 shows where this came from.", file=sys.stderr)
-    return 1
-
-
-def environment() -> dict[str, str]:
-    """The environment as the user gave it, for the processes that a sweep starts."""
-    given = {key: value for key, value in os.environ.items() if key != HYDRA_RAISES}
-    return {**given, HYDRA_RAISES: "1"} if FULL_ERROR else given
 
 
 def _benchmark(words: list[str]) -> int:

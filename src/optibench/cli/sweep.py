@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optibench.cli.job import NOTE_VARIABLE, Note
+from optibench.cli.exits import environment
+from optibench.cli.note import NOTE_VARIABLE, Note
 from optibench.errors import OptiBenchError
 from optibench.redaction import redact
 
@@ -102,8 +103,6 @@ def run_sweep(jobs: Sequence[Job], config: DictConfig) -> int:
 
 
 def _run_job(job: Job, folder: Path, sweep_id: str, extra: list[str]) -> tuple[Note, bool]:
-    from optibench.cli.program import environment
-
     folder.mkdir(parents=True, exist_ok=True)
     note_path = folder / "result.json"
     note_path.unlink(missing_ok=True)
