@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from optibench.backends.shield import shielded
-from optibench.evaluation.ranking import best, summarise
+from optibench.evaluation.ranking import best
 from optibench.evaluation.scoring import greater_is_better
 from optibench.evaluation.split import SplitPlan, split
+from optibench.measure.machine import available_memory_bytes
 from optibench.measure.phases import Recorder
 from optibench.preparation import plan_of, prepare
 from optibench.recording import RunRecord, open_tracker
-from optibench.records import EngineRequest, Entry, Plan, Result, Split, Trial, Unit
+from optibench.records import EngineRequest, Entry, Plan, Result, Split, Trial
 from optibench.report.progress import Progress
+from optibench.trials.loop import Question, SearchLoop
 from optibench.trials.refit import fitted_model, judge, refit
 from optibench.trials.schedule import Schedule, rehearse
 from optibench.trials.worker import TrialContext, run_batch
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from optibench.config.schema import Config
     from optibench.contracts import Engine, Tracker
     from optibench.preparation import Prepared
+
+KEEP_PART = 8  # all workers together keep at most this part of the memory for candidates to share
 
 
 def run(
@@ -51,7 +56,8 @@ def run(
         prepared = prepare(config, clock)
         with clock.phase("split"):
             parts = _split(prepared)
-            validate_split(config, parts, prepared.candidates)
+            validate_split(config, parts, prepared.examples)
+            prepared = prepared.without_rows()
         with clock.phase("startup"):
             tracker = tracker or open_tracker(config)
         with RunRecord(prepared, clock, tracker, announce) as record, ExitStack() as engines:
@@ -62,9 +68,11 @@ def run(
                 rehearse(engine)
                 record.note_engine(engine)
             with clock.phase("search"), record.driver_profile():
-                _search(prepared, parts, engine, record)
-            results = summarise(record.trials, prepared.metric, config.evaluation.folds)
-            winner = best(results) if prepared.search.uses_folds else prepared.candidates[0]
+                if prepared.search.uses_folds:
+                    shared, parts = _share(prepared, parts, engine)
+                    _search(prepared, engine, shared, record)
+            results = record.summarise()
+            winner = best(results) if prepared.search.uses_folds else prepared.examples[0]
             with clock.phase("fit"), record.driver_profile():
                 estimator = refit(prepared, parts, winner.params)
             with clock.phase("score"), record.driver_profile():
@@ -109,32 +117,31 @@ def _request(prepared: Prepared, record: RunRecord) -> EngineRequest:
     return EngineRequest(budget.workers, budget.threads, modules, record.logs)
 
 
-def _search(prepared: Prepared, parts: Split, engine: Engine, record: RunRecord) -> None:
-    """Ask, run, tell, until the search proposes nothing more; the data is shared once."""
-    search, folds = prepared.search, prepared.config.evaluation.folds
-    if not search.uses_folds:
-        return
-    schedule = Schedule(engine, run_batch, engine.share(_context(prepared, parts)))
-    record.schedule = schedule
+def _share(prepared: Prepared, parts: Split, engine: Engine) -> tuple[Any, Split]:
+    """Share the train part with every worker; the driver goes on with what the workers see."""
+    shared = engine.share(_context(prepared, parts))
+    seen = engine.view(shared)
+    return shared, replace(parts, X_train=seen.X, y_train=seen.y, folds=())
+
+
+def _search(prepared: Prepared, engine: Engine, shared: Any, record: RunRecord) -> None:
+    """Ask, run, tell, until the search proposes nothing more."""
+    config, folds = prepared.config, prepared.config.evaluation.folds
+    limits = (config.search.target, config.search.max_seconds, prepared.search.window)
+    in_order = any(limit is not None for limit in limits)  # whole candidates soon, not the longest
+    schedule = Schedule(engine, run_batch, shared, in_order=in_order)
     better = greater_is_better(prepared.metric)
-    with Progress(
-        search.total * folds,
-        prepared.metric,
-        greater_is_better=better,
-        enabled=prepared.config.top.progress,
-    ) as progress:
+    total, enabled = prepared.search.total * folds, config.top.progress
+    with Progress(total, prepared.metric, greater_is_better=better, enabled=enabled) as progress:
 
         def on_trials(trials: Sequence[Trial]) -> None:
             record.trials += trials  # at once, so that an interrupted run keeps them
             progress.advance(trials)
 
-        candidates = prepared.candidates
-        while candidates:
-            units = [Unit(candidate, fold) for candidate in candidates for fold in range(folds)]
-            finished = schedule.run(units, on_trials)
-            search.tell(summarise(finished, prepared.metric, folds))
-            candidates = search.ask()
-    record.trials.sort(key=lambda trial: (trial.candidate, trial.fold))
+        question = Question(config.model, config.search, prepared.metric, folds)
+        loop = SearchLoop(question, prepared.search, schedule, on_trials)
+        record.note_search(loop, schedule)
+        loop.run()
 
 
 def _context(prepared: Prepared, parts: Split) -> TrialContext:
@@ -150,4 +157,6 @@ def _context(prepared: Prepared, parts: Split) -> TrialContext:
         seed=config.top.seed,
         threads=prepared.budget.threads,
         profiling=config.profiling.enabled,
+        reuse=config.search.reuse,
+        keep_bytes=available_memory_bytes() // (KEEP_PART * prepared.budget.workers),
     )

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from optibench.contracts import SearchFacts
 from optibench.datasets.encoding import encode
 from optibench.errors import ConfigError
-from optibench.evaluation.scoring import METRICS, ScoringSettings, default_metric
+from optibench.evaluation.scoring import (
+    METRICS,
+    ScoringSettings,
+    default_metric,
+    greater_is_better,
+)
 from optibench.evaluation.split import scaling_on
 from optibench.measure.machine import available_cores
 from optibench.records import Candidate, DataFacts, Plan, Task
 from optibench.redaction import redact
+from optibench.trials.refit import EXAMPLE_ROWS
 from optibench.validation import validate_config, validate_table
 
 if TYPE_CHECKING:
@@ -42,9 +49,13 @@ class Prepared:
     budget: Budget
     dataset: Dataset
     search: SearchState
-    candidates: Sequence[Candidate]
+    examples: Sequence[Candidate]
     metric: str
     scaling: bool
+
+    def without_rows(self) -> Prepared:
+        """The same once the table is split: only the rows of the model's example are left."""
+        return replace(self, dataset=self.dataset.head(EXAMPLE_ROWS))
 
     @property
     def task(self) -> Task:
@@ -87,19 +98,20 @@ def prepare(config: Config, clock: Recorder) -> Prepared:
         budget = make_budget(config)
         metric = config.evaluation.metric or default_metric(config.model.task)
         validate_config(config, metric)
-        search = config.search.start(config.model.params, config.space)
-        candidates = search.ask()
-        for candidate in candidates:
+        facts = SearchFacts(metric, greater_is_better(metric), config.evaluation.folds)
+        search = config.search.start(config.model.params, config.space, facts)
+        examples = search.examples
+        for candidate in examples:
             config.model.check(candidate.params)
         config.backend.check(budget.workers)
     with clock.phase("load"):
         evaluation = config.evaluation
         table = config.dataset.load(config.top.seed)
         table = replace(table, groups=evaluation.groups, time=evaluation.time)
-        validate_table(config, table, candidates, with_folds=search.uses_folds)
+        validate_table(config, table, examples, with_folds=search.uses_folds)
         dataset = encode(table, with_target=config.model.task is not Task.CLUSTERING)
     scaling = scaling_on(config.dataset.scale, config.model.task)
-    return Prepared(config, budget, dataset, search, candidates, metric, scaling)
+    return Prepared(config, budget, dataset, search, examples, metric, scaling)
 
 
 def make_budget(config: Config) -> Budget:
@@ -153,8 +165,8 @@ def plan_of(prepared: Prepared) -> Plan:
             "candidates": f"{prepared.search.total} by search={config.search.name}, {folds}",
             "fits": f"{prepared.n_fits}, the refit of the winner included",
             "memory": (
-                f"table {table_mib:.1f} MiB, plus about {2 * table_mib:.1f} MiB "
-                "in each of the workers and the driver"
+                f"table {table_mib:.1f} MiB, mapped by all; "
+                f"a fit takes about {2 * table_mib:.1f} MiB of its own in each worker"
             ),
             "tracking": config.tracking.uri or "MLFLOW_TRACKING_URI, else ./mlruns/mlflow.db",
         }

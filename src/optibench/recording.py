@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import optibench
+from optibench.evaluation.ranking import REUSED_FITS, summarise
 from optibench.measure.machine import library_versions, machine_facts
 from optibench.measure.processes import descendants
 from optibench.measure.profiles import write_profiles
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from optibench.contracts import Engine, Tracker
     from optibench.measure.phases import Recorder
     from optibench.preparation import Prepared
+    from optibench.trials.loop import SearchLoop
     from optibench.trials.schedule import Schedule
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
@@ -76,7 +78,8 @@ class RunRecord:
         self._notes: tuple[str, ...] = ()
         self.run_id = ""
         self.trials: list[Trial] = []
-        self.schedule: Schedule | None = None
+        self._schedule: Schedule | None = None
+        self._loop: SearchLoop | None = None
         self.logs = self._folder / "logs"
         self.logs.mkdir()
 
@@ -122,6 +125,27 @@ class RunRecord:
         self._notes += engine.notes
         with self._clock.phase("tracking"):
             self._tracker.log_params(versions)
+
+    def note_search(self, loop: SearchLoop, schedule: Schedule) -> None:
+        """Keep the search that begins, to tell what became of it."""
+        self._loop, self._schedule = loop, schedule
+
+    def summarise(self) -> list[CandidateResult]:
+        """The candidates of the search, ranked."""
+        self.trials.sort(key=lambda trial: (trial.candidate, trial.fold))
+        loop = self._loop
+        if loop is None:
+            return []
+        never = len(loop.candidates) - len({trial.candidate for trial in self.trials})
+        if never:
+            self._notes += (f"{never} candidates were stopped before their first trial",)
+        return summarise(
+            self.trials,
+            self._prepared.metric,
+            self._prepared.config.evaluation.folds,
+            candidates=loop.candidates,
+            stopped=loop.stopped,
+        )
 
     @contextmanager
     def driver_profile(self) -> Iterator[None]:
@@ -186,7 +210,11 @@ class RunRecord:
         if not self.trials:
             return {}
         paid = sum(trial.cpu_seconds for trial in self.trials)
-        return {"search_efficiency": paid / (self._prepared.budget.cores * seconds)}
+        return {
+            "search_efficiency": paid / (self._prepared.budget.cores * seconds),
+            "standalone_cpu_seconds": sum(t.standalone_cpu_seconds for t in self.trials),
+            "reused_fits": sum(trial.reused in REUSED_FITS for trial in self.trials),
+        }
 
     def _write_files(self) -> None:
         """Everything that becomes an artifact."""
@@ -199,7 +227,7 @@ class RunRecord:
         )
         write_trials(folder / "trials.csv", self.trials, prepared.metrics)
         if prepared.config.profiling.enabled:
-            parts = self.schedule.profiles if self.schedule else []
+            parts = self._schedule.profiles if self._schedule else []
             write_profiles(folder / "profile", self._driver, parts)
         (folder / "resources").mkdir(exist_ok=True)
         write_samples(folder / "resources" / "samples.csv", self._clock.samples)
@@ -227,7 +255,7 @@ def header_of(prepared: Prepared, start: float) -> RunHeader:
         "cores": budget.cores,
         "folds": config.evaluation.folds,
         "metric": prepared.metric,
-        "n_samples": dataset.X.shape[0],
+        "n_samples": dataset.n_samples,
         "n_features": dataset.X.shape[1],
         "n_candidates": prepared.search.total,
     }
@@ -250,8 +278,15 @@ def _tags(prepared: Prepared) -> dict[str, str]:
         "optibench.sweep_id": os.environ.get("OPTIBENCH_SWEEP_ID", ""),
         "optibench.repeat": os.environ.get("OPTIBENCH_REPEAT", ""),
         "optibench.machine": "; ".join(facts.values()),
+        "optibench.deterministic": "true" if _is_deterministic(prepared) else "false",
     }
     return {key: value for key, value in tags.items() if value}
+
+
+def _is_deterministic(prepared: Prepared) -> bool:
+    """False where what is evaluated depends on how long it takes."""
+    search = prepared.config.search
+    return search.deterministic and search.max_seconds is None
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,16 @@ import pytest
 
 from optibench.config.registry import find
 from optibench.errors import EngineError
-from optibench.records import Batch, BatchOutcome, EngineRequest, Status, Trial
+from optibench.records import (
+    Batch,
+    BatchOutcome,
+    Candidate,
+    EngineRequest,
+    Status,
+    Trial,
+    Unit,
+    UnitOutcome,
+)
 
 WORKERS = 2
 
@@ -26,7 +35,8 @@ def describe(value, batch):
     }
     time.sleep(0.3)
     trial = Trial(0, {}, 0, facts, 0.0, 0.0, 0.0, str(os.getpid()), 0.0, 0.0, Status.FINISHED)
-    return BatchOutcome((trial,), batch.units, None)
+    done = UnitOutcome(Unit((Candidate(0, {}),), 0), (trial,), 0.3)
+    return BatchOutcome((done,), batch.units, None)
 
 
 def crash(_value, _batch):
@@ -70,6 +80,13 @@ def test_the_shared_value_arrives_once_per_worker(plugin, request_of):
         futures = [engine.submit(describe, shared, Batch((), 1.0)) for _ in range(8)]
         trials = [future.result(60).trials[0] for future in futures]
     assert len({(trial.worker, trial.scores["address"]) for trial in trials}) == WORKERS
+
+
+def test_the_driver_sees_the_shared_value_and_maps_it_as_the_workers_do(plugin, request_of):
+    with plugin.open(request_of) as engine:
+        seen = engine.view(engine.share(np.arange(1000.0)))
+        assert seen.sum() == 499500.0
+    assert isinstance(seen, np.memmap)
 
 
 def test_workers_keep_to_their_thread_budget(plugin, request_of):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics
+from sklearn import config_context, metrics
 from sklearn.dummy import DummyClassifier
 
+from optibench.evaluation import cluster_metrics
 from optibench.evaluation.scoring import (
     METRICS,
     ScoringSettings,
@@ -118,6 +119,19 @@ def test_the_silhouette_of_many_rows_is_scikit_learns(n: int, sample: int) -> No
     scores = score(CLUSTERING, X, None, Prediction(labels, inertia=0.0), told)
     draw = {"sample_size": sample, "random_state": 3} if n > sample else {}
     assert scores.values["silhouette"] == metrics.silhouette_score(X, labels, **draw)
+
+
+@pytest.mark.parametrize("n", [30, 1000, 1001, 2500])
+def test_the_silhouette_of_known_distances_is_scikit_learns(n: int) -> None:
+    rng = np.random.default_rng(n)
+    X, labels = rng.normal(size=(n, 8)), rng.integers(5, size=n)
+    known = cluster_metrics.euclidean(X, X)
+    assert cluster_metrics.silhouette(X, labels, known) == metrics.silhouette_score(X, labels)
+
+
+def test_distances_computed_in_pieces_are_not_known_ones() -> None:
+    with config_context(working_memory=1):
+        assert cluster_metrics.most_at_once() == 362  # 362 x 362 x 8 bytes are just below 1 MiB
 
 
 def test_all_equal_rows_score_as_scikit_learn_scores_them() -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -12,7 +16,7 @@ from optibench.datasets.encoding import encode
 from optibench.datasets.pima import Pima
 from optibench.errors import ConfigError, DataError
 from optibench.evaluation.settings import EvaluationSettings
-from optibench.evaluation.split import SplitPlan, scaling_on, split
+from optibench.evaluation.split import SplitPlan, nested_share, scaling_on, split
 from optibench.records import Dataset, Table, Task
 
 
@@ -140,3 +144,33 @@ def test_an_unknown_word_for_scale_is_refused() -> None:
         ConfigError, match=r"dataset\.scale='yes': allowed are true, false and auto"
     ):
         scaling_on("yes", Task.CLUSTERING)
+
+
+@given(
+    st.integers(0, 1000),
+    st.integers(10, 200),
+    st.integers(1, 4),
+    st.lists(st.floats(0.01, 1.0), min_size=2, max_size=5),
+)
+def test_smaller_shares_lie_within_larger_ones_and_keep_every_class(
+    seed: int, n: int, classes: int, shares: list[float]
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(3 * n, n, replace=False))
+    y = rng.integers(0, classes, 3 * n)
+    parts = [nested_share(rows, y, share, seed) for share in sorted(shares)]
+    for small, large in pairwise(parts):
+        assert set(small) <= set(large)
+    for share, part in zip(sorted(shares), parts, strict=True):
+        assert len(part) == (n if share == 1 else math.ceil(share * n))
+        assert (np.diff(part) > 0).all()
+        if len(part) >= classes:
+            assert set(y[part]) == set(y[rows])
+
+
+def test_a_share_is_stratified_and_the_whole_is_untouched() -> None:
+    y = np.repeat([0, 1], [900, 100])
+    rows = np.arange(1000)
+    assert np.bincount(y[nested_share(rows, y, 0.1, 0)]).tolist() == [90, 10]
+    assert nested_share(rows, None, 1.0, 0) is rows
+    assert len(nested_share(rows, None, 0.25, 0)) == 250

@@ -31,7 +31,7 @@ def context():
 
 
 def unit(fold=0, **params):
-    return Unit(Candidate(0, {"n_clusters": 2, **params}), fold)
+    return Unit((Candidate(0, {"n_clusters": 2, **params}),), fold)
 
 
 def test_a_trial_tells_what_it_cost_and_where_it_ran(context):
@@ -40,9 +40,8 @@ def test_a_trial_tells_what_it_cost_and_where_it_ran(context):
     assert trial.scores["silhouette"] > 0.7
     assert trial.fit_seconds > 0
     assert trial.score_seconds > 0
-    assert trial.end - trial.start == pytest.approx(
-        trial.fit_seconds + trial.score_seconds, abs=1e-6
-    )
+    spent = trial.fit_seconds + trial.score_seconds
+    assert spent <= trial.end - trial.start < spent + 0.1
     assert trial.cpu_seconds > 0
     assert ":" in trial.worker
 
@@ -81,5 +80,6 @@ def test_threads_are_held_to_the_budget_while_a_trial_runs(context):
             seen.extend(pool["num_threads"] for pool in threadpool_info())
             return super().predict(estimator, X)
 
-    run_batch(TrialContext(**{**vars(context), "model": Spy()}), Batch((unit(),), 10.0))
+    plain = TrialContext(**{**vars(context), "model": Spy(), "reuse": False})
+    run_batch(plain, Batch((unit(),), 10.0))
     assert set(seen) == {1}

@@ -5,7 +5,6 @@ Runs inside workers: it must stay cheap to import.
 
 from __future__ import annotations
 
-import functools
 import gc
 import importlib
 import os
@@ -13,10 +12,10 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -77,15 +76,3 @@ def meet(folder: str, count: int) -> int:
             raise TimeoutError(msg)
         time.sleep(0.005)
     return os.getpid()
-
-
-def run_on_mapped(task: Callable[[Any, Any], Any], path: str, batch: Any) -> Any:
-    """Run `task` on the value that was shared as the file `path`."""
-    return task(_load_mapped(path), batch)
-
-
-@functools.lru_cache(maxsize=1)
-def _load_mapped(path: str) -> Any:
-    import joblib
-
-    return joblib.load(path, mmap_mode="r")

@@ -9,6 +9,7 @@ labels (n,) with 2 to n-1 distinct values.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,18 +43,21 @@ def euclidean(X: Matrix, Y: Matrix) -> Matrix:
     return np.sqrt(distances, out=distances)
 
 
-def silhouette(X: Matrix, labels: Labels) -> float:
-    """Mean silhouette coefficient with Euclidean distances (Rousseeuw 1987)."""
-    if len(X) > DIRECT_SILHOUETTE_ROWS:
-        from sklearn.metrics import silhouette_score
+def silhouette(X: Matrix, labels: Labels, distances: Matrix | None = None) -> float:
+    """Mean silhouette coefficient with Euclidean distances (Rousseeuw 1987).
 
-        return float(silhouette_score(X, labels))
+    `distances` (n, n) are `euclidean(X, X)` where they are at hand, for at most `most_at_once()`
+    rows: beyond, scikit-learn computes them in pieces, which round differently.
+    """
+    if distances is None:
+        if len(X) > DIRECT_SILHOUETTE_ROWS:
+            from sklearn.metrics import silhouette_score
+
+            return float(silhouette_score(X, labels))
+        distances = euclidean(X, X)
     codes, n_labels = consecutive(labels)
     rows = np.arange(len(X))
-    distances = euclidean(X, X)
-    # One bin per (row, cluster): adds in the same order as scikit-learn's one bincount per row.
-    bins = (rows[:, None] * n_labels + codes).ravel()
-    to_cluster = np.bincount(bins, distances.ravel(), len(X) * n_labels).reshape(-1, n_labels)
+    to_cluster = _sums_to_clusters(distances, codes, n_labels)
     sizes = np.bincount(codes).astype(np.float64)
     within = to_cluster[rows, codes]
     to_cluster[rows, codes] = np.inf
@@ -62,6 +66,27 @@ def silhouette(X: Matrix, labels: Labels) -> float:
         mean_within = within / (sizes - 1)[codes]
         coefficients = (nearest - mean_within) / np.maximum(mean_within, nearest)
     return float(np.mean(np.nan_to_num(coefficients)))
+
+
+def most_at_once() -> int:
+    """The most rows whose distances scikit-learn computes in one piece (its working memory)."""
+    from sklearn import get_config
+
+    return math.isqrt(int(get_config()["working_memory"] * 2**20) // np.dtype(float).itemsize)
+
+
+def _sums_to_clusters(distances: Matrix, codes: Labels, n_labels: int) -> Matrix:
+    """Per row the sum of its distances to each cluster, added in scikit-learn's order."""
+    n_rows = len(codes)
+    if n_rows > DIRECT_SILHOUETTE_ROWS:
+        sums = np.empty((n_rows, n_labels))
+        for row, to_others in enumerate(distances):
+            sums[row] = np.bincount(codes, to_others, n_labels)
+        return sums
+    # One bin per (row, cluster) adds in the same order as one bincount per row.
+    bins = (np.arange(n_rows)[:, None] * n_labels + codes).ravel()
+    flat = np.bincount(bins, distances.ravel(), n_rows * n_labels).astype(np.float64, copy=False)
+    return flat.reshape(-1, n_labels)
 
 
 def davies_bouldin(X: Matrix, labels: Labels) -> float:

@@ -11,30 +11,56 @@ import numpy as np
 
 from optibench.errors import SearchError
 from optibench.evaluation.scoring import greater_is_better
-from optibench.records import CandidateResult, Status, Trial
+from optibench.records import Candidate, CandidateResult, Reused, Status, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 CAUSES_TOLD = 3
+REUSED_FITS = (Reused.FIT, Reused.TRIAL, Reused.RUN)
 
 
-def summarise(trials: Sequence[Trial], metric: str, n_folds: int) -> list[CandidateResult]:
+def summarise(
+    trials: Sequence[Trial],
+    metric: str,
+    n_folds: int,
+    *,
+    candidates: Mapping[int, Candidate] | None = None,
+    stopped: Mapping[int, str] | None = None,
+) -> list[CandidateResult]:
     """Rank candidates by the mean of `metric` over their folds; the list is in candidate order.
 
-    Ranks are scikit-learn's: 1 is the best, ties share the smaller rank. A candidate with a
-    failed, missing or non-finite fold is FAILED and shares the last rank.
+    Ranks are scikit-learn's: 1 is the best, ties share the smaller rank. Candidates with more of
+    the budget rank before those with less. A candidate with a failed, missing or non-finite fold
+    is FAILED, one that was stopped is KILLED, and both share the last rank.
+
+    Args:
+        trials: finished ones, in any order.
+        metric: ranks the candidates.
+        n_folds: that each must have.
+        candidates: by number, where they differ in budget.
+        stopped: why a candidate was not run to its end, by number.
     """
+    candidates, stopped = candidates or {}, stopped or {}
     of_candidate: dict[int, list[Trial]] = defaultdict(list)
     for trial in trials:
         of_candidate[trial.candidate].append(trial)
     numbers = sorted(of_candidate)
     ordered = [sorted(of_candidate[number], key=lambda trial: trial.fold) for number in numbers]
-    errors = [_why_failed(folds, metric, n_folds) for folds in ordered]
+    asked = [candidates.get(n, Candidate(n, of_candidate[n][0].params)) for n in numbers]
+    errors = [
+        stopped.get(number) or _why_failed(folds, metric, n_folds)
+        for number, folds in zip(numbers, ordered, strict=True)
+    ]
     means = [_mean_of(metric, folds) for folds in ordered]
-    ranks = _ranks(means, errors, metric)
-    return [_result(*row) for row in zip(ordered, ranks, errors, strict=True)]
+    keys = _keys(asked, means, metric)
+    ranks = _ranks(keys, errors)
+    statuses = [
+        Status.FINISHED if error is None else Status.KILLED if n in stopped else Status.FAILED
+        for n, error in zip(numbers, errors, strict=True)
+    ]
+    return [_result(*row) for row in zip(asked, ordered, ranks, statuses, errors, strict=True)]
 
 
 def best(results: Sequence[CandidateResult]) -> CandidateResult:
@@ -82,22 +108,33 @@ def _over_folds(
     return {name: float(reduce(values)) for name, values in columns.items()}
 
 
-def _ranks(means: Sequence[float], errors: Sequence[str | None], metric: str) -> list[int]:
-    """Minimum ranks by the mean; the failed share the rank after the last finite one."""
+def _keys(
+    candidates: Sequence[Candidate], means: Sequence[float], metric: str
+) -> list[tuple[float, float]]:
+    """What sorts candidates: the larger budget, then the better mean."""
     sign = -1.0 if greater_is_better(metric) else 1.0
-    finite = sorted(
-        sign * mean for mean, error in zip(means, errors, strict=True) if error is None
-    )
+    return [(-c.budget, sign * mean) for c, mean in zip(candidates, means, strict=True)]
+
+
+def _ranks(keys: Sequence[tuple[float, float]], errors: Sequence[str | None]) -> list[int]:
+    """Minimum ranks; those with an error share the rank after the last without."""
+    finite = sorted(key for key, error in zip(keys, errors, strict=True) if error is None)
     return [
-        bisect_left(finite, sign * mean) + 1 if error is None else len(finite) + 1
-        for mean, error in zip(means, errors, strict=True)
+        bisect_left(finite, key) + 1 if error is None else len(finite) + 1
+        for key, error in zip(keys, errors, strict=True)
     ]
 
 
-def _result(folds: Sequence[Trial], rank: int, error: str | None) -> CandidateResult:
+def _result(
+    candidate: Candidate,
+    folds: Sequence[Trial],
+    rank: int,
+    status: Status,
+    error: str | None,
+) -> CandidateResult:
     return CandidateResult(
-        number=folds[0].candidate,
-        params=folds[0].params,
+        number=candidate.number,
+        params=candidate.params,
         mean_scores=_over_folds(folds, np.mean),
         std_scores=_over_folds(folds, np.std),
         rank=rank,
@@ -106,6 +143,11 @@ def _result(folds: Sequence[Trial], rank: int, error: str | None) -> CandidateRe
         cpu_seconds=sum(trial.cpu_seconds for trial in folds),
         start=min(trial.start for trial in folds),
         end=max(trial.end for trial in folds),
-        status=Status.FINISHED if error is None else Status.FAILED,
+        status=status,
         error=error,
+        standalone_cpu_seconds=sum(trial.standalone_cpu_seconds for trial in folds),
+        reused_fits=sum(trial.reused in REUSED_FITS for trial in folds),
+        budget=candidate.budget,
+        rows=candidate.rows,
+        trials=tuple(folds),
     )

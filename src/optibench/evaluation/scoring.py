@@ -15,6 +15,8 @@ from optibench.evaluation import class_metrics, cluster_metrics
 from optibench.records import Prediction, Scores, Split, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 METRICS: dict[Task, tuple[str, ...]] = {
@@ -61,16 +63,24 @@ def score(
     The values are those of scikit-learn's functions to the last bit.
     """
     if task is Task.CLUSTERING:
-        return _score_clusters(X, prediction, settings)
+        return score_clusters(X, prediction, settings)
     if y is None or prediction.probabilities is None:
         msg = "classification is scored from class codes y and from probabilities"
         raise ValueError(msg)
     return _score_classes(y, prediction.labels, prediction.probabilities, settings)
 
 
-def _score_clusters(
-    X: NDArray[np.float64], prediction: Prediction, settings: ScoringSettings
+def score_clusters(
+    X: NDArray[np.float64],
+    prediction: Prediction,
+    settings: ScoringSettings,
+    distances: Callable[[NDArray[np.float64]], NDArray[np.float64] | None] | None = None,
 ) -> Scores:
+    """Every metric of clustering.
+
+    `distances` gives those between the rows that the silhouette is computed on where they are at
+    hand, else None.
+    """
     labels = prediction.labels
     inertia = math.nan if prediction.inertia is None else prediction.inertia
     values = {"silhouette": math.nan, "davies_bouldin": math.nan, "calinski_harabasz": math.nan}
@@ -82,7 +92,8 @@ def _score_clusters(
         X, labels = _sample(X, labels, settings)
         reason_of_sample = _why_no_clusters(labels)
         if reason_of_sample is None:
-            values["silhouette"] = cluster_metrics.silhouette(X, labels)
+            known = None if distances is None else distances(X)
+            values["silhouette"] = cluster_metrics.silhouette(X, labels, known)
         else:
             undefined["silhouette"] = f"in the sample, {reason_of_sample}"
     else:

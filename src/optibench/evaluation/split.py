@@ -130,3 +130,28 @@ def _check_counts(
             "the file."
         )
         raise DataError(msg)
+
+
+def nested_share(rows: Rows, y: Rows | None, share: float, seed: int) -> Rows:
+    """A seeded share of `rows`, in their order; a smaller share lies within every larger one.
+
+    Stratified where there are classes: each class is shuffled, and its i-th of n rows comes in at
+    the share (i + 1/2) / n, the first of each class before all others.
+
+    Args:
+        rows: (n,) row numbers of the train part.
+        y: (n_train,) codes of the whole train part, or None.
+        share: above 0 and up to 1; the number of rows is rounded up.
+        seed: of the shuffle.
+    """
+    if share >= 1.0:
+        return rows
+    codes = np.zeros(len(rows), dtype=np.int64) if y is None else y[rows]
+    shuffled = np.random.RandomState(seed).permutation(len(rows))
+    enters = np.empty(len(rows))
+    for code in np.unique(codes):
+        members = shuffled[codes[shuffled] == code]
+        enters[members] = (np.arange(len(members)) + 0.5) / len(members)
+        enters[members[0]] = 0.0
+    first = np.argsort(enters, kind="stable")[: math.ceil(share * len(rows))]
+    return rows[np.sort(first)]

@@ -6,22 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.models.hyperparameters import Catalogue, Choice, Number
+from optibench.models.kmeans_starts import SharedStarts, assign, complete, make_estimator
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import numpy as np
     from numpy.typing import NDArray
-
-# The libraries' own defaults differ from one another (Spark: k=2 and 20 iterations), so none is
-# left to them.
-DEFAULTS: dict[str, Any] = {
-    "n_clusters": 8,
-    "init": "k-means++",
-    "n_init": "auto",
-    "max_iter": 300,
-    "tol": 1e-4,
-    "algorithm": "lloyd",
-}
 
 HYPERPARAMETERS = Catalogue(
     model="kmeans",
@@ -53,6 +45,7 @@ class KMeans:
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     accepts_missing: ClassVar[bool] = False
     accepts_categories: ClassVar[bool] = False
+    savings: ClassVar[SharedStarts] = SharedStarts()
 
     name: str = "kmeans"
     params: dict[str, Any] = field(default_factory=dict)
@@ -66,21 +59,29 @@ class KMeans:
         """
         HYPERPARAMETERS.check(params)
 
+    def identity(self, params: Params) -> Hashable:
+        """Every hyperparameter, those left out with their defaults."""
+        return frozenset(complete(params).items())
+
     def estimator(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
         """Make an unfitted `sklearn.cluster.KMeans`.
 
         `facts` and `threads` change nothing: clusters have no classes, and KMeans takes its
         threads from the OpenMP and BLAS limits that the caller holds.
         """
-        from sklearn.cluster import KMeans as Estimator
-
         del facts, threads
-        return Estimator(**{**DEFAULTS, **params}, random_state=seed, copy_x=True, verbose=0)
+        return make_estimator(complete(params), seed)
+
+    def fit(
+        self, estimator: Any, X: NDArray[np.float64], y: NDArray[np.int64] | None, *, seed: int
+    ) -> Any:
+        """Find the centres."""
+        del y, seed
+        return estimator.fit(X)
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
         """Assign rows to their nearest centre; the inertia is that of these rows."""
-        labels = estimator.predict(X).astype("int64")
-        return Prediction(labels=labels, inertia=-float(estimator.score(X)))
+        return assign(estimator, X)
 
 
 PLUGIN = KMeans

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from optibench.errors import ConfigError
 from optibench.models.hyperparameters import Catalogue, Choice, Number
+from optibench.models.xgboost_paths import BoostingPaths, ask, make_estimator, with_count
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import numpy as np
     from numpy.typing import NDArray
 
-BINARY = 2
+EARLY_STOPPING_SHARE = 0.1  # of the rows that an estimator is fitted on
 COUNT = Number(low=1, whole=True, none=True)
 FROM_ZERO = Number(low=0, none=True)
 SHARE = Number(low=0, high=1, above_low=True, none=True)
@@ -52,6 +56,7 @@ HYPERPARAMETERS = Catalogue(
         "rate_drop": PROBABILITY,
         "one_drop": Choice((0, 1)),
         "skip_drop": PROBABILITY,
+        "early_stopping_rounds": COUNT,
     },
     aliases={
         "eta": "learning_rate",
@@ -73,7 +78,6 @@ HYPERPARAMETERS = Catalogue(
         "enable_categorical": "name the columns in dataset.categorical=",
         "feature_types": "name the columns in dataset.categorical=",
         "eval_metric": "choose with evaluation.metric=",
-        "early_stopping_rounds": "no rows are set aside for it; search over n_estimators instead",
         "callbacks": "a configuration holds no code",
     },
 )
@@ -88,6 +92,7 @@ class XGBoost:
     libraries: ClassVar[tuple[str, ...]] = ("xgboost", "scikit-learn")
     accepts_missing: ClassVar[bool] = True
     accepts_categories: ClassVar[bool] = True
+    savings: ClassVar[BoostingPaths] = BoostingPaths(HYPERPARAMETERS)
 
     name: str = "xgboost"
     params: dict[str, Any] = field(default_factory=dict)
@@ -100,6 +105,16 @@ class XGBoost:
             ConfigError: told with the nearest known names, or what is allowed.
         """
         HYPERPARAMETERS.check(params)
+        if params.get("early_stopping_rounds") is not None and params.get("booster") == "dart":
+            msg = (
+                "xgboost: early_stopping_rounds does not go with booster=dart, whose later rounds "
+                "change the earlier trees; leave one of them out."
+            )
+            raise ConfigError(msg)
+
+    def identity(self, params: Params) -> Hashable:
+        """Canonical names, null left out, and the number of trees always there."""
+        return frozenset(with_count(HYPERPARAMETERS.canonical(params)).items())
 
     def estimator(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
         """Make an unfitted `xgboost.XGBClassifier` for classes 0..n_classes-1.
@@ -107,23 +122,32 @@ class XGBoost:
         What `params` leaves out has XGBoost's own default, which depends on the data (base_score)
         or on other parameters (tree_method), and is therefore not written out here.
         """
-        from xgboost import XGBClassifier
+        return make_estimator(HYPERPARAMETERS.canonical(params), facts, seed=seed, threads=threads)
 
-        objective = "multi:softprob" if facts.n_classes > BINARY else "binary:logistic"
-        types = None if facts.feature_types is None else list(facts.feature_types)
-        return XGBClassifier(
-            **{"objective": objective, **HYPERPARAMETERS.canonical(params)},
-            random_state=seed,
-            n_jobs=threads,
-            verbosity=0,
-            enable_categorical=types is not None,
-            feature_types=types,
+    def fit(
+        self, estimator: Any, X: NDArray[np.float64], y: NDArray[np.int64] | None, *, seed: int
+    ) -> Any:
+        """Boost; with early_stopping_rounds a seeded, stratified tenth of the rows says when.
+
+        Those rows are taken from the ones given, so never from those that score the estimator;
+        it then predicts with the best round's trees.
+        """
+        if estimator.early_stopping_rounds is None:
+            return estimator.fit(X, y)
+        import numpy as np
+        from sklearn.model_selection import train_test_split
+
+        fitted, watched = train_test_split(
+            np.arange(len(X)), test_size=EARLY_STOPPING_SHARE, random_state=seed, stratify=y
+        )
+        watch = [(X[watched], y[watched])] if y is not None else None
+        return estimator.fit(
+            X[fitted], None if y is None else y[fitted], eval_set=watch, verbose=False
         )
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
         """Ask for the probabilities once; the class is the most probable, as `predict` says."""
-        probabilities = estimator.predict_proba(X)
-        return Prediction(probabilities.argmax(axis=1).astype("int64"), probabilities)
+        return ask(estimator.predict_proba(X))
 
 
 PLUGIN = XGBoost

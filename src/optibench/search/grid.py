@@ -7,28 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 from optibench.errors import ConfigError
 from optibench.search.proposals import FixedProposals
+from optibench.search.settings import SearchSettings
 from optibench.search.space import Distribution, parse_space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from optibench.contracts import SearchFacts
     from optibench.records import Params
 
 
-@dataclass(frozen=True)
-class GridSearch:
+@dataclass(frozen=True, kw_only=True)
+class GridSearch(SearchSettings):
     """Exhaustive search; `seed` is not used, it stands here because every search has one."""
 
     name: str = "grid"
-    seed: int = 0
 
-    def start(self, params: Params, space: Mapping[str, Any]) -> FixedProposals:
+    def start(
+        self, params: Params, space: Mapping[str, Any], facts: SearchFacts
+    ) -> FixedProposals:
         """Propose every point of `space`.
 
         Raises:
             ConfigError: the space is empty or holds a distribution.
         """
         from sklearn.model_selection import ParameterGrid
+
+        del facts
 
         parsed = parse_space(space)
         continuous = [key for key, entry in parsed.items() if isinstance(entry, Distribution)]

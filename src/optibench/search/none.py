@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optibench.search.proposals import FixedProposals
+from optibench.search.settings import SearchSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from optibench.contracts import SearchFacts
     from optibench.records import Params
 
 
-@dataclass(frozen=True)
-class NoSearch:
+@dataclass(frozen=True, kw_only=True)
+class NoSearch(SearchSettings):
     """No search; `model.space` and `seed` are not used."""
 
     name: str = "none"
-    seed: int = 0
 
-    def start(self, params: Params, space: Mapping[str, Any]) -> FixedProposals:
+    def start(
+        self, params: Params, space: Mapping[str, Any], facts: SearchFacts
+    ) -> FixedProposals:
         """Propose the fixed hyperparameters alone."""
-        del space
+        del space, facts
         return FixedProposals(params, [{}], uses_folds=False)
 
 

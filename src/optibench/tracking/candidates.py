@@ -65,7 +65,11 @@ def nested_run(metric: str, candidate: CandidateResult, tags: Mapping[str, str])
         "mean_fit_seconds": candidate.mean_fit_seconds,
         "mean_score_seconds": candidate.mean_score_seconds,
         "cpu_seconds": candidate.cpu_seconds,
+        "standalone_cpu_seconds": candidate.standalone_cpu_seconds,
+        "reused_fits": candidate.reused_fits,
     }
+    if candidate.budget < 1.0:
+        values["budget"] = candidate.budget
     own = {
         "optibench.kind": "candidate",
         "optibench.candidate": str(candidate.number),

@@ -98,7 +98,7 @@ def dataset_input_of(dataset: Dataset) -> DatasetInput:
             {"type": label_type(dataset.classes), "name": dataset.target, "required": True}
         )
     schema = json.dumps({"mlflow_colspec": columns})
-    n_samples, n_features = dataset.X.shape
+    n_samples, n_features = dataset.n_samples, dataset.X.shape[1]
     builtin = "://" not in dataset.source and dataset.source.startswith("builtin:")
     source = (
         {"tags": {"mlflow.source.name": dataset.source}}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optibench.preparation import Prepared
     from optibench.records import Params, Split
 
-SAMPLE_ROWS = 5
+EXAMPLE_ROWS = 5
 
 
 def refit(prepared: Prepared, parts: Split, params: Params) -> Any:
@@ -25,7 +25,7 @@ def refit(prepared: Prepared, parts: Split, params: Params) -> Any:
         estimator = model.estimator(
             params, prepared.facts, seed=prepared.config.top.seed, threads=threads
         )
-        return estimator.fit(parts.X_train, parts.y_train)
+        return model.fit(estimator, parts.X_train, parts.y_train, seed=prepared.config.top.seed)
 
 
 def judge(prepared: Prepared, parts: Split, estimator: Any) -> dict[str, float]:
@@ -83,7 +83,7 @@ def _sample(prepared: Prepared) -> pd.DataFrame:
     import pandas as pd
 
     dataset = prepared.dataset
-    frame = pd.DataFrame(dataset.X[:SAMPLE_ROWS], columns=list(dataset.feature_names))
+    frame = pd.DataFrame(dataset.X[:EXAMPLE_ROWS], columns=list(dataset.feature_names))
     for name, labels in dataset.categories.items():
         decoded = [None if code != code else labels[int(code)] for code in frame[name]]  # noqa: PLR0124 - NaN
         frame[name] = pd.Series(decoded, dtype=object)

@@ -1,9 +1,11 @@
 """Units to batches to workers, as workers become free.
 
-A batch holds a share of what is left (guided self-scheduling, Polychronopoulos and Kuck, 1987,
-with half a slot's share), and a worker gives back what it has not begun when its time slice is
-over. So batches are long against the engine's cost per task, short at the end where balance
-matters, and no cost model is needed.
+A batch holds a share of the work that is left (guided self-scheduling, Polychronopoulos and Kuck,
+1987, with half a slot's share) by a cost model that learns as units come back, and a worker gives
+back what it has not begun when its time slice is over. Units so long that they could leave a
+worker waiting at the end go first, the longest before all; the others go fold by fold, because a
+worker keeps what it made of a fold, and the longest of a fold first. So batches are long against
+the engine's cost per task, and short at the end where balance matters.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optibench.records import Batch, BatchOutcome, Trial, Unit
+from optibench.records import Batch, BatchOutcome, Unit, UnitOutcome
+from optibench.trials.cost import CostModel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from optibench.contracts import Engine, WorkerTask
 
@@ -28,6 +31,7 @@ SLICE_OVERHEADS = 20.0
 FEWEST_OVERHEADS = 4.0  # and a last, small batch at least this many times
 REHEARSALS = 10  # per slot; after as many, a Spark task takes half as long as the first
 QUEUED_PER_SLOT = 2  # one runs, one waits, so that a worker never waits for the driver
+LONG_SHARE = 8.0  # a unit longer than this part of a slot's share of the work is a long one
 
 
 def rehearse(engine: Engine) -> None:
@@ -48,55 +52,124 @@ def do_nothing(_value: Any, batch: Batch) -> BatchOutcome:
 
 
 class Schedule:
-    """Runs units on an engine; keeps the workers' profiles."""
+    """Runs units on an engine; keeps the workers' profiles.
 
-    def __init__(self, engine: Engine, task: WorkerTask, shared: Any) -> None:
-        """Send `task` with the handle `shared` to `engine` for every batch."""
+    Attributes:
+        profiles: of the batches that came back.
+    """
+
+    def __init__(
+        self, engine: Engine, task: WorkerTask, shared: Any, *, in_order: bool = False
+    ) -> None:
+        """Send `task` with the handle `shared` to `engine` for every batch.
+
+        `in_order`: units run in the order in which they are added, whatever they cost.
+        """
         self._engine = engine
         self._task = task
         self._shared = shared
-        self._busy_seconds = 0.0
-        self._finished = 0
+        self._in_order = in_order
+        self._cost = CostModel()
+        self._queue: deque[tuple[Unit, float]] = deque()  # with the seconds that are expected
+        self._sorted_at = 0
+        self._running: set[Future[BatchOutcome]] = set()
         self.profiles: list[bytes] = []
 
-    def run(
-        self, units: Iterable[Unit], on_trials: Callable[[Sequence[Trial]], None]
-    ) -> list[Trial]:
-        """Run all `units` and return their trials in the order of units.
+    @property
+    def busy(self) -> bool:
+        """True while a unit is queued or runs."""
+        return bool(self._queue or self._running)
 
-        `on_trials` is called as batches come back.
-        """
-        queue = deque(units)
-        trials: list[Trial] = []
-        running: set[Future[BatchOutcome]] = set()
-        try:
-            while queue or running:
-                while queue and len(running) < QUEUED_PER_SLOT * self._engine.slots:
-                    running.add(self._engine.submit(self._task, self._shared, self._take(queue)))
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    outcome = future.result()
-                    queue.extendleft(reversed(outcome.leftover))
-                    trials += self._keep(outcome)
-                    on_trials(outcome.trials)
-        finally:
-            for future in running:
-                future.cancel()
-        return sorted(trials, key=lambda trial: (trial.candidate, trial.fold))
+    @property
+    def slots(self) -> int:
+        """How many units run at the same time."""
+        return self._engine.slots
 
-    def _take(self, queue: deque[Unit]) -> Batch:
-        overhead = self._engine.overhead_seconds
-        size = math.ceil(len(queue) / (2 * self._engine.slots))
-        if self._finished:
-            unit_seconds = self._busy_seconds / self._finished
-            fewest = math.ceil(FEWEST_OVERHEADS * overhead / max(unit_seconds, 1e-6))
-            size = max(size, min(fewest, math.ceil(len(queue) / self._engine.slots)))
-        slice_seconds = max(SHORTEST_SLICE_SECONDS, SLICE_OVERHEADS * overhead)
-        return Batch(tuple(queue.popleft() for _ in range(size)), slice_seconds)
+    def add(self, units: Iterable[Unit]) -> None:
+        """Queue more units."""
+        units = list(units)
+        self._queue.extend(zip(units, self._cost.expect(units), strict=True))
+        self._sort()
 
-    def _keep(self, outcome: BatchOutcome) -> tuple[Trial, ...]:
+    def wait(self, timeout_seconds: float | None = None) -> list[UnitOutcome]:
+        """Send what the workers can take, and return what comes back first."""
+        self._send()
+        if not self._running:
+            return []
+        done, self._running = wait(self._running, timeout_seconds, return_when=FIRST_COMPLETED)
+        return [unit for future in done for unit in self._receive(future.result())]
+
+    def stop(self) -> list[UnitOutcome]:
+        """Drop what is queued, and wait for what runs: at most a time slice and a unit."""
+        self._queue.clear()
+        self.cancel()
+        running, self._running = self._running, set()
+        outcomes = [future.result() for future in running if not future.cancelled()]
+        units = [unit for outcome in outcomes for unit in self._receive(outcome)]
+        self._queue.clear()
+        return units
+
+    def cancel(self) -> None:
+        """Call back what no worker has begun."""
+        for future in self._running:
+            future.cancel()
+
+    def _send(self) -> None:
+        while self._queue and len(self._running) < self._most_in_flight():
+            batch = self._take()
+            self._running.add(self._engine.submit(self._task, self._shared, batch))
+
+    def _receive(self, outcome: BatchOutcome) -> tuple[UnitOutcome, ...]:
         if outcome.profile is not None:
             self.profiles.append(outcome.profile)
-        self._finished += len(outcome.trials)
-        self._busy_seconds += sum(t.fit_seconds + t.score_seconds for t in outcome.trials)
-        return outcome.trials
+        for done in outcome.units:
+            self._cost.observe(done.unit, done.seconds)
+        left = outcome.leftover
+        self._queue.extendleft(reversed(list(zip(left, self._cost.expect(left), strict=True))))
+        if self._cost.observations >= 2 * self._sorted_at:
+            self._sort()
+        return outcome.units
+
+    def _most_in_flight(self) -> int:
+        """A queued batch waits for its worker: where it is long, another could come free first."""
+        slots, (_, next_seconds) = self._engine.slots, self._queue[0]
+        left = sum(seconds for _, seconds in self._queue)
+        if not self._cost.observations or next_seconds <= self._slice_seconds:
+            return QUEUED_PER_SLOT * slots
+        return (
+            QUEUED_PER_SLOT * slots if left > 2 * QUEUED_PER_SLOT * slots * next_seconds else slots
+        )
+
+    @property
+    def _slice_seconds(self) -> float:
+        return max(SHORTEST_SLICE_SECONDS, SLICE_OVERHEADS * self._engine.overhead_seconds)
+
+    def _take(self) -> Batch:
+        """The next batch, at least one unit."""
+        left = sum(seconds for _, seconds in self._queue)
+        aim = left / (2 * self._engine.slots)
+        if self._cost.observations:
+            fewest = FEWEST_OVERHEADS * self._engine.overhead_seconds
+            aim = max(aim, min(fewest, left / self._engine.slots))
+        units: list[Unit] = []
+        taken = 0.0
+        while self._queue and (not units or taken + self._queue[0][1] / 2 <= aim):
+            unit, seconds = self._queue.popleft()
+            units.append(unit)
+            taken += seconds
+        return Batch(tuple(units), self._slice_seconds)
+
+    def _sort(self) -> None:
+        self._sorted_at = self._cost.observations
+        if self._in_order:
+            return
+        units = [unit for unit, _ in self._queue]
+        costs = self._cost.expect(units)
+        long = math.fsum(costs) / self._engine.slots / LONG_SHARE
+
+        def key(entry: tuple[Unit, float]) -> tuple[bool, int, float]:
+            unit, seconds = entry
+            is_long = bool(self._sorted_at) and seconds > long
+            return (not is_long, 0 if is_long else unit.fold, -seconds)
+
+        self._queue = deque(sorted(zip(units, costs, strict=True), key=key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from optibench.errors import ConfigError
@@ -70,6 +71,18 @@ def check_top_level(config: Config, metric: str) -> None:
             raise ConfigError(msg)
 
 
+def check_search(config: Config, metric: str) -> None:
+    """Limits of the search can be reached."""
+    del metric
+    limit, target = config.search.max_seconds, config.search.target
+    if limit is not None and not (limit > 0 and math.isfinite(limit)):
+        msg = f"search.max_seconds={limit:g}: allowed is a number above 0, or null for no limit."
+        raise ConfigError(msg)
+    if target is not None and not math.isfinite(target):
+        msg = f"search.target={target}: allowed is a finite score, or null for none."
+        raise ConfigError(msg)
+
+
 def check_order(config: Config, metric: str) -> None:
     """Rows are split by groups or by time, not by both."""
     del metric
@@ -111,6 +124,7 @@ CONFIG_CHECKS: tuple[Callable[[Config, str], None], ...] = (
     check_metric,
     check_ranges,
     check_top_level,
+    check_search,
     check_order,
     check_scale,
     check_hyperparameters,

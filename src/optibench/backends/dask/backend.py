@@ -11,7 +11,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from optibench.backends import worker_process
+from optibench.backends import mapped, worker_process
+from optibench.backends.mapped import MappedFiles
 from optibench.errors import ConfigError, EngineError
 from optibench.redaction import redact
 
@@ -93,7 +94,8 @@ class DaskBackend:
             try:
                 target = self.address or stack.enter_context(_local_cluster(request.workers))
                 client = stack.enter_context(connect(target, set_as_default=False))
-                engine = DaskEngine(client, request)
+                files = stack.enter_context(MappedFiles()) if self.address is None else None
+                engine = DaskEngine(client, request, files)
                 engine.notes = () if self.address is None else (ELSEWHERE,)
                 engine.warm(request, own_workers=self.address is None)
             except (OSError, TimeoutError) as error:
@@ -122,15 +124,27 @@ def _local_cluster(workers: int) -> Any:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Scattered:
+    """A value at the workers of a given cluster, and here."""
+
+    future: Any
+    value: Any
+
+
 class DaskEngine:
     """A connected client and the workers that it uses."""
 
     overhead_seconds = 0.005
     notes: tuple[str, ...] = ()
 
-    def __init__(self, client: Any, request: EngineRequest) -> None:
-        """Use at most `request.workers` of the cluster's workers."""
+    def __init__(self, client: Any, request: EngineRequest, files: MappedFiles | None) -> None:
+        """Use at most `request.workers` of the cluster's workers.
+
+        `files`: for shared data where the workers are on this machine; None: scatter.
+        """
         self._client = client
+        self._files = files
         client.wait_for_workers(1, timeout=30)
         found = client.scheduler_info(n_workers=-1)["workers"]
         single = sorted(name for name, worker in found.items() if worker["nthreads"] == 1)
@@ -153,14 +167,24 @@ class DaskEngine:
     def warm(self, request: EngineRequest, *, own_workers: bool) -> None:
         """Import what a trial needs on every worker; our own workers also print to our log."""
         if own_workers:
+            from optibench.backends.dask.placement import AnyWorkerWillDo
+
+            self._client.register_plugin(AnyWorkerWillDo())
             arguments: tuple[Any, ...] = (str(request.logs), request.modules)
             self._client.run(worker_process.begin, *arguments, workers=self._workers)
         else:
             self._client.run(worker_process.load, request.modules, workers=self._workers)
 
     def share(self, value: Any) -> Any:
-        """Scatter `value` to every worker; tasks receive the worker's own copy."""
-        return self._client.scatter(value, broadcast=True, hash=False, workers=self._workers)
+        """Map `value` from one file, or scatter it to every worker of a given cluster."""
+        if self._files is not None:
+            return self._files.write(value)
+        future = self._client.scatter(value, broadcast=True, hash=False, workers=self._workers)
+        return Scattered(future, value)
+
+    def view(self, shared: Any) -> Any:
+        """Map the file here, too; what was scattered stays as it was."""
+        return shared.value if isinstance(shared, Scattered) else mapped.view(shared)
 
     def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
         """Queue one batch at the worker with the fewest.
@@ -170,7 +194,12 @@ class DaskEngine:
         """
         worker, _ = min(self._queued.items(), key=itemgetter(1))
         self._queued[worker] += 1
-        future: Future[BatchOutcome] = self._executors[worker].submit(task, shared, batch)
+        executor = self._executors[worker]
+        future: Future[BatchOutcome] = (
+            executor.submit(task, shared.future, batch)
+            if isinstance(shared, Scattered)
+            else executor.submit(mapped.run_on_mapped, task, shared, batch)
+        )
         future.add_done_callback(lambda _: self._queued.subtract([worker]))
         return future
 

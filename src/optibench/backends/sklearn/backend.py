@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends import worker_process
+from optibench.backends import mapped, worker_process
+from optibench.backends.mapped import MappedFiles
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class SklearnBackend:
             initargs=(str(request.logs), request.modules),
             env=worker_process.thread_environment(request.threads),
         )
-        folder = Path(tempfile.mkdtemp(prefix="optibench-shared-"))
         try:
-            engine = LokyEngine(executor, request.workers, folder)
-            engine.warm()
-            yield engine
+            with MappedFiles() as files:
+                engine = LokyEngine(executor, request.workers, files)
+                engine.warm()
+                yield engine
         except BrokenProcessPool as error:
             msg = (
                 "A worker process of the sklearn backend died (killed, or out of memory?); "
@@ -58,7 +58,6 @@ class SklearnBackend:
             raise EngineError(msg) from error
         finally:
             executor.shutdown(wait=True, kill_workers=True)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 class LokyEngine:
@@ -67,16 +66,15 @@ class LokyEngine:
     overhead_seconds = 0.002
     notes: tuple[str, ...] = ()
 
-    def __init__(self, executor: Any, workers: int, folder: Path) -> None:
-        """Use `executor` with `workers` processes; shared data go below `folder`."""
+    def __init__(self, executor: Any, workers: int, files: MappedFiles) -> None:
+        """Use `executor` with `workers` processes; shared data go into `files`."""
         self._executor = executor
-        self._folder = folder
-        self._shared = 0
+        self._files = files
         self.slots = workers
 
     def warm(self) -> None:
         """Return when every worker has run its initializer: each blocks until all have begun."""
-        marks = Path(tempfile.mkdtemp(dir=self._folder))
+        marks = Path(tempfile.mkdtemp(dir=self._files.folder))
         calls = [
             self._executor.submit(worker_process.meet, str(marks), self.slots)
             for _ in range(self.slots)
@@ -86,17 +84,16 @@ class LokyEngine:
 
     def share(self, value: Any) -> str:
         """Write `value` to a file whose arrays the workers map into their memory."""
-        import joblib
+        return self._files.write(value)
 
-        path = self._folder / f"{self._shared}.joblib"
-        self._shared += 1
-        joblib.dump(value, path)
-        return str(path)
+    def view(self, shared: str) -> Any:
+        """Map the file here, too."""
+        return mapped.view(shared)
 
     def submit(self, task: WorkerTask, shared: str, batch: Batch) -> Future[BatchOutcome]:
         """Queue one batch."""
         future: Future[BatchOutcome] = self._executor.submit(
-            worker_process.run_on_mapped, task, shared, batch
+            mapped.run_on_mapped, task, shared, batch
         )
         return future
 

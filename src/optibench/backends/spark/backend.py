@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from optibench.backends.mapped import MappedFiles
 from optibench.backends.spark.engine import SparkEngine
 from optibench.backends.spark.java import find_java_home
 from optibench.backends.spark.session import flatten, spark_context, translated
@@ -93,8 +94,9 @@ class SparkBackend:
         local = self.master is None or self.master.startswith("local")
         with ExitStack() as stack:
             context = stack.enter_context(spark_context(self.master, self.conf, request))
+            files = stack.enter_context(MappedFiles()) if local else None
             with translated("A Spark job failed"):
-                engine = stack.enter_context(SparkEngine(context, request))
+                engine = stack.enter_context(SparkEngine(context, request, files))
                 engine.notes = () if local else (ELSEWHERE,)
                 engine.warm(request, shares_disk=local)
                 yield engine

@@ -6,12 +6,13 @@ import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends import worker_process
+from optibench.backends import mapped, worker_process
 from optibench.backends.spark.session import translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from optibench.backends.mapped import MappedFiles
     from optibench.contracts import WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
 
@@ -22,9 +23,13 @@ class SparkEngine:
     overhead_seconds = 0.02
     notes: tuple[str, ...] = ()
 
-    def __init__(self, context: Any, request: EngineRequest) -> None:
-        """Run at most `request.workers` tasks at a time on `context`."""
+    def __init__(self, context: Any, request: EngineRequest, files: MappedFiles | None) -> None:
+        """Run at most `request.workers` tasks at a time on `context`.
+
+        `files`: for shared data where the workers are on this machine; None: broadcast.
+        """
         self._context = context
+        self._files = files
         self._one = context.parallelize([0], 1)
         self._waiters = ThreadPoolExecutor(2 * request.workers, thread_name_prefix="spark-job")
         self.slots = request.workers
@@ -56,14 +61,21 @@ class SparkEngine:
             self._context.parallelize(range(slots), slots).mapPartitions(start).collect()
 
     def share(self, value: Any) -> Any:
-        """Broadcast `value`."""
-        return self._context.broadcast(value)
+        """Map `value` from one file, or broadcast it to a cluster."""
+        return self._context.broadcast(value) if self._files is None else self._files.write(value)
+
+    def view(self, shared: Any) -> Any:
+        """Map the file here, too; a broadcast value is the driver's own."""
+        return shared.value if self._files is None else mapped.view(shared)
 
     def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
         """Run one batch as a job of one task."""
+        is_file = self._files is not None
 
         def run(rows: Any) -> list[BatchOutcome]:
             list(rows)  # a worker that leaves input unread is not used again
+            if is_file:
+                return [mapped.run_on_mapped(task, shared, batch)]
             return [task(shared.value, batch)]
 
         return self._waiters.submit(self._collect, run)

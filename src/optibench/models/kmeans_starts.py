@@ -1,0 +1,190 @@
+"""K-means candidates that differ in n_init and max_iter only share one stream of starts.
+
+With a fixed seed scikit-learn draws all its starts from one random stream, so that the run with
+n_init=30 begins with the ten starts of n_init=10; and a start that converged within max_iter
+iterations is the same for every larger max_iter. So each start is run once, with the largest
+max_iter, by `KMeans(n_init=1, random_state=stream)`, and each candidate keeps the best of those
+that are its own, by scikit-learn's rule. The tests hold the results equal to plain fits to the
+last bit.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optibench.contracts import Shared
+from optibench.records import Prediction, Reused
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+    from optibench.contracts import Bill, FitSetting, FoldRows, Member
+    from optibench.records import Params
+
+# The libraries' own defaults differ from one another (Spark: k=2 and 20 iterations), so none is
+# left to them.
+DEFAULTS: dict[str, Any] = {
+    "n_clusters": 8,
+    "init": "k-means++",
+    "n_init": "auto",
+    "max_iter": 300,
+    "tol": 1e-4,
+    "algorithm": "lloyd",
+}
+AUTOMATIC_STARTS = {"k-means++": 1, "random": 10}  # scikit-learn's n_init="auto"
+STREAM = ("n_clusters", "init", "tol", "algorithm")  # what decides the starts beside the seed
+
+
+def complete(params: Params) -> dict[str, Any]:
+    """`params` with the defaults of what they leave out, and n_init as a number."""
+    full = {**DEFAULTS, **params}
+    if full["n_init"] == "auto":
+        full["n_init"] = AUTOMATIC_STARTS[full["init"]]
+    return full
+
+
+def make_estimator(params: Mapping[str, Any], random_state: Any) -> Any:
+    """An unfitted `sklearn.cluster.KMeans`."""
+    from sklearn.cluster import KMeans
+
+    return KMeans(**params, random_state=random_state, copy_x=True, verbose=0)
+
+
+def assign(estimator: Any, X: NDArray[np.float64]) -> Prediction:
+    """The nearest centre of each row, and the inertia of these rows."""
+    labels = estimator.predict(X).astype("int64")
+    return Prediction(labels=labels, inertia=-float(estimator.score(X)))
+
+
+@dataclass
+class Race:
+    """The starts so far of one stream, and the best of them for each max_iter.
+
+    Attributes:
+        stream: the random stream that the next start draws from.
+        run: how many starts were run.
+        best: the leading estimator for each max_iter.
+    """
+
+    stream: np.random.RandomState
+    run: int = 0
+    best: dict[int, Any] = field(default_factory=dict)
+
+    def enter(self, max_iter: int, estimator: Any) -> None:
+        """Let one start compete, by scikit-learn's rule: lower inertia and another clustering."""
+        leader = self.best.get(max_iter)
+        if leader is None or (
+            estimator.inertia_ < leader.inertia_
+            and not same_clustering(estimator.labels_, leader.labels_, leader.n_clusters)
+        ):
+            self.best[max_iter] = estimator
+
+
+def same_clustering(labels: NDArray[Any], other: NDArray[Any], n_clusters: int) -> bool:
+    """True where every cluster of `labels` lies within one cluster of `other`."""
+    pairs = np.bincount(labels.astype(np.int64) * n_clusters + other)
+    return int(np.count_nonzero(pairs)) == int(np.count_nonzero(np.bincount(labels)))
+
+
+class SharedStarts:
+    """Implements `contracts.Savings`."""
+
+    def family(self, params: Params) -> Hashable:
+        """All that decides the stream of starts."""
+        full = complete(params)
+        return tuple(full[name] for name in STREAM)
+
+    def fit(
+        self, members: Sequence[Member], fold: FoldRows, bill: Bill, setting: FitSetting
+    ) -> Iterator[Shared]:
+        """Run each start once; a member has its result when its n_init starts are run."""
+        full = [complete(member.params) for member in members]
+        X = fold.X_train
+        race = _begin(members[0], full[0], setting)
+        winners: dict[int, Any] = {}
+        paid: set[int] = set()
+        with _without_checks():
+            for start in range(race.run, max(params["n_init"] for params in full)):
+                racing = [i for i, params in enumerate(full) if params["n_init"] > start]
+                paid |= set(_run_start(race, X, [full[i] for i in racing], racing, bill))
+                race.run = start + 1
+                for i in racing:
+                    if full[i]["n_init"] == race.run:
+                        winners[i] = race.best[full[i]["max_iter"]]
+        for i, params in enumerate(full):  # a continued race may have nothing left to run
+            winners.setdefault(i, race.best[params["max_iter"]])
+        bill.reuse([i for i in range(len(full)) if i not in paid], Reused.FIT)
+        yield from _results(winners, members, race, fold, bill)
+
+
+def _without_checks() -> AbstractContextManager[None]:
+    """The table and the hyperparameters were checked once; a start takes a tenth less so."""
+    from sklearn import config_context
+
+    context: AbstractContextManager[None] = config_context(
+        assume_finite=True, skip_parameter_validation=True
+    )
+    return context
+
+
+def _begin(member: Member, params: Mapping[str, Any], setting: FitSetting) -> Race:
+    if member.state is not None:
+        race = pickle.loads(member.state)  # noqa: S301 - written by a worker of this run
+        if isinstance(race, Race) and params["max_iter"] in race.best:
+            return race
+    return Race(np.random.RandomState(setting.seed))
+
+
+def _run_start(
+    race: Race,
+    X: NDArray[np.float64],
+    params: Sequence[Mapping[str, Any]],
+    racing: Sequence[int],
+    bill: Bill,
+) -> Iterator[int]:
+    """Run one start for each max_iter that changes it; yield the members that caused a fit."""
+    stream = race.stream
+    before = stream.get_state()
+    estimator: Any = None
+    for max_iter in sorted({p["max_iter"] for p in params}, reverse=True):
+        if estimator is None or estimator.n_iter_ > max_iter:
+            stream.set_state(before)
+            with bill.fit() as payers:
+                estimator = make_estimator(
+                    {**params[0], "n_init": 1, "max_iter": max_iter}, stream
+                )
+                estimator.fit(X)
+                served = [
+                    i
+                    for i, p in zip(racing, params, strict=True)
+                    if p["max_iter"] == max_iter or estimator.n_iter_ <= p["max_iter"] < max_iter
+                ]
+                payers.extend(served)
+            yield max(served, key=lambda i: params[racing.index(i)]["n_init"])
+        race.enter(max_iter, estimator)
+
+
+def _results(
+    winners: Mapping[int, Any],
+    members: Sequence[Member],
+    race: Race,
+    fold: FoldRows,
+    bill: Bill,
+) -> Iterator[Shared]:
+    """Predict once for each distinct winner."""
+    of_winner: dict[int, list[int]] = {}
+    for i, estimator in winners.items():
+        of_winner.setdefault(id(estimator), []).append(i)
+    states = {i: pickle.dumps(race) for i, member in enumerate(members) if member.resumable}
+    for positions in of_winner.values():
+        with bill.score() as payers:
+            payers.extend(positions)
+            prediction = assign(winners[positions[0]], fold.X_validation)
+        yield Shared(tuple(sorted(positions)), prediction, states)

@@ -1,0 +1,176 @@
+"""XGBoost candidates on one fold share its quantised matrix, and one fit of the most trees.
+
+The scikit-learn API quantises the rows anew for every candidate; one `QuantileDMatrix` serves all
+with the same max_bin (missing value and categories are those of the table). And boosting goes
+round by round, so that a fit of 300 trees is, after 100 rounds, the fit of 100: a path over
+n_estimators is one fit that is asked on the way. Not so for dart, which changes earlier trees,
+nor with early stopping. The tests hold the results equal to plain fits to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optibench.contracts import Shared
+from optibench.records import Prediction, Reused
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from optibench.contracts import Bill, FitSetting, FoldRows, Kept, Member
+    from optibench.models.hyperparameters import Catalogue
+    from optibench.records import DataFacts, Params
+
+BINARY = 2
+DEFAULT_TREES = 100  # XGBoost's own n_estimators where none is given
+DEFAULT_BINS = 256
+ONE_BYTE_BINS = 256  # up to so many, a quantised value takes one byte
+QUANTISED = (None, "auto", "hist")  # tree methods for which the scikit-learn API quantises first
+
+
+def make_estimator(canonical: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
+    """An unfitted `xgboost.XGBClassifier`; `canonical` holds hyperparameters by their one name."""
+    from xgboost import XGBClassifier
+
+    objective = "multi:softprob" if facts.n_classes > BINARY else "binary:logistic"
+    types = None if facts.feature_types is None else list(facts.feature_types)
+    return XGBClassifier(
+        **{"objective": objective, **canonical},
+        random_state=seed,
+        n_jobs=threads,
+        verbosity=0,
+        enable_categorical=types is not None,
+        feature_types=types,
+    )
+
+
+def with_count(canonical: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters that are given, and the number of trees in any case."""
+    given = {name: value for name, value in canonical.items() if value is not None}
+    return {"n_estimators": DEFAULT_TREES, **given}
+
+
+def ask(probabilities: NDArray[Any]) -> Prediction:
+    """The class of each row is the most probable one."""
+    return Prediction(probabilities.argmax(axis=1).astype("int64"), probabilities)
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """The members of a family on one fold, and after how many rounds each has its result."""
+
+    members: Sequence[Member]
+    counts: Sequence[int]
+    fold: FoldRows
+    bill: Bill
+    setting: FitSetting
+
+    def at(self, count: int, booster: Any) -> Shared:
+        """What `booster` says after `count` rounds, for the members that ask for so many."""
+        asking = [i for i, own in enumerate(self.counts) if own == count]
+        with self.bill.score() as payers:
+            payers.extend(asking)
+            chances = booster.inplace_predict(self.fold.X_validation, validate_features=False)
+            if self.setting.facts.n_classes <= BINARY:
+                # Laid out in memory as by the scikit-learn API: sums over it round alike.
+                chances = np.vstack((1.0 - chances, chances)).transpose()
+            prediction = ask(chances)
+        resumable = [i for i in asking if self.members[i].resumable]
+        state = bytes(booster.save_raw("ubj")) if resumable else b""
+        return Shared(tuple(asking), prediction, dict.fromkeys(resumable, state))
+
+
+@dataclass(frozen=True)
+class BoostingPaths:
+    """Implements `contracts.Savings`."""
+
+    catalogue: Catalogue
+
+    def family(self, params: Params) -> Hashable | None:
+        """All but the number of trees; None where a smaller number is another fit."""
+        full = with_count(self.catalogue.canonical(params))
+        if full.get("booster", "gbtree") != "gbtree" or "early_stopping_rounds" in full:
+            return None
+        del full["n_estimators"]
+        return frozenset(full.items())
+
+    def fit(
+        self, members: Sequence[Member], fold: FoldRows, bill: Bill, setting: FitSetting
+    ) -> Iterator[Shared]:
+        """Boost to the largest number of trees, and predict at the number of each member."""
+        full = [with_count(self.catalogue.canonical(member.params)) for member in members]
+        path = Path(members, [params["n_estimators"] for params in full], fold, bill, setting)
+        counts = path.counts
+        longest = counts.index(max(counts))
+        everyone = list(range(len(members)))
+        with bill.fit() as payers:
+            payers.extend(everyone)
+            settings = _booster_settings(full[longest], setting)
+            matrix = _matrix(full[longest], settings, fold, setting)
+            booster, done = _begin(settings, matrix.value, members[longest].state)
+        if not matrix.fresh:
+            bill.reuse(everyone, Reused.MATRIX, matrix.cpu_seconds)
+        bill.reuse([i for i in everyone if i != longest], Reused.FIT)
+        for count in sorted(set(counts)):
+            with bill.fit() as payers:
+                payers.extend(i for i in everyone if counts[i] >= count)
+                for iteration in range(done, count):
+                    booster.update(matrix.value, iteration)
+                done = count
+            yield path.at(count, booster)
+
+
+def _booster_settings(params: Mapping[str, Any], setting: FitSetting) -> dict[str, Any]:
+    """What the scikit-learn API hands to its booster."""
+    facts = setting.facts
+    estimator = make_estimator(params, facts, seed=setting.seed, threads=setting.threads)
+    settings: dict[str, Any] = estimator.get_xgb_params()
+    if facts.n_classes > BINARY:
+        settings |= {"objective": "multi:softprob", "num_class": facts.n_classes}
+    return settings
+
+
+def _matrix(
+    params: Mapping[str, Any], settings: Mapping[str, Any], fold: FoldRows, setting: FitSetting
+) -> Kept:
+    """The fold's train rows as the scikit-learn API would prepare them; kept with the fold."""
+    from xgboost import DMatrix, QuantileDMatrix
+
+    quantised, bins = params.get("tree_method") in QUANTISED, params.get("max_bin")
+    types = setting.facts.feature_types
+    options: dict[str, Any] = {
+        "missing": np.nan,
+        "feature_types": None if types is None else list(types),
+        "enable_categorical": types is not None,
+        "nthread": setting.threads,
+    }
+
+    def make() -> Any:
+        if quantised:
+            return QuantileDMatrix(fold.X_train, label=fold.y_train, max_bin=bins, **options)
+        return DMatrix(fold.X_train, label=fold.y_train, **options)
+
+    bins = bins or DEFAULT_BINS
+    width = (1 if bins <= ONE_BYTE_BINS else 2) if quantised else 8
+    key = ("xgboost", settings.get("tree_method") if not quantised else "quantised", bins)
+    return fold.keep(key, make, fold.n_train_values * width)
+
+
+def _begin(settings: Mapping[str, Any], matrix: Any, state: bytes | None) -> tuple[Any, int]:
+    """A new booster, or the one whose fit goes on; and how many rounds it has."""
+    from xgboost import Booster
+
+    if state is None:
+        return Booster(dict(settings), [matrix]), 0
+    booster = Booster(dict(settings))
+    booster.load_model(bytearray(state))
+    done = booster.num_boosted_rounds()
+    # The stream of a loaded booster begins anew: with the same seed the rows of the first rounds
+    # would be drawn again.
+    booster.set_param({**settings, "random_state": settings["random_state"] + done})
+    return booster, done

@@ -1,0 +1,58 @@
+"""The frozen records that the rooms exchange. Read these and `contracts.py` first.
+
+Words: a candidate is one set of hyperparameters; a trial is one candidate on one fold; a unit is
+the trials of one fold that are run together; a run is one benchmark, which is one MLflow parent
+run. Times named `*_seconds` are durations; `start` and `end` are seconds since the epoch
+(`time.time()`).
+"""
+
+from optibench.records.data import DataFacts, Dataset, Prediction, Scores, Split, Table
+from optibench.records.kinds import Params, Status, Task
+from optibench.records.runs import (
+    EngineRequest,
+    Entry,
+    FittedModel,
+    JobNote,
+    Plan,
+    Result,
+    RunHeader,
+    Sample,
+)
+from optibench.records.trials import (
+    Batch,
+    BatchOutcome,
+    Candidate,
+    CandidateResult,
+    Reused,
+    Trial,
+    Unit,
+    UnitOutcome,
+)
+
+__all__ = [
+    "Batch",
+    "BatchOutcome",
+    "Candidate",
+    "CandidateResult",
+    "DataFacts",
+    "Dataset",
+    "EngineRequest",
+    "Entry",
+    "FittedModel",
+    "JobNote",
+    "Params",
+    "Plan",
+    "Prediction",
+    "Result",
+    "Reused",
+    "RunHeader",
+    "Sample",
+    "Scores",
+    "Split",
+    "Status",
+    "Table",
+    "Task",
+    "Trial",
+    "Unit",
+    "UnitOutcome",
+]

@@ -1,0 +1,131 @@
+"""The data: as read, encoded, split, and what a model says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it was read, before anything is encoded: what the validator looks at.
+
+    Attributes:
+        name: the dataset's name in the configuration.
+        frame: (n_samples, n_columns), target, groups and time columns included.
+        target: the target column, or None where there is none.
+        source: where it came from: a path or `builtin:<name>`.
+        categorical: feature columns to treat as categories.
+        groups: the column whose equal values must stay on one side of every split, or None.
+        time: the column that orders the rows in time, or None.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    target: str | None
+    source: str
+    categorical: tuple[str, ...] = ()
+    groups: str | None = None
+    time: str | None = None
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that a model sees: all but target, groups and time."""
+        aside = {self.target, self.groups, self.time}
+        return [str(column) for column in self.frame.columns if column not in aside]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The encoded table: one float matrix, and classes as 0..n_classes-1.
+
+    Attributes:
+        X: (n_samples, n_features) float64; categories as their codes, missing values as NaN.
+        y: (n_samples,) int64 codes into `classes`, or None for clustering.
+        classes: the original class labels, sorted; empty for clustering.
+        categories: for each categorical feature its labels, in the order of their codes.
+        groups: (n_samples,) codes, or None.  time: (n_samples,) sort keys, or None.
+        digest: SHA-256 of the content, hexadecimal.
+    """
+
+    name: str
+    X: NDArray[np.float64]
+    y: NDArray[np.int64] | None
+    feature_names: tuple[str, ...]
+    classes: tuple[Any, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    source: str
+    digest: str
+    target: str | None = None
+    groups: NDArray[np.int64] | None = None
+    time: NDArray[Any] | None = None
+    whole: int | None = None  # rows of the table where X is its head alone
+
+    @property
+    def n_samples(self) -> int:
+        """Rows of the table."""
+        return len(self.X) if self.whole is None else self.whole
+
+    def head(self, rows: int) -> Dataset:
+        """The first rows as a copy: what is still needed of the table once it is split."""
+        return replace(
+            self, X=self.X[:rows].copy(), y=None, groups=None, time=None, whole=self.n_samples
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Train and held-out part after scaling, and the folds of the train part.
+
+    Attributes:
+        X_train, X_test: scaled where scaling is on; y_train, y_test: codes, or None.
+        folds: pairs of (train, validation) row numbers into the train part; empty for search=none.
+        scaler: the fitted `StandardScaler`, or None where scaling is off.
+    """
+
+    X_train: NDArray[np.float64]
+    X_test: NDArray[np.float64]
+    y_train: NDArray[np.int64] | None
+    y_test: NDArray[np.int64] | None
+    folds: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
+    scaler: Any | None
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What an estimator factory may know of the data beside its hyperparameters."""
+
+    n_classes: int
+    feature_types: (
+        tuple[str, ...] | None
+    )  # 'q' quantitative or 'c' categorical, None: all quantitative
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a fitted estimator says of some rows.
+
+    Attributes:
+        labels: (n,) class codes or cluster numbers.
+        probabilities: (n, n_classes), or None where the task has none.
+        inertia: sum of squared distances of these rows to their nearest centre, or None.
+    """
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[Any] | None = None
+    inertia: float | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Every metric of the task; NaN where a metric is not defined, and then why."""
+
+    values: Mapping[str, float]
+    undefined: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,24 @@
+"""Words that every room uses: what a model is for, how things end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+Params = Mapping[str, Any]
+
+
+class Task(StrEnum):
+    """What a model is for; it decides the metrics, the split and the folds."""
+
+    CLASSIFICATION = "classification"
+    CLUSTERING = "clustering"
+
+
+class Status(StrEnum):
+    """How a trial, a candidate or a run ended; the names are MLflow's."""
+
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"

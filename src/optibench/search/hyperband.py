@@ -1,0 +1,83 @@
+"""search=hyperband: brackets of successive halving (Li et al. 2018, JMLR 18(185), algorithm 1).
+
+How many candidates should share a budget is not known beforehand, so that each bracket answers it
+in another way: from many candidates with little of the resource to few with all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, Any
+
+from optibench.search.points import draw_points
+from optibench.search.promotion import AsynchronousRungProposals, RungProposals
+from optibench.search.resources import ROWS, Resource
+from optibench.search.rungs import Bracket
+from optibench.search.settings import SearchSettings
+from optibench.search.space import parse_space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optibench.contracts import SearchFacts
+    from optibench.records import Params
+    from optibench.search.points import Point
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperbandSearch(SearchSettings):
+    """Hyperband.
+
+    Attributes:
+        factor: one in `factor` goes on, with `factor` times the resource.
+        resource: "rows", or a whole hyperparameter such as n_estimators.
+        min_resource: None: max_resource / factor**3, which makes four brackets.
+        max_resource: None: all rows, or `model.params.<resource>`.
+    """
+
+    name: str = "hyperband"
+    factor: int = 3
+    resource: str = ROWS
+    min_resource: float | None = None
+    max_resource: float | None = None
+
+    def start(self, params: Params, space: Mapping[str, Any], facts: SearchFacts) -> RungProposals:
+        """Draw the points of all first rungs.
+
+        Raises:
+            ConfigError: the space is empty, or a setting of the rungs is not allowed.
+        """
+        entries = parse_space(space)
+        resource = Resource(self.resource, self.min_resource, self.max_resource, self.factor)
+        ladder = resource.ladder(params, space)
+        counts = bracket_sizes(len(ladder.levels), self.factor)
+        points = draw_points(entries, sum(counts), self.seed)
+        brackets = [
+            Bracket(dealt, len(counts) - i, ladder)
+            for i, dealt in enumerate(_deal(points, counts))
+        ]
+        state = RungProposals if self.deterministic else AsynchronousRungProposals
+        return state(ladder, entries, brackets, facts)
+
+
+def bracket_sizes(n_brackets: int, factor: int) -> list[int]:
+    """Candidates on the first rung of each bracket, the one with most first.
+
+    Algorithm 1 has `ceil(B/R * factor**s / (s + 1))` for s from s_max down to 0, where B/R is the
+    number of brackets, s_max + 1.
+    """
+    return [-(-n_brackets * factor**s // (s + 1)) for s in range(n_brackets - 1, -1, -1)]
+
+
+def _deal(points: Sequence[Point], counts: Sequence[int]) -> list[list[Point]]:
+    """The next points for each bracket, none of them twice in the same one.
+
+    A space of lists may have fewer points than all brackets want; it is then walked again, for
+    the same point at another resource is another candidate.
+    """
+    endless = cycle(points)
+    return [list(islice(endless, min(count, len(points)))) for count in counts]
+
+
+PLUGIN = HyperbandSearch

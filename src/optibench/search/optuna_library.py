@@ -1,0 +1,93 @@
+"""Optuna itself: whether it is there, its distributions, and how it is kept quiet."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from optibench.errors import ConfigError
+from optibench.search.space import Distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from optuna.distributions import BaseDistribution
+
+    from optibench.search.space import Space
+
+
+def require_optuna(search: str) -> None:
+    """Raise where Optuna is not installed.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if importlib.util.find_spec("optuna") is None:
+        msg = (
+            f"search={search} draws its candidates with Optuna, which is not installed: "
+            "pip install 'optibench[optuna]', or use search=random."
+        )
+        raise ConfigError(msg)
+
+
+def require_torch(search: str) -> None:
+    """Raise where PyTorch, which Optuna's Gaussian process is written with, is not installed.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if importlib.util.find_spec("torch") is None:
+        msg = (
+            f"search={search} fits its Gaussian process with PyTorch, which is not installed: "
+            "pip install torch --index-url https://download.pytorch.org/whl/cpu (the CPU build is "
+            "enough), or use search=tpe."
+        )
+        raise ConfigError(msg)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Optuna's messages and its warnings about experimental parts away for a moment."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def optuna_distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Translate the search space; parameters are called what its keys are called.
+
+    Raises:
+        ConfigError: a list holds something that Optuna cannot write down.
+    """
+    return {key: _distribution(key, space[key]) for key in space}
+
+
+def _distribution(key: str, entry: list[object] | Distribution) -> BaseDistribution:
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if isinstance(entry, Distribution):
+        if entry.integer:
+            return IntDistribution(round(entry.low), round(entry.high), log=entry.log)
+        return FloatDistribution(entry.low, entry.high, log=entry.log)
+    choices = [v for v in entry if v is None or isinstance(v, bool | int | float | str)]
+    if len(choices) < len(entry):
+        odd = next(v for v in entry if not (v is None or isinstance(v, bool | int | float | str)))
+        msg = (
+            f"model.space.{key} holds {odd!r}: Optuna takes null, true and false, numbers and "
+            "text; take it out, or use search=random, which takes any value."
+        )
+        raise ConfigError(msg)
+    return CategoricalDistribution(choices)

@@ -1,0 +1,107 @@
+"""Successive halving under way: brackets of rungs, waiting for whole rungs or not."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from optibench.records import Candidate, CandidateResult, Status
+from optibench.search.points import corner_points
+from optibench.search.proposals import Proposals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optibench.contracts import SearchFacts
+    from optibench.search.resources import Ladder
+    from optibench.search.rungs import Bracket, Slot
+    from optibench.search.space import Space
+
+ASYNCHRONOUS_WINDOW = 4  # short, so that a promotion does not queue behind the whole first rung
+
+
+class RungProposals(Proposals):
+    """Each bracket's next rung is asked for as soon as its rung was told entirely.
+
+    Brackets do not wait for each other, so that workers have work while one of them waits.
+    """
+
+    def __init__(
+        self, ladder: Ladder, space: Space, brackets: Sequence[Bracket], facts: SearchFacts
+    ) -> None:
+        """Begin with the first rungs of all brackets."""
+        self.examples = _examples(ladder, space)
+        self.total = sum(bracket.total for bracket in brackets)
+        self._ladder = ladder
+        self._brackets = brackets
+        self._facts = facts
+        self._under_way: dict[int, Slot] = {}
+        self._asked = 0
+        self._promoted: deque[Slot] = deque()
+
+    def ask(self, room: int) -> Sequence[Candidate]:
+        """Those that go on come before new points."""
+        candidates: list[Candidate] = []
+        while len(candidates) < room and (slot := self._next()) is not None:
+            candidates.append(self._candidate(slot))
+        return candidates
+
+    def tell(self, results: Sequence[CandidateResult]) -> None:
+        """Note the standings, and who goes on."""
+        for result in results:
+            slot = self._under_way.pop(result.number)
+            slot.bracket.tell(slot, result, self._cost(result))
+            self._after(slot)
+
+    def _next(self) -> Slot | None:
+        if self._promoted:
+            return self._promoted.popleft()
+        return self._begin()
+
+    def _begin(self) -> Slot | None:
+        starts = (bracket.begin() for bracket in self._brackets)
+        return next((slot for slot in starts if slot is not None), None)
+
+    def _after(self, slot: Slot) -> None:
+        self._promoted.extend(slot.bracket.promote_rung(slot.rung))
+
+    def _candidate(self, slot: Slot) -> Candidate:
+        number = self._asked
+        self._asked += 1
+        self._under_way[number] = slot
+        level = slot.bracket.base + slot.rung
+        return self._ladder.candidate(number, slot.point, level, slot.continues)
+
+    def _cost(self, result: CandidateResult) -> float:
+        if result.status is not Status.FINISHED:
+            return float("nan")
+        score = result.mean_scores[self._facts.metric]
+        return -score if self._facts.greater_is_better else score
+
+
+class AsynchronousRungProposals(RungProposals):
+    """ASHA (Li et al. 2020): rungs do not wait, and a new point starts where nobody can go on."""
+
+    window = ASYNCHRONOUS_WINDOW
+
+    def __init__(
+        self, ladder: Ladder, space: Space, brackets: Sequence[Bracket], facts: SearchFacts
+    ) -> None:
+        """Begin with nothing asked."""
+        super().__init__(ladder, space, brackets, facts)
+        self.total = sum(bracket.most for bracket in brackets)
+
+    def _next(self) -> Slot | None:
+        promotions = (bracket.promote_one() for bracket in self._brackets)
+        slot = next((slot for slot in promotions if slot is not None), None)
+        return slot or self._begin()
+
+    def _after(self, slot: Slot) -> None:
+        """Who goes on is seen when somebody asks."""
+
+
+def _examples(ladder: Ladder, space: Space) -> list[Candidate]:
+    """The corners of the space at the smallest and the largest amount of the resource."""
+    levels = sorted({0, len(ladder.levels) - 1})
+    corners = [(point, level) for point in corner_points(space) for level in levels]
+    return [ladder.candidate(i, point, level) for i, (point, level) in enumerate(corners)]

@@ -1,0 +1,134 @@
+"""Stops candidates after some of their folds, with the pruners of Optuna.
+
+A pruner is asked after each fold but the last. What it sees at step i is the mean of the folds 0
+to i, or for the Wilcoxon test, which pairs folds, the score of fold i itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optibench.errors import ConfigError
+from optibench.search.optuna_library import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.pruners import BasePruner
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+    from optibench.contracts import SearchFacts
+
+# Optuna's Hyperband derives a trial's bracket from the name of the study and its number.
+STUDY_NAME = "optibench"
+RUNG_MARK = "completed_rung_"  # written by Optuna's halving pruners, which compare such marks
+# With fewer folds a pruner never decides: the first rung of the halving ones is at step 1, and a
+# Wilcoxon test of n pairs has p >= 0.5**n, which is below its threshold of 0.1 from 4 pairs on.
+LEAST_FOLDS = {
+    "median": 2,
+    "percentile": 2,
+    "successive_halving": 3,
+    "hyperband": 3,
+    "wilcoxon": 5,
+}
+
+
+class Pruning:
+    """One kind of pruning, the same for all candidates of a search."""
+
+    def __init__(self, name: str, facts: SearchFacts) -> None:
+        """Make the pruner.
+
+        Raises:
+            ConfigError: there is no such pruner, or it could never decide with so few folds.
+        """
+        if name not in LEAST_FOLDS:
+            msg = f"search.pruner={name}: allowed is null or one of {', '.join(LEAST_FOLDS)}."
+            raise ConfigError(msg)
+        if facts.folds < LEAST_FOLDS[name]:
+            msg = (
+                f"search.pruner={name} cannot stop anything with evaluation.folds={facts.folds}: "
+                f"use at least {LEAST_FOLDS[name]} folds, or search.pruner=null."
+            )
+            raise ConfigError(msg)
+        self._of_fold = name == "wilcoxon"
+        self._facts = facts
+        with quiet():
+            self.pruner = _pruner(name, facts.folds)
+            # Hyperband lays out its brackets when it is first asked. That must not depend on when
+            # a first fold happens to be over, so it is asked now about a trial without folds.
+            self.study([]).ask().should_prune()
+
+    def values(self, scores: Sequence[float]) -> list[float]:
+        """What the pruner sees at each step."""
+        if self._of_fold:
+            return [float(score) for score in scores]
+        return [float(np.mean(scores[: step + 1])) for step in range(len(scores))]
+
+    def study(self, told: Sequence[FrozenTrial]) -> Study:
+        """A study that holds `told` and samples nothing, for decisions only."""
+        import optuna
+
+        study = optuna.create_study(
+            study_name=STUDY_NAME,
+            direction="maximize" if self._facts.greater_is_better else "minimize",
+            sampler=optuna.samplers.RandomSampler(seed=0),
+            pruner=self.pruner,
+        )
+        study.add_trials(told)
+        return study
+
+    def trial_as_of(self, told: Sequence[FrozenTrial], number: int) -> Trial:
+        """Trial `number` in a study that knows no more than was told when it was asked for.
+
+        A decision then depends on the order of the search alone, and not on how many results
+        have come in by the time that a fold is over.
+
+        Args:
+            told: the trials from 0 on, without a gap; those after them are under way.
+            number: of the trial.
+        """
+        import optuna
+
+        with quiet():
+            study = self.study(told)
+            for _ in range(number - len(told)):
+                study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING))
+            return study.ask()
+
+
+def trial_for_decisions(trial: FrozenTrial, judged: Trial | None) -> FrozenTrial:
+    """A told trial with the marks that the pruner has left, and without what no pruner looks at.
+
+    Args:
+        trial: as Optuna's study has it.
+        judged: the trial that was asked whether to stop; None: it never was.
+    """
+    from optuna.trial import create_trial
+
+    marks = {}
+    if judged is not None:
+        marks = judged.study.get_trials(deepcopy=False)[judged.number].system_attrs
+    return create_trial(
+        state=trial.state,
+        value=trial.value,
+        intermediate_values=trial.intermediate_values,
+        system_attrs={key: mark for key, mark in marks.items() if key.startswith(RUNG_MARK)},
+    )
+
+
+def _pruner(name: str, folds: int) -> BasePruner:
+    from optuna import pruners
+
+    if name == "median":
+        return pruners.MedianPruner()
+    if name == "percentile":
+        return pruners.PercentilePruner(25.0)
+    if name == "successive_halving":
+        return pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
+    if name == "hyperband":
+        return pruners.HyperbandPruner(min_resource=1, max_resource=folds, reduction_factor=3)
+    return pruners.WilcoxonPruner()

@@ -1,0 +1,153 @@
+"""What successive halving gives more of to fewer candidates: rows, or a whole hyperparameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from optibench.errors import ConfigError
+from optibench.records import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optibench.records import Params
+    from optibench.search.points import Point
+
+ROWS = "rows"
+DEFAULT_STEPS = 3  # min_resource is max_resource / factor**3 where it is not given: four rungs
+_DENOMINATOR = 10**9  # 1/27 as a float is meant to be 1/27 exactly
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The amounts of a resource that rungs stand for.
+
+    Attributes:
+        params: the fixed hyperparameters, below every point of the space.
+        resource: "rows", or the name of the hyperparameter.
+        levels: smallest first, each about `factor` times the one before; the last is the full
+            resource exactly. Shares of the rows, or whole numbers.
+    """
+
+    params: Params
+    resource: str
+    levels: tuple[float, ...]
+    factor: int
+
+    def candidate(
+        self, number: int, point: Point, level: int, continues: int | None = None
+    ) -> Candidate:
+        """One point at one level; `continues` is the candidate that it was one level below."""
+        amount, full = self.levels[level], self.levels[-1]
+        params = {**self.params, **point}
+        if self.resource == ROWS:
+            # A fit on more rows begins anew: there is nothing to go on from.
+            return Candidate(number, params, rows=amount, budget=amount / full)
+        return Candidate(
+            number,
+            {**params, self.resource: amount},
+            budget=amount / full,
+            continues=continues,
+            resumable=level < len(self.levels) - 1,
+        )
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What the configuration says about the resource (`search.resource` and its ends)."""
+
+    name: str
+    smallest: float | None
+    full: float | None
+    factor: int
+
+    def ladder(self, params: Params, space: Mapping[str, Any]) -> Ladder:
+        """Work out the levels.
+
+        Raises:
+            ConfigError: an amount that is not allowed, or the resource is searched as well.
+        """
+        if self.factor < 2:  # noqa: PLR2004
+            msg = (
+                f"search.factor={self.factor}: a whole number of at least 2 is allowed; one in "
+                "`factor` candidates goes on to the next rung."
+            )
+            raise ConfigError(msg)
+        if self.name in space:
+            msg = (
+                f"search.resource={self.name} is in the search space as well "
+                f"(model.space.{self.name}={space[self.name]!r}): candidates get the same amount "
+                f"of the resource, so take it out with ~model.space.{self.name}, or choose another"
+                " resource, e.g. search.resource=rows."
+            )
+            raise ConfigError(msg)
+        levels = self._shares() if self.name == ROWS else self._whole_numbers(params)
+        return Ladder(params, self.name, levels, self.factor)
+
+    def _shares(self) -> tuple[float, ...]:
+        full = 1.0 if self.full is None else self.full
+        smallest = full / self.factor**DEFAULT_STEPS if self.smallest is None else self.smallest
+        for key, value in (("max", full), ("min", smallest)):
+            if not 0 < value <= 1:
+                msg = (
+                    f"search.{key}_resource={value}: with search.resource=rows it is a share of "
+                    "the rows, above 0 and up to 1, e.g. 0.25."
+                )
+                raise ConfigError(msg)
+        _check_order(smallest, full)
+        exact = Fraction(full).limit_denominator(_DENOMINATOR)
+        least = Fraction(smallest).limit_denominator(_DENOMINATOR)
+        steps = _steps(exact, least, self.factor)
+        return (*(float(exact / self.factor**step) for step in range(steps, 0, -1)), full)
+
+    def _whole_numbers(self, params: Params) -> tuple[int, ...]:
+        full = self._full_number(params)
+        smallest = self.smallest
+        if smallest is None:
+            smallest = max(1, full // self.factor**DEFAULT_STEPS)
+        smallest = _whole(f"search.min_resource={smallest}", smallest)
+        _check_order(smallest, full)
+        steps = _steps(Fraction(full), Fraction(smallest), self.factor)
+        return tuple(full // self.factor**step for step in range(steps, -1, -1))
+
+    def _full_number(self, params: Params) -> int:
+        if self.full is not None:
+            return _whole(f"search.max_resource={self.full}", self.full)
+        if self.name not in params:
+            msg = (
+                f"search.max_resource=null with search.resource={self.name}: give the largest "
+                f"amount, e.g. search.max_resource=100, or fix it as model.params.{self.name}."
+            )
+            raise ConfigError(msg)
+        value = params[self.name]
+        return _whole(f"model.params.{self.name}={value}", value)
+
+
+def _check_order(smallest: float, full: float) -> None:
+    if smallest > full:
+        msg = (
+            f"search.min_resource={smallest} is above search.max_resource={full}: "
+            "it must be at most that."
+        )
+        raise ConfigError(msg)
+
+
+def _whole(setting: str, value: object) -> int:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0.5
+    if number != number // 1 or number < 1:
+        msg = (
+            f"{setting}: an amount of a hyperparameter is a whole number of at least 1; "
+            "for a share of the rows use search.resource=rows."
+        )
+        raise ConfigError(msg)
+    return int(number)
+
+
+def _steps(full: Fraction, least: Fraction, factor: int) -> int:
+    """How often `full` can be divided by `factor` without falling below `least`."""
+    steps = 0
+    while full / factor ** (steps + 1) >= least:
+        steps += 1
+    return steps

@@ -1,0 +1,128 @@
+"""A fold as a worker holds it: its rows, and what is worth keeping between trials."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from optibench.contracts import Kept
+from optibench.evaluation.split import nested_share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from optibench.trials.worker import TrialContext
+
+# So much is kept without a thought: a worker with its libraries takes ten times as much.
+SMALL_BYTES = 16 * 2**20
+
+
+class Fold:
+    """Implements `contracts.FoldRows`.
+
+    The rows are copies out of the mapped table; large ones are cut anew for every unit, so that
+    an idle worker holds little beside the map.
+    """
+
+    def __init__(self, context: TrialContext, number: int, share: float) -> None:
+        """Hold fold `number`, with `share` of its train rows."""
+        train, validation = context.folds[number]
+        self._context = context
+        self._train = nested_share(train, context.y, share, context.seed)
+        self._validation = validation
+        self._kept: dict[Hashable, Kept] = {}
+        self._rows: dict[str, NDArray[np.float64]] = {}
+        self.kept_bytes = 0
+
+    @property
+    def X_train(self) -> NDArray[np.float64]:
+        """(n_train, n_features)."""
+        return self._cut("train", self._train)
+
+    @property
+    def X_validation(self) -> NDArray[np.float64]:
+        """(n_validation, n_features)."""
+        return self._cut("validation", self._validation)
+
+    @cached_property
+    def y_train(self) -> NDArray[np.int64] | None:
+        """(n_train,) codes, or None."""
+        return None if self._context.y is None else self._context.y[self._train]
+
+    @cached_property
+    def y_validation(self) -> NDArray[np.int64] | None:
+        """(n_validation,) codes, or None."""
+        return None if self._context.y is None else self._context.y[self._validation]
+
+    @property
+    def n_train_values(self) -> int:
+        """Rows x features of the train part."""
+        return len(self._train) * int(self._context.X.shape[1])
+
+    def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> Kept:
+        """`make()` at the first call; the same object at later ones while memory allows."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
+        begin = time.process_time()
+        value = make()
+        seconds = time.process_time() - begin
+        if self._has_room(n_bytes):
+            self._kept[key] = Kept(value, seconds, fresh=False)
+            self.kept_bytes += n_bytes
+        return Kept(value, seconds, fresh=True)
+
+    def knows(self, key: Hashable, n_bytes: int) -> bool:
+        """True where `key` is kept, or may be."""
+        return key in self._kept or self._has_room(n_bytes)
+
+    def _has_room(self, n_bytes: int) -> bool:
+        """True where so much may be kept.
+
+        What is kept lies in memory while estimators are fitted, which a plain fit would not have:
+        only a small part may come on top of its own need.
+        """
+        if not self._context.reuse:
+            return False
+        need = self.n_train_values * 8
+        small = n_bytes <= max(SMALL_BYTES, need // 4) or need <= n_bytes // 8
+        return small and self.kept_bytes + n_bytes <= self._context.keep_bytes
+
+    def _cut(self, part: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The rows of a part; small ones are kept."""
+        if part in self._rows:
+            return self._rows[part]
+        cut = self._context.X[rows]
+        if cut.nbytes <= SMALL_BYTES:
+            self._rows[part] = cut
+            self.kept_bytes += cut.nbytes
+        return cut
+
+
+class Folds:
+    """The folds that this process holds for one context; the oldest make room for new ones."""
+
+    def __init__(self) -> None:
+        """Hold none."""
+        self._context: TrialContext | None = None
+        self._folds: dict[tuple[int, float], Fold] = {}
+
+    def get(self, context: TrialContext, number: int, share: float) -> Fold:
+        """Fold `number` of `context` with `share` of its train rows."""
+        if self._context is not context:
+            self._context, self._folds = context, {}
+        key = (number, share)
+        fold = self._folds.pop(key, None) or Fold(context, number, share)
+        others = sum(held.kept_bytes for held in self._folds.values())
+        while self._folds and others > SMALL_BYTES:
+            oldest = next(iter(self._folds))
+            others -= self._folds.pop(oldest).kept_bytes
+        self._folds[key] = fold
+        return fold
+
+
+FOLDS = Folds()  # of this worker process

@@ -1,0 +1,87 @@
+"""Scores on one fold: equal cluster labels are scored once, distances are computed once."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from optibench.evaluation.cluster_metrics import euclidean, most_at_once
+from optibench.evaluation.scoring import score, score_clusters
+from optibench.records import Prediction, Reused, Scores, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from optibench.contracts import Bill
+    from optibench.trials.fold import Fold
+    from optibench.trials.worker import TrialContext
+
+LABEL_BYTES = 500  # an entry of the memory: a digest and four numbers
+
+
+class KeptScores:
+    """Scores predictions on the validation rows of a fold, whose memory it uses."""
+
+    def __init__(self, context: TrialContext, fold: Fold) -> None:
+        """Score on `fold` as `context` says."""
+        self._context = context
+        self._fold = fold
+        self._distance_seconds = 0.0
+
+    def score(self, prediction: Prediction, members: Sequence[int], bill: Bill) -> Scores:
+        """Every metric; the members share the cost."""
+        with bill.score() as payers:
+            payers.extend(members)
+            if self._context.model.task is not Task.CLUSTERING:
+                context, fold = self._context, self._fold
+                return score(
+                    context.model.task,
+                    fold.X_validation,
+                    fold.y_validation,
+                    prediction,
+                    context.scoring,
+                )
+            found, owed = self._score_clusters(prediction)
+        if owed:
+            bill.reuse(members, Reused.MATRIX, owed)
+        return found
+
+    def _score_clusters(self, prediction: Prediction) -> tuple[Scores, float]:
+        """Score by the labels; return also the CPU seconds that were saved."""
+        fold, settings = self._fold, self._context.scoring
+        self._distance_seconds = 0.0
+        X = fold.X_validation
+
+        def compute() -> tuple[Scores, float]:
+            begin = time.process_time()
+            scores = score_clusters(X, prediction, settings, self._distances)
+            return scores, time.process_time() - begin + self._distance_seconds
+
+        digest = hashlib.blake2b(prediction.labels.tobytes(), digest_size=16).digest()
+        kept = fold.keep(("labels", digest), compute, LABEL_BYTES)
+        scores, alone_seconds = kept.value
+        owed = self._distance_seconds if kept.fresh else alone_seconds
+        return _with_inertia(scores, prediction.inertia), owed
+
+    def _distances(self, X: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Those between the rows that the silhouette is computed on, where there is room."""
+        n_bytes = len(X) ** 2 * X.itemsize
+        if len(X) > most_at_once() or not self._fold.knows("distances", n_bytes):
+            return None
+        kept = self._fold.keep("distances", lambda: euclidean(X, X), n_bytes)
+        if not kept.fresh:
+            self._distance_seconds = kept.cpu_seconds
+        found: NDArray[np.float64] = kept.value
+        return found
+
+
+def _with_inertia(scores: Scores, inertia: float | None) -> Scores:
+    """Equal labels may come with another inertia, in its last bits."""
+    if inertia is None:
+        return scores
+    return replace(scores, values={**scores.values, "inertia": inertia})

@@ -1,0 +1,144 @@
+"""Runs one unit in a worker: its trials together where they share fits, else one by one."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optibench.contracts import FitSetting, Member
+from optibench.evaluation.scoring import score
+from optibench.records import Candidate, Scores, Status, Trial, Unit, UnitOutcome
+from optibench.trials.bill import TrialBill
+from optibench.trials.fold import FOLDS, Fold
+from optibench.trials.scores import KeptScores
+
+if TYPE_CHECKING:
+    from optibench.measure.profiles import TrialProfiler
+    from optibench.trials.worker import TrialContext
+
+
+def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> UnitOutcome:
+    """Fit and score the candidates of a unit on its fold; errors make FAILED trials."""
+    begin = time.perf_counter()
+    fold = FOLDS.get(context, unit.fold, unit.candidates[0].rows)
+    outcome = _run_together(context, unit, fold, profiler)
+    if outcome is None:
+        alone = [_run_alone(context, unit, i, fold, profiler) for i in range(len(unit.candidates))]
+        outcome = (tuple(alone), ())
+    trials, states = outcome
+    return UnitOutcome(unit, trials, time.perf_counter() - begin, states)
+
+
+Together = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]
+
+
+def _run_together(
+    context: TrialContext, unit: Unit, fold: Fold, profiler: TrialProfiler
+) -> Together | None:
+    """By the model's savings; None where it has none for them, or where they raise.
+
+    What went wrong is then told by the plain fit of each candidate, as in a plain search.
+    """
+    savings, candidates = context.model.savings, unit.candidates
+    states = unit.states or (None,) * len(candidates)
+    goes_on = any(c.resumable or s is not None for c, s in zip(candidates, states, strict=True))
+    if savings is None or not (context.reuse or goes_on):
+        return None
+    if savings.family(candidates[0].params) is None:
+        return None
+    members = [
+        Member(c.params, state, c.resumable) for c, state in zip(candidates, states, strict=True)
+    ]
+    setting = FitSetting(context.facts, context.seed, context.threads)
+    bill, kept = TrialBill(len(members)), KeptScores(context, fold)
+    start, begin = time.time(), time.perf_counter()
+    scores: dict[int, Scores] = {}
+    left: dict[int, bytes] = {}
+    try:
+        with profiler:
+            for shared in savings.fit(members, fold, bill, setting):
+                scored = kept.score(shared.prediction, shared.members, bill)
+                scores |= dict.fromkeys(shared.members, scored)
+                left |= shared.states
+    except Exception:
+        return None
+    spell = Spell(start, start + time.perf_counter() - begin)
+    trials = [spell.trial(context, unit, i, scores[i], bill) for i in range(len(members))]
+    return tuple(trials), tuple(left.get(i) for i in range(len(members)))
+
+
+def _run_alone(
+    context: TrialContext, unit: Unit, position: int, fold: Fold, profiler: TrialProfiler
+) -> Trial:
+    """Make, fit and score one estimator."""
+    candidate: Candidate = unit.candidates[position]
+    X_train, X_validation = fold.X_train, fold.X_validation
+    model, bill = context.model, TrialBill(1)
+    start, begin = time.time(), time.perf_counter()
+    scored, error = Scores({}), None
+    try:
+        with profiler:
+            with bill.fit() as payers:
+                payers.append(0)
+                estimator = model.estimator(
+                    candidate.params, context.facts, seed=context.seed, threads=context.threads
+                )
+                estimator = model.fit(estimator, X_train, fold.y_train, seed=context.seed)
+            with bill.score() as payers:
+                payers.append(0)
+                prediction = model.predict(estimator, X_validation)
+                scored = score(
+                    model.task, X_validation, fold.y_validation, prediction, context.scoring
+                )
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+    spell = Spell(start, start + time.perf_counter() - begin, error)
+    return spell.trial(context, Unit((candidate,), unit.fold), 0, scored, bill)
+
+
+@dataclass(frozen=True)
+class Spell:
+    """When trials ran, in seconds since the epoch, and the error that ended them."""
+
+    start: float
+    end: float
+    error: str | None = None
+
+    def trial(
+        self, context: TrialContext, unit: Unit, position: int, scored: Scores, bill: TrialBill
+    ) -> Trial:
+        """The record of one trial of `unit`; without a finite ranking metric it has failed."""
+        candidate, metric, error = unit.candidates[position], context.metric, self.error
+        value = scored.values.get(metric, math.nan)
+        if error is None and not math.isfinite(value):
+            error = scored.undefined.get(metric, f"{metric} is {value}")
+        return Trial(
+            candidate=candidate.number,
+            params=candidate.params,
+            fold=unit.fold,
+            scores=dict(scored.values),
+            fit_seconds=bill.fit_seconds[position],
+            score_seconds=bill.score_seconds[position],
+            cpu_seconds=bill.cpu_seconds[position],
+            worker=_worker_name(),
+            start=self.start,
+            end=self.end,
+            status=Status.FINISHED if error is None else Status.FAILED,
+            error=error,
+            standalone_cpu_seconds=bill.standalone_cpu_seconds[position],
+            reused=bill.reused[position],
+        )
+
+
+@functools.cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _worker_name() -> str:
+    return f"{_host()}:{os.getpid()}"
