@@ -61,7 +61,8 @@ def test_kmeans_refuses_and_says_what_is_allowed(params: dict[str, Any], told: s
         ({"seed": 1}, "use seed="),
         ({"nthread": 4}, "backend.threads_per_trial="),
         ({"device": "cuda"}, "CPU"),
-        ({"early_stopping_rounds": 5}, "n_estimators"),
+        ({"early_stopping_rounds": 0}, "at least 1"),
+        ({"early_stopping_rounds": 5, "booster": "dart"}, "change the earlier trees"),
         ({"enable_categorical": True}, "dataset.categorical="),
     ],
 )

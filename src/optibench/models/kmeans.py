@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.models.hyperparameters import Catalogue, Choice, Number
-from optibench.models.kmeans_starts import SharedStarts, assign, complete, make_estimator
+from optibench.models.kmeans_starts import (
+    DEFAULTS,
+    SharedStarts,
+    assign,
+    complete,
+    make_estimator,
+)
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
@@ -70,7 +76,7 @@ class KMeans:
         threads from the OpenMP and BLAS limits that the caller holds.
         """
         del facts, threads
-        return make_estimator(complete(params), seed)
+        return make_estimator({**DEFAULTS, **params}, seed)
 
     def fit(
         self, estimator: Any, X: NDArray[np.float64], y: NDArray[np.int64] | None, *, seed: int

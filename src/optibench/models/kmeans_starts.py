@@ -14,8 +14,6 @@ import pickle
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from optibench.contracts import Shared
 from optibench.records import Prediction, Reused
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from optibench.contracts import Bill, FitSetting, FoldRows, Member
@@ -89,6 +88,8 @@ class Race:
 
 def same_clustering(labels: NDArray[Any], other: NDArray[Any], n_clusters: int) -> bool:
     """True where every cluster of `labels` lies within one cluster of `other`."""
+    import numpy as np
+
     pairs = np.bincount(labels.astype(np.int64) * n_clusters + other)
     return int(np.count_nonzero(pairs)) == int(np.count_nonzero(np.bincount(labels)))
 
@@ -139,7 +140,9 @@ def _begin(member: Member, params: Mapping[str, Any], setting: FitSetting) -> Ra
         race = pickle.loads(member.state)  # noqa: S301 - written by a worker of this run
         if isinstance(race, Race) and params["max_iter"] in race.best:
             return race
-    return Race(np.random.RandomState(setting.seed))
+    from numpy.random import RandomState
+
+    return Race(RandomState(setting.seed))
 
 
 def _run_start(

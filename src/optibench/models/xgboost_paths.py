@@ -9,10 +9,9 @@ nor with early stopping. The tests hold the results equal to plain fits to the l
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from optibench.contracts import Shared
 from optibench.records import Prediction, Reused
@@ -72,6 +71,8 @@ class Path:
 
     def at(self, count: int, booster: Any) -> Shared:
         """What `booster` says after `count` rounds, for the members that ask for so many."""
+        import numpy as np
+
         asking = [i for i, own in enumerate(self.counts) if own == count]
         with self.bill.score() as payers:
             payers.extend(asking)
@@ -144,7 +145,7 @@ def _matrix(
     quantised, bins = params.get("tree_method") in QUANTISED, params.get("max_bin")
     types = setting.facts.feature_types
     options: dict[str, Any] = {
-        "missing": np.nan,
+        "missing": math.nan,
         "feature_types": None if types is None else list(types),
         "enable_categorical": types is not None,
         "nthread": setting.threads,
