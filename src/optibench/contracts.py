@@ -311,6 +311,10 @@ class Backend(Protocol):
 class Tracker(Protocol):
     """Where a run is written down. Every call is made outside the timed regions."""
 
+    @property
+    def journal_folder(self) -> Path | None:
+        """Where a search may write down what it learns; None: nowhere."""
+
     def start(self, header: RunHeader) -> str:
         """Create the run and return its id."""
 

@@ -28,9 +28,14 @@ def store_uri(uri: str | None, root: Path) -> str:
     """
     chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
     if not chosen:
-        return f"{SQLITE_PREFIX}{root.absolute() / 'mlruns' / 'mlflow.db'}"
+        return embedded_uri(root)
     name = _sqlite_file_name(chosen)
     return chosen if name is None else f"{SQLITE_PREFIX}{root.absolute() / name}"
+
+
+def embedded_uri(root: Path) -> str:
+    """The address of the embedded store."""
+    return f"{SQLITE_PREFIX}{root.absolute() / 'mlruns' / 'mlflow.db'}"
 
 
 def sqlite_path(uri: str) -> Path | None:

@@ -112,10 +112,12 @@ class StudyJournal:
         import filelock
         import optuna
 
+        locks = journal.folder / ".locks"  # they stay: to remove one is a race
+        locks.mkdir(exist_ok=True)
         number = 1
         while True:
             name = f"{journal.name}-{number}"
-            lock = filelock.FileLock(journal.folder / f"optuna-{name}.lock", timeout=0)
+            lock = filelock.FileLock(locks / f"optuna-{name}.lock", timeout=0)
             try:
                 lock.acquire()
             except filelock.Timeout:

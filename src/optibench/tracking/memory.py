@@ -30,6 +30,7 @@ class MemoryTracker:
     status: Status | None = None
     reason: str | None = None
     calls: list[str] = field(default_factory=list)
+    journal_folder: Path | None = None
 
     def start(self, header: RunHeader) -> str:
         """Keep the header and return the run's id."""

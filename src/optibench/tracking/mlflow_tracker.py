@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow.tracking.context.registry import resolve_tags
 
 from optibench.errors import TrackingError
-from optibench.locations import store_uri
+from optibench.locations import embedded_uri, sqlite_path, store_uri
 from optibench.records import Status
 from optibench.redaction import redact
 from optibench.tracking.candidates import nested_run, write_nested_runs
@@ -52,6 +52,14 @@ class MlflowTracker:
         self._client: MlflowClient | None = None
         self._run: Run | None = None
         self._context: Mapping[str, str] = {}
+
+    @property
+    def journal_folder(self) -> Path:
+        """The folder of the embedded database; with a server the one that would be."""
+        database = sqlite_path(self._store.uri) or sqlite_path(embedded_uri(Path.cwd()))
+        folder = Path.cwd() if database is None else database.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def start(self, header: RunHeader) -> str:
         """Create the run with its parameters, tags and dataset, and return its id.
