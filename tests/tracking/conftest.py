@@ -72,6 +72,8 @@ def candidate() -> Callable[..., CandidateResult]:
             mean_fit_seconds=0.25,
             mean_score_seconds=0.125,
             cpu_seconds=1.5,
+            standalone_cpu_seconds=4.5,
+            reused_fits=2,
             start=1_700_000_000.5 + number,
             end=1_700_000_003.25 + number,
             status=status,

@@ -122,6 +122,7 @@ def test_candidates_become_nested_runs_with_true_times(
         "mean_test_silhouette": 0.5, "std_test_silhouette": 0.0, "mean_test_inertia": 3.5,
         "std_test_inertia": 0.25, "rank_test_score": 1, "mean_fit_seconds": 0.25,
         "mean_score_seconds": 0.125, "cpu_seconds": 1.5,
+        "standalone_cpu_seconds": 4.5, "reused_fits": 2,
     }  # fmt: skip
     assert first.info.status == "FINISHED"
     assert first.data.tags["mlflow.parentRunId"] == parent.info.run_id

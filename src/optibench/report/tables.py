@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from optibench.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,10 +82,14 @@ def _winner(result: Result, best: str) -> list[str]:
     values = result.metrics
     lines = [f"winner: {best}"]
     if "best_cv_score" in values:
-        failed = sum(candidate.error is not None for candidate in result.candidates)
-        of = f"{len(result.candidates)} candidates" + (
-            f", {failed} of them failed" if failed else ""
-        )
+        counts = Counter(candidate.status for candidate in result.candidates)
+        words = {Status.FAILED: "failed", Status.KILLED: "stopped early"}
+        some = [
+            f", {counts[status]} of them {word}"
+            for status, word in words.items()
+            if counts[status]
+        ]
+        of = f"{len(result.candidates)} candidates{''.join(some)}"
         lines.append(
             f"cross-validated {result.metric}: {values['best_cv_score']:.4f} "
             f"+- {values['best_cv_std']:.4f} over the folds, best of {of}"
@@ -99,6 +106,12 @@ def _tail(result: Result) -> str:
     if "search_efficiency" in values:
         share = f"{values['search_efficiency']:.0%}"
         text += f"; {share} of the search's cores x time went into fit and score"
+    if values.get("reused_fits"):
+        paid = sum(trial.cpu_seconds for trial in result.trials)
+        text += (
+            f"\n{values['reused_fits']:.0f} of {len(result.trials)} trials reused a fit: "
+            f"{paid:.2f} CPU seconds instead of about {values['standalone_cpu_seconds']:.2f}"
+        )
     return f"{text}\nMLflow run {result.run_id} (optibench ui)"
 
 

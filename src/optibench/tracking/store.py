@@ -29,6 +29,7 @@ from optibench.locations import (
     store_uri,
 )
 from optibench.redaction import redact, redact_exception
+from optibench.tracking.interruption import finished_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,9 +124,9 @@ def translated(action: str) -> Iterator[None]:
     """Turn whatever MLflow and its libraries raise into a `TrackingError` without credentials.
 
     Everything that goes wrong in there is the store's: SQLAlchemy, requests, operating system
-    errors alike.
+    errors alike. Ctrl-C waits until the block is over.
     """
-    with quiet():
+    with quiet(), finished_first():
         try:
             yield
         except TrackingError:
