@@ -1,4 +1,4 @@
-"""The frozen records that the rooms exchange. Read these and `contracts.py` first.
+"""The frozen records that the rooms exchange. Read these and `contracts` first.
 
 Words: a candidate is one set of hyperparameters; a trial is one candidate on one fold; a unit is
 the trials of one fold that are run together; a run is one benchmark, which is one MLflow parent

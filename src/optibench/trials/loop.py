@@ -89,6 +89,7 @@ class SearchLoop:
         self._fits: dict[tuple[Hashable, int], bytes] = {}  # left behind, to go on from
         self._wanted: list[tuple[Candidate, int]] = []
         self._over: deque[Evaluation] = deque()  # in the order of completion
+        self._news: list[Trial] = []  # of which `on_trials` has not heard
         self._end: str | None = None
         self._target_reached = False
 
@@ -126,9 +127,17 @@ class SearchLoop:
     def _advance(self) -> None:
         """Ask and tell as long as either gives something new."""
         told = True
+        self._report()
         while told and self._end is None:
             self._ask()
             told = self._tell_next()
+        self._report()
+
+    def _report(self) -> None:
+        """Pass on the trials that are new."""
+        news, self._news = self._news, []
+        if news:
+            self._on_trials(news)
 
     def _ask(self) -> None:
         window = self._state.window
@@ -205,7 +214,7 @@ class SearchLoop:
     def _keep(self, evaluation: Evaluation, trial: Trial) -> None:
         """Give a candidate one of its trials; with pruning, decide whether there is a next one."""
         evaluation.trials[trial.fold] = trial
-        self._on_trials([trial])
+        self._news.append(trial)
         done, folds = len(evaluation.trials), self._question.folds
         if done == folds or (self._state.prunes and trial.status is not Status.FINISHED):
             evaluation.over = True
@@ -260,6 +269,7 @@ class SearchLoop:
             return
         for outcome in self._schedule.stop():
             self._receive(outcome)
+        self._report()
         for evaluation in self._under_way:
             if self._target_reached or not evaluation.over:
                 evaluation.stop(self._end)

@@ -1,0 +1,33 @@
+"""The few protocols that rooms meet through. Read these and `records/` first.
+
+A plug-in (dataset, model, search, backend) is a frozen dataclass; its fields are the schema of its
+YAML file in conf/, so that a wrong type or an unknown key fails by name. The module
+`optibench/<room>/<name>.py` (or folder `<name>/`) of a plug-in names its class in the module
+constant `PLUGIN`.
+"""
+
+from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettings, Model, Search
+from optibench.contracts.running import Engine, Tracker, WorkerTask
+from optibench.contracts.savings import Bill, FitSetting, FoldRows, Kept, Member, Savings, Shared
+from optibench.contracts.searching import Journal, SearchFacts, SearchState
+
+__all__ = [
+    "Backend",
+    "Bill",
+    "DatasetSource",
+    "Engine",
+    "EvaluationSettings",
+    "FitSetting",
+    "FoldRows",
+    "Journal",
+    "Kept",
+    "Member",
+    "Model",
+    "Savings",
+    "Search",
+    "SearchFacts",
+    "SearchState",
+    "Shared",
+    "Tracker",
+    "WorkerTask",
+]

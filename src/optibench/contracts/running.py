@@ -1,0 +1,74 @@
+"""A started engine, and the place where a run is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from optibench.records import (
+    Batch,
+    BatchOutcome,
+    CandidateResult,
+    FittedModel,
+    RunHeader,
+    Sample,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from pathlib import Path
+
+WorkerTask = Callable[[Any, Batch], BatchOutcome]
+
+
+class Engine(Protocol):
+    """A started engine: its workers are up and have imported what a trial needs."""
+
+    slots: int  # how many batches run at the same time
+    notes: tuple[str, ...]  # what cannot be measured on this engine, in sentences
+    overhead_seconds: float  # measured cost of one task; batches are made long against it
+
+    def share(self, value: Any) -> Any:
+        """Send `value` once to every worker; the handle stands for it in `submit`."""
+
+    def view(self, shared: Any) -> Any:
+        """The driver's own look at a shared value; mapped, not copied, where workers map it."""
+
+    def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
+        """Run `task(value, batch)` on some worker, where `shared` is the handle of value."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the engine's own libraries (and Java)."""
+
+
+class Tracker(Protocol):
+    """Where a run is written down. Every call is made outside the timed regions."""
+
+    @property
+    def journal_folder(self) -> Path | None:
+        """Where a search may write down what it learns; None: nowhere."""
+
+    def start(self, header: RunHeader) -> str:
+        """Create the run and return its id."""
+
+    def log_candidates(self, metric: str, candidates: Sequence[CandidateResult]) -> None:
+        """One nested run per candidate."""
+
+    def log_series(self, samples: Sequence[Sample]) -> None:
+        """The resource samples as metric series under `system/`."""
+
+    def log_artifacts(self, directory: Path) -> None:
+        """Copy every file below `directory` to the run's artifacts."""
+
+    def log_model(self, model: FittedModel) -> None:
+        """The fitted winner, loadable where OptiBench is not installed."""
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Parameters known only at the end (`best_*`)."""
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """The final batch of metrics."""
+
+    def end(self, status: Status, reason: str | None = None) -> None:
+        """Close the run; `reason` says why where it did not finish."""
