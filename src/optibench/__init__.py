@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "plan", "run"]
+__all__ = ["Result", "__version__", "plan", "release_engine", "run"]
 
 if TYPE_CHECKING:
-    from optibench.cli.program import plan, run
+    from optibench.cli.program import plan, release_engine, run
     from optibench.records import Result
 
 
 def __getattr__(name: str) -> Any:
     """Import `run` and `Result` at first use, so that `optibench --help` stays quick."""
-    if name in ("plan", "run"):
+    if name in ("plan", "release_engine", "run"):
         from optibench.cli import program
 
         return getattr(program, name)

@@ -6,13 +6,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends.shield import shielded
+from optibench.backends.kept import opened
+from optibench.backends.shield import starting
 from optibench.evaluation.ranking import best
 from optibench.evaluation.scoring import greater_is_better
 from optibench.evaluation.split import SplitPlan, split
 from optibench.measure.machine import available_memory_bytes
 from optibench.measure.phases import Recorder
-from optibench.preparation import plan_of, prepare
+from optibench.premises import Premises
+from optibench.preparation import load, plan_of, settle
 from optibench.recording import RunRecord, open_tracker
 from optibench.records import EngineRequest, Entry, Plan, Result, Split, Trial
 from optibench.report.progress import Progress
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from optibench.config.schema import Config
     from optibench.contracts import Engine, Tracker
-    from optibench.preparation import Prepared
+    from optibench.preparation import Prepared, Settled
 
 KEEP_PART = 8  # all workers together keep at most this part of the memory for candidates to share
 
@@ -49,28 +51,40 @@ def run(
         announce: called with the run's id as soon as it is created.
 
     Raises:
-        InputError: wrong configuration or data; no run was created and no engine started.
+        InputError: wrong configuration or data; no run was created, and the engine that was being
+            started meanwhile is gone.
         BenchmarkError: the run was created and says FAILED and why.
     """
-    with Recorder(*(entry or Entry.now())) as clock:
-        prepared = prepare(config, clock)
+    with Recorder(*(entry or Entry.now())) as clock, ExitStack() as stack:
+        with clock.phase("startup"):
+            settled = settle(config)
+            premises = stack.enter_context(Premises(clock))
+            engine_start = stack.enter_context(
+                starting(
+                    opened(config.backend, _request(settled, premises), rehearse),
+                    premises.stop_processes,
+                )
+            )
+        with clock.phase("load"):
+            prepared = load(settled)
         with clock.phase("split"):
             parts = _split(prepared)
             validate_split(config, parts, prepared.examples)
             prepared = prepared.without_rows()
         with clock.phase("startup"):
             tracker = tracker or open_tracker(config)
-        with RunRecord(prepared, clock, tracker, announce) as record, ExitStack() as engines:
+        with (
+            RunRecord(prepared, clock, tracker, premises, announce) as record,
+            ExitStack() as engines,
+        ):
             with clock.phase("startup"):
-                engine = engines.enter_context(
-                    shielded(config.backend.open(_request(prepared, record)))
-                )
-                rehearse(engine)
-                record.note_engine(engine)
+                running = engines.enter_context(engine_start.taken())
+                record.note_engine(running)
+                record.open_journal()
             with clock.phase("search"), record.driver_profile():
                 if prepared.search.uses_folds:
-                    shared, parts = _share(prepared, parts, engine)
-                    _search(prepared, engine, shared, record)
+                    shared, parts = _share(prepared, parts, running.engine)
+                    _search(prepared, running.engine, shared, record)
             results = record.summarise()
             winner = best(results) if prepared.search.uses_folds else prepared.examples[0]
             with clock.phase("fit"), record.driver_profile():
@@ -91,8 +105,7 @@ def plan(config: Config) -> Plan:
     Raises:
         InputError: wrong configuration or data.
     """
-    with Recorder(*Entry.now()) as clock:
-        return plan_of(prepare(config, clock))
+    return plan_of(load(settle(config)))
 
 
 def _split(prepared: Prepared) -> Split:
@@ -107,14 +120,14 @@ def _split(prepared: Prepared) -> Split:
     return split(prepared.dataset, plan)
 
 
-def _request(prepared: Prepared, record: RunRecord) -> EngineRequest:
+def _request(settled: Settled, premises: Premises) -> EngineRequest:
     modules = (
-        *prepared.config.model.modules,
+        *settled.config.model.modules,
         "optibench.trials.worker",
         "optibench.measure.profiles",
     )
-    budget = prepared.budget
-    return EngineRequest(budget.workers, budget.threads, modules, record.logs)
+    budget = settled.budget
+    return EngineRequest(budget.workers, budget.threads, modules, premises.logs)
 
 
 def _share(prepared: Prepared, parts: Split, engine: Engine) -> tuple[Any, Split]:

@@ -1,4 +1,4 @@
-"""Settles all before an engine starts: table, budget, search, metric; wrong input ends here."""
+"""Settles all before a run is created: budget, search, metric, table; wrong input ends here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from optibench.config.schema import Config
     from optibench.contracts import SearchState
-    from optibench.measure.phases import Recorder
     from optibench.records import Dataset
 
 MIB = 1024 * 1024
@@ -42,15 +41,21 @@ class Budget:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A benchmark whose configuration and data are known to be usable."""
+class Settled:
+    """A benchmark whose configuration is known to be usable."""
 
     config: Config
     budget: Budget
-    dataset: Dataset
     search: SearchState
     examples: Sequence[Candidate]
     metric: str
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared(Settled):
+    """A benchmark whose configuration and data are known to be usable."""
+
+    dataset: Dataset
     scaling: bool
 
     def without_rows(self) -> Prepared:
@@ -88,30 +93,36 @@ class Prepared:
         )
 
 
-def prepare(config: Config, clock: Recorder) -> Prepared:
+def settle(config: Config) -> Settled:
+    """Check everything that can be checked without the data.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    budget = make_budget(config)
+    metric = config.evaluation.metric or default_metric(config.model.task)
+    validate_config(config, metric)
+    facts = SearchFacts(metric, greater_is_better(metric), config.evaluation.folds)
+    search = config.search.start(config.model.params, config.space, facts)
+    for candidate in search.examples:
+        config.model.check(candidate.params)
+    config.backend.check(budget.workers)
+    return Settled(config, budget, search, search.examples, metric)
+
+
+def load(settled: Settled) -> Prepared:
     """Load the table and check everything that can be checked without an engine.
 
     Raises:
-        InputError: the configuration or the data cannot be used.
+        InputError: the data cannot be used.
     """
-    with clock.phase("startup"):
-        budget = make_budget(config)
-        metric = config.evaluation.metric or default_metric(config.model.task)
-        validate_config(config, metric)
-        facts = SearchFacts(metric, greater_is_better(metric), config.evaluation.folds)
-        search = config.search.start(config.model.params, config.space, facts)
-        examples = search.examples
-        for candidate in examples:
-            config.model.check(candidate.params)
-        config.backend.check(budget.workers)
-    with clock.phase("load"):
-        evaluation = config.evaluation
-        table = config.dataset.load(config.top.seed)
-        table = replace(table, groups=evaluation.groups, time=evaluation.time)
-        validate_table(config, table, examples, with_folds=search.uses_folds)
-        dataset = encode(table, with_target=config.model.task is not Task.CLUSTERING)
+    config, evaluation = settled.config, settled.config.evaluation
+    table = config.dataset.load(config.top.seed)
+    table = replace(table, groups=evaluation.groups, time=evaluation.time)
+    validate_table(config, table, settled.examples, with_folds=settled.search.uses_folds)
+    dataset = encode(table, with_target=config.model.task is not Task.CLUSTERING)
     scaling = scaling_on(config.dataset.scale, config.model.task)
-    return Prepared(config, budget, dataset, search, examples, metric, scaling)
+    return Prepared(**vars(settled), dataset=dataset, scaling=scaling)
 
 
 def make_budget(config: Config) -> Budget:

@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import cProfile
-import hashlib
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import optibench
+from optibench.contracts import Journal
 from optibench.evaluation.ranking import REUSED_FITS, summarise
-from optibench.measure.machine import library_versions, machine_facts
-from optibench.measure.processes import descendants
 from optibench.measure.profiles import write_profiles
-from optibench.measure.reaper import stop_descendants
 from optibench.measure.timeline import plot_timeline, write_samples
 from optibench.records import (
     Candidate,
     CandidateResult,
     FittedModel,
     Result,
-    RunHeader,
+    Reused,
     Status,
     Trial,
 )
 from optibench.redaction import redact
 from optibench.report.tables import write_trials
+from optibench.run_header import header_of, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from optibench.backends.kept import Running
     from optibench.config.schema import Config
-    from optibench.contracts import Engine, Tracker
+    from optibench.contracts import Tracker
     from optibench.measure.phases import Recorder
+    from optibench.premises import Premises
     from optibench.preparation import Prepared
     from optibench.trials.loop import SearchLoop
     from optibench.trials.schedule import Schedule
-
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
-NOT_IN_DIGEST = ("tracking", "plan", "progress", "repeats")
 
 
 def open_tracker(config: Config) -> Tracker:
@@ -63,6 +54,7 @@ class RunRecord:
         prepared: Prepared,
         clock: Recorder,
         tracker: Tracker,
+        premises: Premises,
         announce: Callable[[str], None] | None,
     ) -> None:
         """Write to `tracker`; nothing is created before the record is entered."""
@@ -70,9 +62,9 @@ class RunRecord:
         self._clock = clock
         self._tracker = tracker
         self._announce = announce
-        self._folder = Path(tempfile.mkdtemp(prefix="optibench-run-"))
+        self._folder = premises.folder
         self._driver = cProfile.Profile() if prepared.config.profiling.enabled else None
-        self._known = descendants()
+        self._copy_logs: Callable[[Path], None] | None = None
         self._metrics: dict[str, float] = {}
         self._result: dict[str, Any] = {}
         self._notes: tuple[str, ...] = ()
@@ -80,8 +72,7 @@ class RunRecord:
         self.trials: list[Trial] = []
         self._schedule: Schedule | None = None
         self._loop: SearchLoop | None = None
-        self.logs = self._folder / "logs"
-        self.logs.mkdir()
+        self._logs = premises.logs
 
     def __enter__(self) -> Self:
         """Create the run."""
@@ -100,15 +91,11 @@ class RunRecord:
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         """Close a run that did not finish, with its reason and the artifacts it has so far."""
-        try:
-            if error is not None and self.run_id:
-                interrupted = not isinstance(error, Exception)
-                status = Status.KILLED if interrupted else Status.FAILED
-                reason = "interrupted" if interrupted else str(error) or type(error).__name__
-                self._tracker.end(status, f"{reason}{self._save_what_there_is()}")
-        finally:
-            stop_descendants(self._known, seen=self._clock.tree.members())
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if error is not None and self.run_id:
+            interrupted = not isinstance(error, Exception)
+            status = Status.KILLED if interrupted else Status.FAILED
+            reason = "interrupted" if interrupted else str(error) or type(error).__name__
+            self._tracker.end(status, f"{reason}{self._save_what_there_is()}")
 
     def _save_what_there_is(self) -> str:
         """Log the artifacts of a run that did not finish; return what to add to its reason."""
@@ -119,16 +106,26 @@ class RunRecord:
             return f" (its artifacts are incomplete: {type(problem).__name__}: {problem})"
         return ""
 
-    def note_engine(self, engine: Engine) -> None:
-        """Keep the versions of the started engine."""
-        versions = {f"version.{name}": version for name, version in engine.versions().items()}
+    def note_engine(self, running: Running) -> None:
+        """Keep the versions of the started engine, and whether an earlier run has started it."""
+        engine, warm, self._copy_logs = running
+        facts: dict[str, Any] = {"engine_warm": warm}
+        facts |= {f"version.{name}": version for name, version in engine.versions().items()}
         self._notes += engine.notes
         with self._clock.phase("tracking"):
-            self._tracker.log_params(versions)
+            self._tracker.log_params(facts)
 
     def note_search(self, loop: SearchLoop, schedule: Schedule) -> None:
         """Keep the search that begins, to tell what became of it."""
         self._loop, self._schedule = loop, schedule
+
+    def open_journal(self) -> None:
+        """Tell the search where it may write down what it learns, and its question's name."""
+        folder, tags = self._tracker.journal_folder, tags_of(self._prepared)
+        digests = [tags["optibench.config_digest"], tags["optibench.dataset_digest"]]
+        name = "-".join([self._prepared.config.run_name, *digests])
+        if folder is not None and self._prepared.search.uses_folds:
+            self._prepared.search.open(Journal(folder, name))
 
     def summarise(self) -> list[CandidateResult]:
         """The candidates of the search, ranked."""
@@ -136,6 +133,9 @@ class RunRecord:
         loop = self._loop
         if loop is None:
             return []
+        recalled = sum(trial.reused is Reused.RUN for trial in self.trials)
+        if recalled:
+            self._notes += (f"{recalled} trials were evaluated by an interrupted run",)
         never = len(loop.candidates) - len({trial.candidate for trial in self.trials})
         if never:
             self._notes += (f"{never} candidates were stopped before their first trial",)
@@ -234,67 +234,14 @@ class RunRecord:
         plot_timeline(
             folder / "resources" / "timeline.png", self._clock.samples, self._clock.spans
         )
-        for log in self.logs.iterdir():
+        if self._copy_logs is not None:
+            self._copy_logs(self._logs)
+        for log in self._logs.iterdir():
             text = log.read_text(encoding="utf-8", errors="replace")
             if text:
                 log.write_text(redact(text), encoding="utf-8")
             else:
                 log.unlink()
-
-
-def header_of(prepared: Prepared, start: float) -> RunHeader:
-    """What is known of a run before its engine starts."""
-    config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
-    params: dict[str, Any] = dict(_dotted(redact(dict(config.resolved))))
-    for group in ("model", "backend", "search", "dataset"):
-        params[group] = params.pop(f"{group}.name")
-    params |= {
-        "parallelism": config.backend.parallelism,
-        "workers": budget.workers,
-        "threads_per_trial": budget.threads,
-        "cores": budget.cores,
-        "folds": config.evaluation.folds,
-        "metric": prepared.metric,
-        "n_samples": dataset.n_samples,
-        "n_features": dataset.X.shape[1],
-        "n_candidates": prepared.search.total,
-    }
-    params |= {f"version.{name}": value for name, value in library_versions(LIBRARIES).items()}
-    params |= {f"machine.{name}": value for name, value in machine_facts().items()}
-    return RunHeader(config.run_name, params, _tags(prepared), dataset, start)
-
-
-def _tags(prepared: Prepared) -> dict[str, str]:
-    described = {k: v for k, v in prepared.config.resolved.items() if k not in NOT_IN_DIGEST}
-    digest = hashlib.sha256(
-        json.dumps(described, sort_keys=True, default=str).encode()
-    ).hexdigest()
-    facts = machine_facts()
-    tags = {
-        "optibench.kind": "benchmark",
-        "optibench.version": optibench.__version__,
-        "optibench.config_digest": digest[:16],
-        "optibench.dataset_digest": prepared.dataset.digest[:16],
-        "optibench.sweep_id": os.environ.get("OPTIBENCH_SWEEP_ID", ""),
-        "optibench.repeat": os.environ.get("OPTIBENCH_REPEAT", ""),
-        "optibench.machine": "; ".join(facts.values()),
-        "optibench.deterministic": "true" if _is_deterministic(prepared) else "false",
-    }
-    return {key: value for key, value in tags.items() if value}
-
-
-def _is_deterministic(prepared: Prepared) -> bool:
-    """False where what is evaluated depends on how long it takes."""
-    search = prepared.config.search
-    return search.deterministic and search.max_seconds is None
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _dotted(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _cross_validation(winner: Candidate | CandidateResult, metric: str) -> dict[str, float]:

@@ -27,6 +27,11 @@ class MappedFiles:
         """Remove the folder; what is mapped stays readable."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def clear(self) -> None:
+        """Remove the files; what is mapped stays readable."""
+        for path in self.folder.glob("*.joblib"):
+            path.unlink(missing_ok=True)
+
     def write(self, value: Any) -> str:
         """Write `value` and return the path that stands for it."""
         import joblib

@@ -116,6 +116,16 @@ def plan(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Plan
     return benchmark.plan(_resolved(config, options))
 
 
+def release_engine() -> None:
+    """Close the engine that `backend.keep_alive=true` has left up; without one, do nothing.
+
+    The end of the program does so too.
+    """
+    from optibench.backends import kept
+
+    kept.release()
+
+
 def _resolved(config: Mapping[str, Any] | Sequence[str], options: Mapping[str, Any]) -> Config:
     from optibench.cli.arguments import overrides_of
     from optibench.config.composition import compose

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 from optibench.backends import mapped, worker_process
 from optibench.backends.mapped import MappedFiles
+from optibench.backends.shield import checkpoint
 from optibench.errors import ConfigError, EngineError
 from optibench.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from optibench.contracts import WorkerTask
@@ -48,6 +49,7 @@ class DaskBackend:
     threads_per_trial: int = 1
     parallelism: str = "trials"
     address: str | None = None
+    keep_alive: bool = False
 
     def check(self, workers: int) -> None:
         """Refuse an address that nobody answers at, before the engine's long time-outs."""
@@ -81,8 +83,8 @@ class DaskBackend:
         from distributed import Client
         from distributed.scheduler import KilledWorker
 
+        checkpoint()
         connect: Any = Client  # distributed's functions have no types
-
         environment = {
             "distributed.nanny.pre-spawn-environ": worker_process.thread_environment(
                 request.threads
@@ -93,11 +95,12 @@ class DaskBackend:
             stack.enter_context(dask.config.set({**SETTINGS, **environment}))
             try:
                 target = self.address or stack.enter_context(_local_cluster(request.workers))
+                checkpoint()
                 client = stack.enter_context(connect(target, set_as_default=False))
                 files = stack.enter_context(MappedFiles()) if self.address is None else None
                 engine = DaskEngine(client, request, files)
                 engine.notes = () if self.address is None else (ELSEWHERE,)
-                engine.warm(request, own_workers=self.address is None)
+                engine.begin(request)
             except (OSError, TimeoutError) as error:
                 msg = f"Dask could not be started or reached at {place}: {error}"
                 raise EngineError(msg) from error
@@ -164,16 +167,25 @@ class DaskEngine:
         self._queued = Counter(dict.fromkeys(self._workers, 0))
         self.slots = len(self._workers)
 
-    def warm(self, request: EngineRequest, *, own_workers: bool) -> None:
+    def begin(self, request: EngineRequest) -> None:
         """Import what a trial needs on every worker; our own workers also print to our log."""
-        if own_workers:
-            from optibench.backends.dask.placement import AnyWorkerWillDo
+        if self._files is None:
+            self.warm(request.modules)
+            return
+        from optibench.backends.dask.placement import AnyWorkerWillDo
 
-            self._client.register_plugin(AnyWorkerWillDo())
-            arguments: tuple[Any, ...] = (str(request.logs), request.modules)
-            self._client.run(worker_process.begin, *arguments, workers=self._workers)
-        else:
-            self._client.run(worker_process.load, request.modules, workers=self._workers)
+        self._client.register_plugin(AnyWorkerWillDo())
+        arguments: tuple[Any, ...] = (str(request.logs), request.modules)
+        self._client.run(worker_process.begin, *arguments, workers=self._workers)
+
+    def warm(self, modules: Sequence[str]) -> None:
+        """Import `modules` on every worker."""
+        self._client.run(worker_process.load, modules, workers=self._workers)
+
+    def forget(self) -> None:
+        """Remove the file that was shared; what was scattered goes with its handle."""
+        if self._files is not None:
+            self._files.clear()
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or scatter it to every worker of a given cluster."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from optibench.backends import mapped, worker_process
 from optibench.backends.mapped import MappedFiles
+from optibench.backends.shield import checkpoint
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from optibench.contracts import WorkerTask
@@ -28,6 +29,7 @@ class SklearnBackend:
     workers: int | None = None
     threads_per_trial: int = 1
     parallelism: str = "trials"
+    keep_alive: bool = False
 
     def check(self, workers: int) -> None:
         """Nothing can be refused before the start."""
@@ -39,6 +41,7 @@ class SklearnBackend:
         from joblib.externals.loky import ProcessPoolExecutor
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
+        checkpoint()
         executor = ProcessPoolExecutor(
             max_workers=request.workers,
             initializer=worker_process.begin,
@@ -72,15 +75,22 @@ class LokyEngine:
         self._files = files
         self.slots = workers
 
-    def warm(self) -> None:
-        """Return when every worker has run its initializer: each blocks until all have begun."""
+    def warm(self, modules: Sequence[str] = ()) -> None:
+        """Return when every worker has run its initializer and imported `modules`.
+
+        Each blocks until all have begun.
+        """
         marks = Path(tempfile.mkdtemp(dir=self._files.folder))
         calls = [
-            self._executor.submit(worker_process.meet, str(marks), self.slots)
+            self._executor.submit(_load_and_meet, tuple(modules), str(marks), self.slots)
             for _ in range(self.slots)
         ]
         for call in calls:
             call.result()
+
+    def forget(self) -> None:
+        """Remove the file that was shared."""
+        self._files.clear()
 
     def share(self, value: Any) -> str:
         """Write `value` to a file whose arrays the workers map into their memory."""
@@ -104,3 +114,9 @@ class LokyEngine:
         from joblib.externals import loky
 
         return {"joblib": version("joblib"), "loky": loky.__version__}
+
+
+def _load_and_meet(modules: Sequence[str], marks: str, count: int) -> None:
+    if modules:
+        worker_process.load(modules)
+    worker_process.meet(marks, count)

@@ -40,6 +40,7 @@ class SparkBackend:
     parallelism: str = "trials"
     master: str | None = None
     conf: dict[str, Any] = field(default_factory=dict)
+    keep_alive: bool = False
 
     def check(self, workers: int) -> None:
         """Refuse a missing Java, a master that nobody answers at, and more slots than workers."""
@@ -98,5 +99,5 @@ class SparkBackend:
             with translated("A Spark job failed"):
                 engine = stack.enter_context(SparkEngine(context, request, files))
                 engine.notes = () if local else (ELSEWHERE,)
-                engine.warm(request, shares_disk=local)
+                engine.warm(request.modules)
                 yield engine

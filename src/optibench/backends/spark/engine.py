@@ -10,7 +10,7 @@ from optibench.backends import mapped, worker_process
 from optibench.backends.spark.session import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from optibench.backends.mapped import MappedFiles
     from optibench.contracts import WorkerTask
@@ -32,6 +32,7 @@ class SparkEngine:
         self._files = files
         self._one = context.parallelize([0], 1)
         self._waiters = ThreadPoolExecutor(2 * request.workers, thread_name_prefix="spark-job")
+        self._broadcasts: list[Any] = []
         self.slots = request.workers
 
     def __enter__(self) -> SparkEngine:
@@ -44,13 +45,13 @@ class SparkEngine:
             self._context.cancelAllJobs()
         self._waiters.shutdown(wait=True, cancel_futures=True)
 
-    def warm(self, request: EngineRequest, *, shares_disk: bool) -> None:
-        """Start every Python worker and import what a trial needs.
+    def warm(self, modules: Sequence[str]) -> None:
+        """Start every Python worker that is not up, and import `modules`.
 
         Where the workers share a disk with the driver each task blocks until all have begun, so
         that each worker gets one; elsewhere a worker may be warmed by its first batch.
         """
-        modules, slots = request.modules, self.slots
+        modules, slots, shares_disk = tuple(modules), self.slots, self._files is not None
         with tempfile.TemporaryDirectory(prefix="optibench-meet-") as folder:
 
             def start(rows: Any) -> list[int]:
@@ -62,7 +63,17 @@ class SparkEngine:
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or broadcast it to a cluster."""
-        return self._context.broadcast(value) if self._files is None else self._files.write(value)
+        if self._files is not None:
+            return self._files.write(value)
+        self._broadcasts.append(self._context.broadcast(value))
+        return self._broadcasts[-1]
+
+    def forget(self) -> None:
+        """Remove the files, or the broadcasts, of what was shared."""
+        if self._files is not None:
+            self._files.clear()
+        while self._broadcasts:
+            self._broadcasts.pop().unpersist()
 
     def view(self, shared: Any) -> Any:
         """Map the file here, too; a broadcast value is the driver's own."""

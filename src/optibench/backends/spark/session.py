@@ -6,13 +6,15 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optibench
 from optibench.backends import worker_process
+from optibench.backends.shield import checkpoint
 from optibench.backends.spark.java import find_java_home
 from optibench.errors import EngineError
 
@@ -46,6 +48,7 @@ def spark_context(
         EngineError: it cannot be started.
     """
     from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
 
     on_this_machine = master is None or master.startswith("local") or "//127." in master
     master = master or f"local[{request.workers},{TRIES_PER_TASK}]"
@@ -69,53 +72,49 @@ def spark_context(
             "stop it before a benchmark on Spark."
         )
         raise EngineError(msg)
+    # PySpark imports pandas for its DataFrames, not used here. No `catch_warnings`: other threads
+    # are running.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    checkpoint()
+    launch: Any = launch_gateway  # it has no types
+    gateway = SparkContext._gateway  # of a context that the user has had and stopped
     try:
-        with _output_to(request.logs / "spark.log"):  # inherited by the JVM and its Python workers
-            context = SparkContext(conf=conf)
+        with (request.logs / "spark.log").open("ab") as log:  # also of the JVM's Python workers
+            gateway = gateway or launch(conf, {"stdout": log, "stderr": log})
+        checkpoint()
+        context = SparkContext(conf=conf, gateway=gateway)
     except Exception as error:
+        _end(gateway)
         msg = f"Spark could not be started on {master}: {str(error).splitlines()[0]}"
         raise EngineError(msg) from error
     try:
+        checkpoint()
         yield context
     finally:
-        _stop(context)
+        try:
+            context.stop()
+        except OSError:  # the JVM is gone; the second time PySpark knows it, and tidies up here
+            context.stop()
+        finally:
+            _end(gateway)
 
 
-def _stop(context: Any) -> None:
-    """Stop the session and end the JVM, which PySpark would keep until this process exits."""
+def _end(gateway: Any) -> None:
+    """End the JVM, which PySpark would keep until this process exits."""
     from pyspark import SparkContext
 
-    gateway = SparkContext._gateway
-    context.stop()
-    if gateway is not None:
+    SparkContext._gateway = SparkContext._jvm = None
+    if gateway is None:
+        return
+    with suppress(Exception):  # the JVM may be gone
         gateway.shutdown()
-        process = gateway.proc
-        process.stdin.close()  # the JVM ends when its standard input does
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    SparkContext._gateway = None
-    SparkContext._jvm = None
-
-
-@contextmanager
-def _output_to(path: Path) -> Iterator[None]:
-    """Point this process's standard output and error at a file while a child is started."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    process = gateway.proc
+    process.stdin.close()  # the JVM ends when its standard input does
     try:
-        os.dup2(file, 1)
-        os.dup2(file, 2)
-        yield
-    finally:
-        for number, descriptor in enumerate(saved, start=1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
-        os.close(file)
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

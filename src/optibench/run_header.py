@@ -1,0 +1,76 @@
+"""What is written of a run when it is created: parameters and tags."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import optibench
+from optibench.measure.machine import library_versions, machine_facts
+from optibench.records import RunHeader
+from optibench.redaction import redact
+
+if TYPE_CHECKING:
+    from optibench.preparation import Prepared
+
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
+NOT_IN_DIGEST = ("tracking", "plan", "progress", "repeats")
+
+
+def header_of(prepared: Prepared, start: float) -> RunHeader:
+    """What is known of a run before its engine starts."""
+    config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
+    params: dict[str, Any] = dict(_dotted(redact(dict(config.resolved))))
+    for group in ("model", "backend", "search", "dataset"):
+        params[group] = params.pop(f"{group}.name")
+    params |= {
+        "parallelism": config.backend.parallelism,
+        "workers": budget.workers,
+        "threads_per_trial": budget.threads,
+        "cores": budget.cores,
+        "folds": config.evaluation.folds,
+        "metric": prepared.metric,
+        "n_samples": dataset.n_samples,
+        "n_features": dataset.X.shape[1],
+        "n_candidates": prepared.search.total,
+    }
+    params |= {f"version.{name}": value for name, value in library_versions(LIBRARIES).items()}
+    params |= {f"machine.{name}": value for name, value in machine_facts().items()}
+    return RunHeader(config.run_name, params, tags_of(prepared), dataset, start)
+
+
+def tags_of(prepared: Prepared) -> dict[str, str]:
+    """What a run is told apart by: its question, its data, its sweep, its machine."""
+    described = {k: v for k, v in prepared.config.resolved.items() if k not in NOT_IN_DIGEST}
+    digest = hashlib.sha256(
+        json.dumps(described, sort_keys=True, default=str).encode()
+    ).hexdigest()
+    facts = machine_facts()
+    tags = {
+        "optibench.kind": "benchmark",
+        "optibench.version": optibench.__version__,
+        "optibench.config_digest": digest[:16],
+        "optibench.dataset_digest": prepared.dataset.digest[:16],
+        "optibench.sweep_id": os.environ.get("OPTIBENCH_SWEEP_ID", ""),
+        "optibench.repeat": os.environ.get("OPTIBENCH_REPEAT", ""),
+        "optibench.machine": "; ".join(facts.values()),
+        "optibench.deterministic": "true" if _is_deterministic(prepared) else "false",
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _is_deterministic(prepared: Prepared) -> bool:
+    """False where what is evaluated depends on how long it takes."""
+    search = prepared.config.search
+    return search.deterministic and search.max_seconds is None
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

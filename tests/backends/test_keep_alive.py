@@ -1,0 +1,243 @@
+"""`backend.keep_alive`: an engine that serves several runs of one program."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+import optibench
+from optibench import benchmark
+from optibench.backends.logs import EngineLogs
+from optibench.config.composition import compose
+from optibench.config.resolution import resolve
+from optibench.errors import DataError
+from optibench.tracking.memory import MemoryTracker
+
+SMALL = [
+    "model=kmeans",
+    "dataset=iris",
+    "model.space.n_clusters=[2,3]",
+    "model.space.n_init=[2]",
+    "model.space.max_iter=[50]",
+    "progress=false",
+]
+KEEP = "backend.keep_alive=true"
+BACKENDS = [
+    pytest.param("sklearn"),
+    pytest.param("dask", marks=pytest.mark.dask),
+    pytest.param("spark", marks=pytest.mark.spark),
+]
+SCRIPT = """
+import sys, optibench
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    last = words.pop()
+    optibench.run([*words, "backend.keep_alive=true"])
+    print("KEPT", flush=True)
+    if last == "interrupted":
+        raise KeyboardInterrupt
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """No engine of another test, and none left for one."""
+    optibench.release_engine()
+    yield
+    optibench.release_engine()
+
+
+def run(*words, tracker=None):
+    """One small benchmark: its result and what its tracker was told."""
+    tracker = tracker or MemoryTracker()
+    return benchmark.run(resolve(compose([*SMALL, *words])), tracker=tracker), tracker
+
+
+def pids(result):
+    """The processes that ran the trials."""
+    return {int(trial.worker.rpartition(":")[2]) for trial in result.trials}
+
+
+def scores(result):
+    return [trial.scores for trial in result.trials]
+
+
+def alive(numbers):
+    return {pid for pid in numbers if is_alive(pid)}
+
+
+def is_alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_next_run_has_the_same_workers_and_gets_the_same_scores(backend):
+    fresh, told = run(f"backend={backend}")
+    assert told.params["engine_warm"] is False
+    first, told = run(f"backend={backend}", KEEP)
+    assert told.params["engine_warm"] is False
+    second, told = run(f"backend={backend}", KEEP)
+    assert told.params["engine_warm"] is True
+    assert scores(first) == scores(second) == scores(fresh)
+    assert pids(first) | pids(second) == alive(pids(first) | pids(second))
+    assert len(pids(first) | pids(second)) <= 2
+    assert second.metrics["startup_seconds"] < first.metrics["startup_seconds"]
+    optibench.release_engine()
+    assert alive(pids(first) | pids(second)) == set()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_another_model_finds_its_modules_on_the_kept_engine(backend):
+    first, _ = run(f"backend={backend}", KEEP)
+    words = ["model=xgboost", "dataset=iris", "model.space.max_depth=[2,3]", "progress=false"]
+    words += ["model.params.n_estimators=20", "model.params.eta=0.3", f"backend={backend}"]
+    tracker = MemoryTracker()
+    kept = benchmark.run(resolve(compose([*words, KEEP])), tracker=tracker)
+    assert tracker.params["engine_warm"] is True
+    assert scores(kept) == scores(benchmark.run(resolve(compose(words)), tracker=MemoryTracker()))
+    assert alive(pids(first)) == set()  # the last run asked for no kept engine
+
+
+@pytest.mark.parametrize("other", ["backend.workers=1", "backend.keep_alive=false"])
+def test_a_run_with_other_settings_closes_the_kept_engine(other):
+    first, _ = run("backend.workers=2", KEEP)
+    assert alive(pids(first)) == pids(first)
+    second, told = run("backend.workers=2", KEEP, other)
+    assert told.params["engine_warm"] is False
+    assert alive(pids(first)) == set()
+    assert not pids(first) & pids(second)
+
+
+def test_an_engine_that_an_error_has_passed_through_is_not_kept(monkeypatch):
+    from optibench.report.progress import Progress
+
+    first, _ = run(KEEP)
+    with monkeypatch.context() as patched:
+
+        def fail(*_):
+            raise RuntimeError
+
+        patched.setattr(Progress, "advance", fail)
+        with pytest.raises(RuntimeError):
+            run(KEEP)
+    assert alive(pids(first)) == set()
+    second, told = run(KEEP)
+    assert told.params["engine_warm"] is False
+    assert scores(second) == scores(first)
+
+
+@pytest.mark.parametrize("backend", [BACKENDS[0], BACKENDS[2]])
+def test_an_engine_that_broke_while_it_was_idle_is_replaced(backend):
+    first, _ = run(f"backend={backend}", KEEP)
+    victims = pids(first) if backend == "sklearn" else {jvm().pid}
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    second, told = run(f"backend={backend}", KEEP)
+    assert told.params["engine_warm"] is False
+    assert scores(second) == scores(first)
+
+
+def jvm():
+    """The Java process of this one."""
+    return next(p for p in psutil.Process().children() if "java" in p.name())
+
+
+def test_wrong_data_do_not_cost_a_warm_engine():
+    class Refusing:
+        name, scale = "iris", False
+
+        def load(self, _seed):
+            message = "wrong data"
+            raise DataError(message)
+
+    first, _ = run(KEEP)
+    wrong = replace(resolve(compose([*SMALL, KEEP])), dataset=Refusing())
+    with pytest.raises(DataError):
+        benchmark.run(wrong, tracker=MemoryTracker())
+    second, told = run(KEEP)
+    assert told.params["engine_warm"] is True
+    assert scores(second) == scores(first)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_was_shared_is_removed_at_the_end_of_the_run(backend, tmp_path, monkeypatch):
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run(f"backend={backend}", KEEP)
+    assert list(tmp_path.glob("optibench-shared-*"))
+    assert not list(tmp_path.rglob("*.joblib"))
+    assert not list(tmp_path.glob("optibench-run-*"))
+    optibench.release_engine()
+    assert not list(tmp_path.glob("optibench-*"))
+
+
+@pytest.mark.parametrize(
+    ("backend", "last"),
+    [
+        ("sklearn", "ends"),
+        ("sklearn", "interrupted"),
+        pytest.param("dask", "interrupted", marks=pytest.mark.dask),
+        pytest.param("spark", "ends", marks=pytest.mark.spark),
+    ],
+)
+def test_a_script_that_ends_leaves_no_process(backend, last, tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    words = [*SMALL, f"backend={backend}", last]
+    process = subprocess.Popen(
+        [sys.executable, "script.py", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline() == "KEPT\n"
+    session = members(process.pid)
+    _, stderr = process.communicate(timeout=120)
+    assert (process.returncode == 0) is (last != "interrupted"), stderr
+    assert "KeyboardInterrupt" in stderr or stderr == ""
+    deadline = time.monotonic() + 5
+    while alive(session | members(process.pid)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def members(session):
+    """The processes of a session: also those that have lost their parents."""
+    found = set()
+    for pid in psutil.pids():
+        try:
+            if os.getsid(pid) == session:
+                found.add(pid)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def test_each_run_gets_the_log_lines_of_its_own_time(tmp_path):
+    logs = EngineLogs()
+    (logs.folder / "worker-1.log").write_text("first\n")
+    (tmp_path / "a").mkdir()
+    logs.copy_new(tmp_path / "a")
+    with (logs.folder / "worker-1.log").open("a") as log:
+        log.write("idle\n")
+    logs.skip()
+    with (logs.folder / "worker-1.log").open("a") as log:
+        log.write("second\n")
+    (tmp_path / "b").mkdir()
+    logs.copy_new(tmp_path / "b")
+    logs.copy_new(tmp_path / "b")
+    assert (tmp_path / "a" / "worker-1.log").read_text() == "first\n"
+    assert (tmp_path / "b" / "worker-1.log").read_text() == "second\n"
+    logs.remove()
+    assert not logs.folder.exists()
