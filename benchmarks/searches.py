@@ -135,6 +135,9 @@ def run(name: str, seeds: int, folder: Path) -> str:
         f"model.params.n_estimators={table.trees}",
         "~model.space.eta",
         *(f"+model.space.{key}={value}" for key, value in SPACE.items()),
+        # Never reached; but units then go out candidate by candidate, and not fold by fold, as in
+        # any search that may be stopped: else hardly a candidate is done before the last fold.
+        "search.max_seconds=100000",
         "profiling=off",
         "progress=false",
         "tracking.children=false",

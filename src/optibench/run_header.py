@@ -45,6 +45,7 @@ def header_of(prepared: Prepared, start: float) -> RunHeader:
 def tags_of(prepared: Prepared) -> dict[str, str]:
     """What a run is told apart by: its question, its data, its sweep, its machine."""
     described = {k: v for k, v in prepared.config.resolved.items() if k not in NOT_IN_DIGEST}
+    described["backend"] = {k: v for k, v in described["backend"].items() if k != "keep_alive"}
     digest = hashlib.sha256(
         json.dumps(described, sort_keys=True, default=str).encode()
     ).hexdigest()
