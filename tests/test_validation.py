@@ -53,6 +53,8 @@ class Case:
     evaluation: dict[str, Any] = field(default_factory=dict)
     metric: str | None = None
     with_folds: bool = True
+    search: dict[str, Any] = field(default_factory=dict)
+    rows: float = 1.0
 
 
 def check(case: Case) -> None:
@@ -62,7 +64,7 @@ def check(case: Case) -> None:
         top=TopLevel(),
         model=model,
         backend=SklearnBackend(),
-        search=GridSearch(),
+        search=GridSearch(**case.search),
         evaluation=settings,
         dataset=DatasetFields(scale=case.scale),
     )
@@ -70,7 +72,7 @@ def check(case: Case) -> None:
     table = Table(
         "t", case.frame, case.target, "here", case.categorical, settings.groups, settings.time
     )
-    candidates = [Candidate(0, case.params)]
+    candidates = [Candidate(0, case.params, rows=case.rows)]
     validate_table(config, table, candidates, with_folds=case.with_folds)
     dataset = encode(table, with_target=task is Task.CLASSIFICATION)
     scale = scaling_on(case.scale, task)
@@ -149,6 +151,8 @@ REFUSED: list[tuple[str, Case, type[InputError], list[str]]] = [
     ("an end out of range", xgboost_over(subsample={"low": 0.5, "high": 1.5}), CONFIG, ["subsample=1.5", "to 1"]),
     ("fractions for a whole number", xgboost_over(max_depth={"low": 2, "high": 5}), CONFIG, ["max_depth=2.0"]),
     ("one cluster", kmeans(model=KMeans(space={"n_clusters": [1, 2]})), CONFIG, ["n_clusters=1", "at least 2"]),
+    ("no time", Case(search={"max_seconds": 0.0}), CONFIG, ["search.max_seconds=0", "above 0"]),
+    ("a target that is no number", Case(search={"target": float("nan")}), CONFIG, ["search.target=nan", "finite"]),
     # the columns
     ("text", Case(frame=FRAME[["a", "word", "y"]]), DATA, ["'word' holds text", "dataset.categorical=[word]"]),
     ("text for distances", kmeans(frame=FRAME[["a", "word", "y"]]), DATA, ["'word' holds text", "dataset.drop=[word]"]),
@@ -188,6 +192,10 @@ REFUSED: list[tuple[str, Case, type[InputError], list[str]]] = [
     ("more clusters than distinct rows", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={"n_clusters": 5}), DATA, ["n_clusters=5 is more than the 4 distinct rows of the train part"]),
     ("the default of 8 clusters", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={}), DATA, ["n_clusters=8 is more than the 4 distinct rows"]),
     ("more clusters than rows of a fold", kmeans(params={"n_clusters": 40}), DATA, ["n_clusters=40 is more than the 38 distinct rows of the rows that fold 0 trains on"]),
+    ("more clusters than rows of a share", kmeans(params={"n_clusters": 5}, rows=0.1), DATA, ["n_clusters=5", "search.min_resource"]),
+    ("a share without a class", Case(frame=numbers(y=np.arange(60) % 6), rows=0.1), DATA, ["is not in the first 4 rows of fold 0", "search.min_resource"]),
+    ("early stopping with many classes", Case(frame=numbers(y=np.arange(60) % 6), params={"early_stopping_rounds": 3}), DATA, ["early_stopping_rounds sets a tenth", "6 classes"]),
+    ("early stopping with one row of a class", Case(rows=0.05, params={"early_stopping_rounds": 3}), DATA, ["2 rows of 2 classes, 1 of the rarest"]),
     ("a class that comes late", Case(frame=FRAME[["a", "when"]].assign(y=[0] * 30 + [1] * 30), evaluation={"time": "when"}), DATA, ["code 1", "fold 0 trains on"]),
 ]  # fmt: skip
 

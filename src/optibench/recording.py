@@ -22,7 +22,7 @@ from optibench.records import (
 )
 from optibench.redaction import redact
 from optibench.report.tables import write_trials
-from optibench.run_header import header_of, tags_of
+from optibench.run_header import header_of, platform_digest, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,6 +91,7 @@ class RunRecord:
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         """Close a run that did not finish, with its reason and the artifacts it has so far."""
+        self._prepared.search.close(finished=False)  # where the search has not closed itself
         if error is not None and self.run_id:
             interrupted = not isinstance(error, Exception)
             status = Status.KILLED if interrupted else Status.FAILED
@@ -122,7 +123,8 @@ class RunRecord:
     def open_journal(self) -> None:
         """Tell the search where it may write down what it learns, and its question's name."""
         folder, tags = self._tracker.journal_folder, tags_of(self._prepared)
-        digests = [tags["optibench.config_digest"], tags["optibench.dataset_digest"]]
+        parts = ["optibench.config_digest", "optibench.dataset_digest"]
+        digests = [*(tags[part] for part in parts), platform_digest()]
         name = "-".join([self._prepared.config.run_name, *digests])
         if folder is not None and self._prepared.search.uses_folds:
             self._prepared.search.open(Journal(folder, name))
@@ -176,6 +178,11 @@ class RunRecord:
         self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
         tracker.log_params({f"best_{name}": value for name, value in winner.params.items()})
         notes = [*self._notes, *self._clock.notes]
+        if isinstance(winner, CandidateResult) and winner.budget < 1.0:
+            notes.append(
+                f"no candidate with all of the resource has a score: the winner, and with it "
+                f"best_cv_score, had {winner.budget:.1%} of it"
+            )
         if notes:
             tracker.log_params({"measurement_notes": "; ".join(notes)})
         tracker.log_candidates(prepared.metric, results)

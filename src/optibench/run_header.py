@@ -42,6 +42,12 @@ def header_of(prepared: Prepared, start: float) -> RunHeader:
     return RunHeader(config.run_name, params, tags_of(prepared), dataset, start)
 
 
+def platform_digest() -> str:
+    """Differs where the same candidate may get other scores: versions, machine type."""
+    facts = {**library_versions(LIBRARIES), **machine_facts(), "optibench": optibench.__version__}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+
+
 def tags_of(prepared: Prepared) -> dict[str, str]:
     """What a run is told apart by: its question, its data, its sweep, its machine."""
     described = {k: v for k, v in prepared.config.resolved.items() if k not in NOT_IN_DIGEST}

@@ -17,13 +17,13 @@ def pairs(candidates, folds=1):
 def test_a_family_on_one_fold_is_one_unit():
     space = [{"n_clusters": k, "n_init": n} for n in (1, 2) for k in (2, 3)]
     wanted = pairs([Candidate(i, params) for i, params in enumerate(space)], folds=2)
-    units = group(wanted, KMeans.savings, at_least=2)
+    units = group(wanted, KMeans.savings)
     assert numbers(units) == [([0, 2], 0), ([0, 2], 1), ([1, 3], 0), ([1, 3], 1)]
 
 
 def test_without_savings_each_trial_is_a_unit():
     wanted = pairs([Candidate(i, {"n_init": i + 1}) for i in range(3)], folds=2)
-    assert all(len(unit.candidates) == 1 for unit in group(wanted, None, at_least=1))
+    assert all(len(unit.candidates) == 1 for unit in group(wanted, None))
 
 
 def test_candidates_on_different_rows_or_with_kept_fits_stay_apart():
@@ -33,11 +33,4 @@ def test_candidates_on_different_rows_or_with_kept_fits_stay_apart():
         Candidate(2, {"n_estimators": 9}, resumable=True),
         Candidate(3, {"n_estimators": 10}, continues=2),
     ]
-    assert len(group(pairs(candidates), XGBoost.savings, at_least=1)) == 4
-
-
-def test_families_are_halved_where_workers_would_go_without():
-    wanted = pairs([Candidate(i, {"n_estimators": i + 1}) for i in range(8)])
-    units = group(wanted, XGBoost.savings, at_least=4)
-    assert sorted(len(unit.candidates) for unit in units) == [2, 2, 2, 2]
-    assert len(group(wanted[:1], XGBoost.savings, at_least=4)) == 1
+    assert len(group(pairs(candidates), XGBoost.savings)) == 4

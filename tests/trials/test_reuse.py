@@ -43,7 +43,7 @@ def run(context, candidates):
     """All trials by candidate and fold, as the units of a search come."""
     wanted = [(c, fold) for c in candidates for fold in range(len(context.folds))]
     savings = context.model.savings if context.reuse else None
-    units = tuple(group(wanted, savings, at_least=1))
+    units = tuple(group(wanted, savings))
     trials = run_batch(context, Batch(units, 1000.0)).trials
     return {(trial.candidate, trial.fold): trial for trial in trials}
 
@@ -244,6 +244,34 @@ def test_starts_that_go_on_are_one_long_stream():
     context = context_of(KMeans(), blobs(5, 120))
     first, then = ({"n_clusters": 6, "init": "random", "n_init": n} for n in (3, 12))
     assert going_on(context, first, then).scores == run(context, [Candidate(0, then)])[0, 0].scores
+
+
+@pytest.mark.parametrize(
+    ("model", "first", "then"),
+    [
+        (XGBoost(), {"max_depth": 1, "n_estimators": 9}, {"max_depth": 6, "n_estimators": 9}),
+        (XGBoost(), {"n_estimators": 9}, {"n_estimators": 4}),
+        (KMeans(), {"n_clusters": 2, "n_init": 3}, {"n_clusters": 6, "n_init": 3}),
+        (KMeans(), {"n_clusters": 6, "n_init": 5}, {"n_clusters": 6, "n_init": 2}),
+    ],
+)
+def test_what_is_no_longer_fit_of_the_same_begins_anew(model, first, then):
+    X = blobs(5, 120)
+    y = (X[:, 0] > 0).astype(int) if isinstance(model, XGBoost) else None
+    context = context_of(model, X, y)
+    assert going_on(context, first, then).scores == run(context, [Candidate(0, then)])[0, 0].scores
+
+
+def test_a_class_that_is_missing_fails_shared_as_alone():
+    X = blobs(1, 90)
+    y = np.arange(90) % 3
+    context = context_of(XGBoost(), X, y)
+    rows = np.flatnonzero(y != 1)
+    lacking = replace(context, folds=((rows[::2], rows[1::2]),))
+    candidates = [Candidate(0, {"n_estimators": 3}), Candidate(1, {"n_estimators": 5})]
+    shared, plain = run(lacking, candidates), run(replace(lacking, reuse=False), candidates)
+    assert {trial.status for trial in plain.values()} == {Status.FAILED}
+    assert_same_bits(shared, plain)
 
 
 @given(

@@ -1,5 +1,7 @@
 """What a worker does with a batch, run in this process."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,12 @@ def test_what_is_not_begun_in_the_time_slice_comes_back(context):
     outcome = run_batch(context, Batch((unit(), unit(1), unit(0)), 0.0))
     assert len(outcome.trials) == 1
     assert outcome.leftover == (unit(1), unit(0))
+
+
+def test_nothing_is_begun_after_the_moment_given(context):
+    outcome = run_batch(context, Batch((unit(), unit(1)), 10.0, begin_before=time.time() - 1))
+    assert outcome.trials == ()
+    assert outcome.leftover == (unit(), unit(1))
 
 
 def test_a_fit_that_raises_is_a_failed_trial_with_its_reason(context):

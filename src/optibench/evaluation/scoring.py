@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -64,10 +64,7 @@ def score(
     """
     if task is Task.CLUSTERING:
         return score_clusters(X, prediction, settings)
-    if y is None or prediction.probabilities is None:
-        msg = "classification is scored from class codes y and from probabilities"
-        raise ValueError(msg)
-    return _score_classes(y, prediction.labels, prediction.probabilities, settings)
+    return score_classes(y, prediction, settings)
 
 
 def score_clusters(
@@ -123,12 +120,18 @@ def _sample(
     return X[rows], labels[rows]
 
 
-def _score_classes(
-    y: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    probabilities: NDArray[Any],
-    settings: ScoringSettings,
+def score_classes(
+    y: NDArray[np.int64] | None, prediction: Prediction, settings: ScoringSettings
 ) -> Scores:
+    """Every metric of classification.
+
+    Raises:
+        ValueError: there are no classes to compare with, or no probabilities.
+    """
+    labels, probabilities = prediction.labels, prediction.probabilities
+    if y is None or probabilities is None:
+        msg = "classification is scored from class codes y and from probabilities"
+        raise ValueError(msg)
     n_classes = settings.n_classes
     values = {
         "accuracy": class_metrics.accuracy(y, labels),

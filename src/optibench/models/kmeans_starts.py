@@ -67,11 +67,13 @@ class Race:
     """The starts so far of one stream, and the best of them for each max_iter.
 
     Attributes:
+        family: all that decides the stream.
         stream: the random stream that the next start draws from.
         run: how many starts were run.
         best: the leading estimator for each max_iter.
     """
 
+    family: Hashable
     stream: np.random.RandomState
     run: int = 0
     best: dict[int, Any] = field(default_factory=dict)
@@ -108,7 +110,7 @@ class SharedStarts:
         """Run each start once; a member has its result when its n_init starts are run."""
         full = [complete(member.params) for member in members]
         X = fold.X_train
-        race = _begin(members[0], full[0], setting)
+        race = _begin(self.family(members[0].params), members[0], full[0], setting)
         winners: dict[int, Any] = {}
         paid: set[int] = set()
         with _without_checks():
@@ -135,14 +137,18 @@ def _without_checks() -> AbstractContextManager[None]:
     return context
 
 
-def _begin(member: Member, params: Mapping[str, Any], setting: FitSetting) -> Race:
+def _begin(
+    family: Hashable, member: Member, params: Mapping[str, Any], setting: FitSetting
+) -> Race:
+    """A new race, or the one that goes on where it was this candidate's with fewer starts."""
     if member.state is not None:
-        race = pickle.loads(member.state)  # noqa: S301 - written by a worker of this run
-        if isinstance(race, Race) and params["max_iter"] in race.best:
+        race: Race = pickle.loads(member.state)  # noqa: S301 - written by a worker of this run
+        same = race.family == family and params["max_iter"] in race.best
+        if same and race.run <= params["n_init"]:
             return race
     from numpy.random import RandomState
 
-    return Race(RandomState(setting.seed))
+    return Race(family, RandomState(setting.seed))
 
 
 def _run_start(

@@ -10,6 +10,7 @@ nor with early stopping. The tests hold the results equal to plain fits to the l
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ def ask(probabilities: NDArray[Any]) -> Prediction:
 class Path:
     """The members of a family on one fold, and after how many rounds each has its result."""
 
+    family: Hashable | None
     members: Sequence[Member]
     counts: Sequence[int]
     fold: FoldRows
@@ -82,7 +84,7 @@ class Path:
                 chances = np.vstack((1.0 - chances, chances)).transpose()
             prediction = ask(chances)
         resumable = [i for i in asking if self.members[i].resumable]
-        state = bytes(booster.save_raw("ubj")) if resumable else b""
+        state = pickle.dumps((self.family, bytes(booster.save_raw("ubj")))) if resumable else b""
         return Shared(tuple(asking), prediction, dict.fromkeys(resumable, state))
 
 
@@ -104,8 +106,17 @@ class BoostingPaths:
         self, members: Sequence[Member], fold: FoldRows, bill: Bill, setting: FitSetting
     ) -> Iterator[Shared]:
         """Boost to the largest number of trees, and predict at the number of each member."""
+        import numpy as np
+
         full = [with_count(self.catalogue.canonical(member.params)) for member in members]
-        path = Path(members, [params["n_estimators"] for params in full], fold, bill, setting)
+        present = 0 if fold.y_train is None else np.count_nonzero(np.bincount(fold.y_train))
+        if present != setting.facts.n_classes:
+            msg = "a class is missing from the rows"  # the plain fit tells it in XGBoost's words
+            raise ValueError(msg)
+        family = self.family(members[0].params)
+        path = Path(
+            family, members, [params["n_estimators"] for params in full], fold, bill, setting
+        )
         counts = path.counts
         longest = counts.index(max(counts))
         everyone = list(range(len(members)))
@@ -113,7 +124,7 @@ class BoostingPaths:
             payers.extend(everyone)
             settings = _booster_settings(full[longest], setting)
             matrix = _matrix(full[longest], settings, fold, setting)
-            booster, done = _begin(settings, matrix.value, members[longest].state)
+            booster, done = self._begin(full[longest], settings, matrix.value, members[longest])
         if not matrix.fresh:
             bill.reuse(everyone, Reused.MATRIX, matrix.cpu_seconds)
         bill.reuse([i for i in everyone if i != longest], Reused.FIT)
@@ -124,6 +135,24 @@ class BoostingPaths:
                     booster.update(matrix.value, iteration)
                 done = count
             yield path.at(count, booster)
+
+    def _begin(
+        self, params: Params, settings: Mapping[str, Any], matrix: Any, member: Member
+    ) -> tuple[Any, int]:
+        """A new booster, or the one whose fit goes on; and how many rounds it has."""
+        from xgboost import Booster
+
+        if member.state is not None:
+            family, raw = pickle.loads(member.state)  # noqa: S301 - written by a worker of this run
+            booster = Booster(dict(settings))
+            booster.load_model(bytearray(raw))
+            done = booster.num_boosted_rounds()
+            if family == self.family(params) and done <= params["n_estimators"]:
+                # The stream of a loaded booster begins anew: with the same seed the rows of the
+                # first rounds would be drawn again.
+                booster.set_param({**settings, "random_state": settings["random_state"] + done})
+                return booster, done
+        return Booster(dict(settings), [matrix]), 0
 
 
 def _booster_settings(params: Mapping[str, Any], setting: FitSetting) -> dict[str, Any]:
@@ -160,18 +189,3 @@ def _matrix(
     width = (1 if bins <= ONE_BYTE_BINS else 2) if quantised else 8
     key = ("xgboost", settings.get("tree_method") if not quantised else "quantised", bins)
     return fold.keep(key, make, fold.n_train_values * width)
-
-
-def _begin(settings: Mapping[str, Any], matrix: Any, state: bytes | None) -> tuple[Any, int]:
-    """A new booster, or the one whose fit goes on; and how many rounds it has."""
-    from xgboost import Booster
-
-    if state is None:
-        return Booster(dict(settings), [matrix]), 0
-    booster = Booster(dict(settings))
-    booster.load_model(bytearray(state))
-    done = booster.num_boosted_rounds()
-    # The stream of a loaded booster begins anew: with the same seed the rows of the first rounds
-    # would be drawn again.
-    booster.set_param({**settings, "random_state": settings["random_state"] + done})
-    return booster, done

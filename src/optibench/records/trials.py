@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -49,10 +50,15 @@ class Unit:
 
 @dataclass(frozen=True)
 class Batch:
-    """Units that travel together; what is not begun after `slice_seconds` comes back undone."""
+    """Units that travel together; what is not begun after `slice_seconds` comes back undone.
+
+    Attributes:
+        begin_before: nothing is begun after this moment, seconds since the epoch.
+    """
 
     units: tuple[Unit, ...]
     slice_seconds: float
+    begin_before: float = math.inf
 
 
 class Reused(StrEnum):

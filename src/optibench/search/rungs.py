@@ -131,10 +131,13 @@ class Bracket:
 
         Otherwise a bracket could be over without any candidate at the full resource.
         """
-        if self._under_way > 0 or self._started < len(self._points):
+        if self._under_way > 0 or self._started < len(self._points) or self.rungs[-1].finished:
             return None
-        highest = max(i for i, rung in enumerate(self.rungs) if rung.told)
-        return None if highest + 1 == len(self.rungs) else self._promote_best(highest, 1)
+        for position in range(len(self.rungs) - 2, -1, -1):
+            slot = self._promote_best(position, len(self.rungs[position].finished))
+            if slot is not None:
+                return slot
+        return None
 
     def _promote_best(self, position: int, quota: int) -> Slot | None:
         rung = self.rungs[position]

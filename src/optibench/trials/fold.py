@@ -83,8 +83,8 @@ class Fold:
     def _has_room(self, n_bytes: int) -> bool:
         """True where so much may be kept.
 
-        What is kept lies in memory while estimators are fitted, which a plain fit would not have:
-        only a small part may come on top of its own need.
+        What is kept lies in memory while estimators are fitted, where a plain fit has only its own
+        need. Either may be small beside the other: then the peak is hardly above the larger.
         """
         if not self._context.reuse:
             return False

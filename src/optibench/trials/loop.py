@@ -107,6 +107,8 @@ class SearchLoop:
         """Until the search proposes nothing more, its time is over or its target is reached."""
         limit = self._question.search.max_seconds
         deadline = None if limit is None else time.monotonic() + limit
+        if limit is not None:
+            self._schedule.begin_before = time.time() + limit
         finished = False
         try:
             self._advance()
@@ -182,11 +184,7 @@ class SearchLoop:
             return
         wanted, self._wanted = self._wanted, []
         question = self._question
-        units = group(
-            wanted,
-            question.model.savings if question.search.reuse else None,
-            at_least=self._schedule.slots,
-        )
+        units = group(wanted, question.model.savings if question.search.reuse else None)
         self._schedule.add([self._with_states(unit) for unit in units])
 
     def _with_states(self, unit: Unit) -> Unit:
@@ -207,6 +205,9 @@ class SearchLoop:
             self._known[place] = trial
             if outcome.states and (state := outcome.states[position]) is not None:
                 self._fits[place] = state
+            if evaluation.candidate.continues is not None:
+                parent = self._evaluations[evaluation.candidate.continues]
+                self._fits.pop((parent.key, trial.fold), None)
             self._keep(evaluation, trial)
             for other in waiting if isinstance(waiting, list) else ():
                 self._keep(other, _unpaid(trial, other.candidate))

@@ -55,6 +55,7 @@ class Schedule:
     """Runs units on an engine; keeps the workers' profiles.
 
     Attributes:
+        begin_before: no unit is begun after this moment, seconds since the epoch.
         profiles: of the batches that came back.
     """
 
@@ -65,6 +66,7 @@ class Schedule:
 
         `in_order`: units run in the order in which they are added, whatever they cost.
         """
+        self.begin_before = math.inf
         self._engine = engine
         self._task = task
         self._shared = shared
@@ -100,11 +102,12 @@ class Schedule:
         return [unit for future in done for unit in self._receive(future.result())]
 
     def stop(self) -> list[UnitOutcome]:
-        """Drop what is queued, and wait for what runs: at most a time slice and a unit."""
-        self._queue.clear()
-        self.cancel()
+        """Drop what is queued, and wait for the batches under way, which count.
+
+        They are not called back: Dask would let them run on, beside whatever comes next.
+        """
         running, self._running = self._running, set()
-        outcomes = [future.result() for future in running if not future.cancelled()]
+        outcomes = [future.result() for future in running]
         units = [unit for outcome in outcomes for unit in self._receive(outcome)]
         self._queue.clear()
         return units
@@ -157,14 +160,15 @@ class Schedule:
             unit, seconds = self._queue.popleft()
             units.append(unit)
             taken += seconds
-        return Batch(tuple(units), self._slice_seconds)
+        return Batch(tuple(units), self._slice_seconds, self.begin_before)
 
     def _sort(self) -> None:
         self._sorted_at = self._cost.observations
-        if self._in_order:
-            return
         units = [unit for unit, _ in self._queue]
         costs = self._cost.expect(units)
+        if self._in_order:
+            self._queue = deque(zip(units, costs, strict=True))
+            return
         long = math.fsum(costs) / self._engine.slots / LONG_SHARE
 
         def key(entry: tuple[Unit, float]) -> tuple[bool, int, float]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optibench.evaluation.cluster_metrics import euclidean, most_at_once
-from optibench.evaluation.scoring import score, score_clusters
+from optibench.evaluation.scoring import score_classes, score_clusters
 from optibench.records import Prediction, Reused, Scores, Task
 
 if TYPE_CHECKING:
@@ -38,14 +38,7 @@ class KeptScores:
         with bill.score() as payers:
             payers.extend(members)
             if self._context.model.task is not Task.CLUSTERING:
-                context, fold = self._context, self._fold
-                return score(
-                    context.model.task,
-                    fold.X_validation,
-                    fold.y_validation,
-                    prediction,
-                    context.scoring,
-                )
+                return score_classes(self._fold.y_validation, prediction, self._context.scoring)
             found, owed = self._score_clusters(prediction)
         if owed:
             bill.reuse(members, Reused.MATRIX, owed)

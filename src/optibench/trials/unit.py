@@ -7,7 +7,7 @@ import math
 import os
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from optibench.contracts import FitSetting, Member
@@ -31,7 +31,8 @@ def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Unit
         alone = [_run_alone(context, unit, i, fold, profiler) for i in range(len(unit.candidates))]
         outcome = (tuple(alone), ())
     trials, states = outcome
-    return UnitOutcome(unit, trials, time.perf_counter() - begin, states)
+    done = replace(unit, states=()) if unit.states else unit  # they need not travel back
+    return UnitOutcome(done, trials, time.perf_counter() - begin, states)
 
 
 Together = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]

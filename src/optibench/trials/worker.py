@@ -60,6 +60,8 @@ def run_batch(context: TrialContext, batch: Batch) -> BatchOutcome:
     with hold_threads(context.model.modules, context.threads), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit's warnings are not the user's to mend; scores tell
         for unit in batch.units:
+            if time.time() > batch.begin_before:
+                break
             outcomes.append(run_unit(context, unit, profiler))
             if time.perf_counter() > deadline:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections import Counter
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
@@ -164,6 +165,7 @@ class DaskEngine:
             worker: client.get_executor(pure=False, workers=[worker], allow_other_workers=True)
             for worker in self._workers
         }
+        self._counting = threading.Lock()  # futures end in a thread of the client's
         self._queued = Counter(dict.fromkeys(self._workers, 0))
         self.slots = len(self._workers)
 
@@ -204,16 +206,21 @@ class DaskEngine:
         Left to itself the scheduler, which cannot know how long a batch takes, now and then lets
         one worker wait while two batches are queued at the other.
         """
-        worker, _ = min(self._queued.items(), key=itemgetter(1))
-        self._queued[worker] += 1
+        with self._counting:
+            worker, _ = min(self._queued.items(), key=itemgetter(1))
+            self._queued[worker] += 1
         executor = self._executors[worker]
         future: Future[BatchOutcome] = (
             executor.submit(task, shared.future, batch)
             if isinstance(shared, Scattered)
             else executor.submit(mapped.run_on_mapped, task, shared, batch)
         )
-        future.add_done_callback(lambda _: self._queued.subtract([worker]))
+        future.add_done_callback(lambda _: self._landed(worker))
         return future
+
+    def _landed(self, worker: str) -> None:
+        with self._counting:
+            self._queued[worker] -= 1
 
     def versions(self) -> Mapping[str, str]:
         """Versions of dask and distributed."""
