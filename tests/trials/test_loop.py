@@ -218,6 +218,24 @@ def test_pruning_runs_folds_one_after_the_other_and_stops_at_a_word():
     assert sorted(state.heard) == [(0, [0.1]), (1, [0.9]), (1, [0.9, 0.91])]
 
 
+def test_a_repeat_that_is_pruned_as_results_come_is_told_once():
+    class Pruning(FixedProposals):
+        prunes = True
+        told = ()
+
+        def prune(self, candidate, scores):
+            del candidate
+            return len(scores) == FOLDS - 1
+
+        def tell(self, results):
+            self.told += tuple(result.number for result in results)
+
+    state = Pruning({}, [{"eta": 0.1}] * 3)
+    results = Harness(state, deterministic=False).run()
+    assert sorted(state.told) == [0, 1, 2]
+    assert {result.status for result in results} == {Status.KILLED}
+
+
 def test_what_an_interrupted_run_had_evaluated_is_not_run_again():
     class Remembering(FixedProposals):
         def recall(self, candidate):

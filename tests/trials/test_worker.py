@@ -37,6 +37,7 @@ def unit(fold=0, **params):
 
 
 def test_a_trial_tells_what_it_cost_and_where_it_ran(context):
+    run_batch(context, Batch((unit(),), 10.0))  # imports what a worker has imported beforehand
     (trial,) = run_batch(context, Batch((unit(),), 10.0)).trials
     assert trial.status is Status.FINISHED
     assert trial.scores["silhouette"] > 0.7

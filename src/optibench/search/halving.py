@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from optibench.errors import ConfigError
 from optibench.search.points import draw_points
-from optibench.search.promotion import AsynchronousRungProposals, RungProposals
-from optibench.search.resources import ROWS, Resource
+from optibench.search.rung_settings import RungSettings
 from optibench.search.rungs import Bracket
-from optibench.search.settings import SearchSettings
 from optibench.search.space import parse_space
 
 if TYPE_CHECKING:
@@ -22,27 +20,20 @@ if TYPE_CHECKING:
 
     from optibench.contracts import SearchFacts
     from optibench.records import Params
+    from optibench.search.promotion import RungProposals
 
 
 @dataclass(frozen=True, kw_only=True)
-class HalvingSearch(SearchSettings):
+class HalvingSearch(RungSettings):
     """Successive halving.
 
     Attributes:
         n_candidates: of the first rung; None: as many as leave one on the last. Few candidates
             need fewer rungs, and then start with more of the resource.
-        factor: one in `factor` goes on, with `factor` times the resource.
-        resource: "rows", or a whole hyperparameter such as n_estimators.
-        min_resource: None: max_resource / factor**3, which makes four rungs.
-        max_resource: None: all rows, or `model.params.<resource>`.
     """
 
     name: str = "halving"
     n_candidates: int | None = None
-    factor: int = 3
-    resource: str = ROWS
-    min_resource: float | None = None
-    max_resource: float | None = None
 
     def start(self, params: Params, space: Mapping[str, Any], facts: SearchFacts) -> RungProposals:
         """Draw the points of the first rung.
@@ -51,8 +42,7 @@ class HalvingSearch(SearchSettings):
             ConfigError: the space is empty, or a setting of the rungs is not allowed.
         """
         entries = parse_space(space)
-        resource = Resource(self.resource, self.min_resource, self.max_resource, self.factor)
-        ladder = resource.ladder(params, space)
+        ladder = self.ladder(params, space)
         n_levels = len(ladder.levels)
         n_points = self.n_candidates
         if n_points is None:
@@ -61,8 +51,7 @@ class HalvingSearch(SearchSettings):
             msg = f"search.n_candidates={n_points}: at least 1 candidate must be drawn."
             raise ConfigError(msg)
         bracket = Bracket(draw_points(entries, n_points, self.seed), n_levels, ladder)
-        state = RungProposals if self.deterministic else AsynchronousRungProposals
-        return state(ladder, entries, [bracket], facts)
+        return self.begin(ladder, entries, [bracket], facts)
 
 
 PLUGIN = HalvingSearch

@@ -11,10 +11,8 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from optibench.search.points import draw_points
-from optibench.search.promotion import AsynchronousRungProposals, RungProposals
-from optibench.search.resources import ROWS, Resource
+from optibench.search.rung_settings import RungSettings
 from optibench.search.rungs import Bracket
-from optibench.search.settings import SearchSettings
 from optibench.search.space import parse_space
 
 if TYPE_CHECKING:
@@ -23,24 +21,14 @@ if TYPE_CHECKING:
     from optibench.contracts import SearchFacts
     from optibench.records import Params
     from optibench.search.points import Point
+    from optibench.search.promotion import RungProposals
 
 
 @dataclass(frozen=True, kw_only=True)
-class HyperbandSearch(SearchSettings):
-    """Hyperband.
-
-    Attributes:
-        factor: one in `factor` goes on, with `factor` times the resource.
-        resource: "rows", or a whole hyperparameter such as n_estimators.
-        min_resource: None: max_resource / factor**3, which makes four brackets.
-        max_resource: None: all rows, or `model.params.<resource>`.
-    """
+class HyperbandSearch(RungSettings):
+    """Hyperband; there are as many brackets as levels of the resource."""
 
     name: str = "hyperband"
-    factor: int = 3
-    resource: str = ROWS
-    min_resource: float | None = None
-    max_resource: float | None = None
 
     def start(self, params: Params, space: Mapping[str, Any], facts: SearchFacts) -> RungProposals:
         """Draw the points of all first rungs.
@@ -49,16 +37,14 @@ class HyperbandSearch(SearchSettings):
             ConfigError: the space is empty, or a setting of the rungs is not allowed.
         """
         entries = parse_space(space)
-        resource = Resource(self.resource, self.min_resource, self.max_resource, self.factor)
-        ladder = resource.ladder(params, space)
+        ladder = self.ladder(params, space)
         counts = bracket_sizes(len(ladder.levels), self.factor)
         points = draw_points(entries, sum(counts), self.seed)
         brackets = [
             Bracket(dealt, len(counts) - i, ladder)
             for i, dealt in enumerate(_deal(points, counts))
         ]
-        state = RungProposals if self.deterministic else AsynchronousRungProposals
-        return state(ladder, entries, brackets, facts)
+        return self.begin(ladder, entries, brackets, facts)
 
 
 def bracket_sizes(n_brackets: int, factor: int) -> list[int]:

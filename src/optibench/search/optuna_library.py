@@ -41,8 +41,7 @@ def require_torch(search: str) -> None:
     if importlib.util.find_spec("torch") is None:
         msg = (
             f"search={search} fits its Gaussian process with PyTorch, which is not installed: "
-            "pip install torch (its CPU build is "
-            "enough), or use search=tpe."
+            "pip install torch (its CPU build is enough), or use search=tpe."
         )
         raise ConfigError(msg)
 

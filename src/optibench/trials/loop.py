@@ -162,9 +162,14 @@ class SearchLoop:
     def _key(self, candidate: Candidate) -> Hashable:
         if not self._question.search.reuse:
             return candidate.number
-        parent = self._evaluations.get(-1 if candidate.continues is None else candidate.continues)
+        parent = self._parent(candidate)
         identity = self._question.model.identity(candidate.params)
         return identity, candidate.rows, None if parent is None else parent.key
+
+    def _parent(self, candidate: Candidate) -> Evaluation | None:
+        """The one whose fits a candidate goes on from."""
+        number = candidate.continues
+        return None if number is None else self._evaluations[number]
 
     def _want(self, evaluation: Evaluation, fold: int) -> None:
         """Run a fold, wait for another candidate that runs the same, or take what there is."""
@@ -188,13 +193,8 @@ class SearchLoop:
         self._schedule.add([self._with_states(unit) for unit in units])
 
     def _with_states(self, unit: Unit) -> Unit:
-        parents = [self._evaluations.get(c.continues or 0) for c in unit.candidates]
-        states = tuple(
-            None
-            if c.continues is None or parent is None
-            else self._fits.get((parent.key, unit.fold))
-            for c, parent in zip(unit.candidates, parents, strict=True)
-        )
+        parents = [self._parent(candidate) for candidate in unit.candidates]
+        states = tuple(None if p is None else self._fits.get((p.key, unit.fold)) for p in parents)
         return replace(unit, states=states) if any(states) else unit
 
     def _receive(self, outcome: UnitOutcome) -> None:
@@ -205,8 +205,7 @@ class SearchLoop:
             self._known[place] = trial
             if outcome.states and (state := outcome.states[position]) is not None:
                 self._fits[place] = state
-            if evaluation.candidate.continues is not None:
-                parent = self._evaluations[evaluation.candidate.continues]
+            if (parent := self._parent(evaluation.candidate)) is not None:
                 self._fits.pop((parent.key, trial.fold), None)
             self._keep(evaluation, trial)
             for other in waiting if isinstance(waiting, list) else ():
@@ -226,6 +225,7 @@ class SearchLoop:
                 evaluation.stop(f"pruned after {done} of {folds} folds")
             else:
                 self._want(evaluation, done)
+                return  # where that fold is known, it was kept in there
         if evaluation.over:
             self._over.append(evaluation)
 

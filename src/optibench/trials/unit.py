@@ -7,6 +7,7 @@ import math
 import os
 import socket
 import time
+import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,8 @@ def _run_together(
                 scores |= dict.fromkeys(shared.members, scored)
                 left |= shared.states
     except Exception:
+        # To the worker's log: where the plain fits then succeed, it is the sharing that is broken.
+        traceback.print_exc()
         return None
     spell = Spell(start, start + time.perf_counter() - begin)
     trials = [spell.trial(context, unit, i, scores[i], bill) for i in range(len(members))]

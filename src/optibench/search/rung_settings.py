@@ -1,0 +1,51 @@
+"""What the searches over rungs have in common: halving and Hyperband."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optibench.search.promotion import AsynchronousRungProposals, RungProposals
+from optibench.search.resources import ROWS, Ladder, Resource
+from optibench.search.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optibench.contracts import SearchFacts
+    from optibench.records import Params
+    from optibench.search.rungs import Bracket
+    from optibench.search.space import Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class RungSettings(SearchSettings):
+    """The resource that candidates get more of from rung to rung.
+
+    Attributes:
+        factor: one in `factor` goes on, with `factor` times the resource.
+        resource: "rows", or a whole hyperparameter such as n_estimators.
+        min_resource: None: max_resource / factor**3, which makes four levels.
+        max_resource: None: all rows, or `model.params.<resource>`.
+    """
+
+    factor: int = 3
+    resource: str = ROWS
+    min_resource: float | None = None
+    max_resource: float | None = None
+
+    def ladder(self, params: Params, space: Mapping[str, Any]) -> Ladder:
+        """The levels of the resource.
+
+        Raises:
+            ConfigError: a setting is not allowed.
+        """
+        resource = Resource(self.resource, self.min_resource, self.max_resource, self.factor)
+        return resource.ladder(params, space)
+
+    def begin(
+        self, ladder: Ladder, space: Space, brackets: Sequence[Bracket], facts: SearchFacts
+    ) -> RungProposals:
+        """The search over `brackets`, which wait for whole rungs or not."""
+        state = RungProposals if self.deterministic else AsynchronousRungProposals
+        return state(ladder, space, brackets, facts)
