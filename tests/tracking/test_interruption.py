@@ -10,6 +10,13 @@ import pytest
 from optibench.tracking.interruption import finished_first
 
 
+@pytest.fixture(autouse=True)
+def python_heeds_it():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def write(done, presses):
     with finished_first():
         for _ in range(presses):
@@ -36,6 +43,20 @@ def test_without_an_interruption_nothing_happens():
     with finished_first():
         pass
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_handler_of_a_caller_is_asked_afterwards():
+    done = []
+    signal.signal(signal.SIGINT, lambda *_: done.append("heeded"))
+    write(done, presses=1)
+    assert done == ["written", "heeded"]
+
+
+def test_an_interruption_that_is_ignored_stays_ignored():
+    done = []
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    write(done, presses=1)
+    assert done == ["written"]
 
 
 def test_an_error_comes_through():
