@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from xgboost import XGBClassifier
 
 from optibench.evaluation.scoring import ScoringSettings
+from optibench.models import xgboost_paths
 from optibench.models.kmeans import KMeans
 from optibench.models.kmeans_starts import same_clustering
 from optibench.models.xgboost import XGBoost
@@ -151,20 +152,31 @@ def test_one_stream_of_starts_serves_all_candidates_of_a_family():
 
 
 def test_a_path_over_trees_is_one_fit(monkeypatch):
-    import xgboost
-
     rounds = []
-    real = xgboost.Booster.update
+    real = xgboost_paths.boost
 
-    def counted(self, dtrain, iteration, fobj=None):
-        rounds.append(iteration)
-        return real(self, dtrain, iteration, fobj)
+    def counted(booster, matrix, more):
+        rounds.extend(more)
+        real(booster, matrix, more)
 
-    monkeypatch.setattr(xgboost.Booster, "update", counted)
+    monkeypatch.setattr(xgboost_paths, "boost", counted)
     X = blobs(1, 100)
     context = context_of(XGBoost(), X, (X[:, 0] > 0).astype(int))
     run(context, [Candidate(i, {"n_estimators": n}) for i, n in enumerate((5, 40, 20, 10))])
-    assert len(rounds) == 40 * FOLDS
+    assert rounds == [*range(40)] * FOLDS
+
+
+def test_an_error_in_a_later_round_is_told_in_the_words_of_xgboost(monkeypatch):
+    import xgboost
+
+    X = blobs(1, 100)
+    matrix = xgboost.QuantileDMatrix(X, label=(X[:, 0] > 0).astype(int))
+    booster = xgboost.Booster({"tree_method": "hist", "max_depth": 2}, [matrix])
+    booster.update(matrix, 0)
+    other = xgboost.QuantileDMatrix(X[:, :1], label=(X[:, 0] > 0).astype(int))
+    monkeypatch.setattr(xgboost.Booster, "update", lambda *_: None)  # the first of them goes well
+    with pytest.raises(xgboost.core.XGBoostError, match="num_feature"):
+        xgboost_paths.boost(booster, other, range(1, 3))
 
 
 def test_one_matrix_per_fold_serves_all_candidates_with_the_same_bins(monkeypatch):

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from optibench.contracts import Engine, WorkerTask
 
-SHORTEST_SLICE_SECONDS = 0.2
-# A slice lasts this many times the engine's cost per task: at most 5 % is lost.
+SLICE_SECONDS = 1.0  # so that results come in steadily
+FIRST_SLICE_SECONDS = 0.2  # until it is known what units cost
+# A slice lasts at least this many times the engine's cost per task: at most 5 % is lost.
 SLICE_OVERHEADS = 20.0
 FEWEST_OVERHEADS = 4.0  # and a last, small batch at least this many times
 REHEARSALS = 10  # per slot; after as many, a Spark task takes half as long as the first
@@ -137,15 +138,20 @@ class Schedule:
         """A queued batch waits for its worker: where it is long, another could come free first."""
         slots, (_, next_seconds) = self._engine.slots, self._queue[0]
         left = sum(seconds for _, seconds in self._queue)
-        if not self._cost.observations or next_seconds <= self._slice_seconds:
+        if not self._cost.observations or next_seconds <= self._first_slice_seconds:
             return QUEUED_PER_SLOT * slots
         return (
             QUEUED_PER_SLOT * slots if left > 2 * QUEUED_PER_SLOT * slots * next_seconds else slots
         )
 
     @property
+    def _first_slice_seconds(self) -> float:
+        return max(FIRST_SLICE_SECONDS, SLICE_OVERHEADS * self._engine.overhead_seconds)
+
+    @property
     def _slice_seconds(self) -> float:
-        return max(SHORTEST_SLICE_SECONDS, SLICE_OVERHEADS * self._engine.overhead_seconds)
+        first = self._first_slice_seconds
+        return max(SLICE_SECONDS, first) if self._cost.observations else first
 
     def _take(self) -> Batch:
         """The next batch, at least one unit."""
