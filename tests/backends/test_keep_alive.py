@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import psutil
 import pytest
 
@@ -16,6 +17,7 @@ from optibench.backends.logs import EngineLogs
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
 from optibench.errors import DataError
+from optibench.records import Batch, BatchOutcome
 from optibench.tracking.memory import MemoryTracker
 
 SMALL = [
@@ -159,6 +161,38 @@ def test_an_engine_that_broke_while_it_was_idle_is_replaced(backend):
     second, told = run(f"backend={backend}", KEEP)
     assert told.params["engine_warm"] is False
     assert scores(second) == scores(first)
+
+
+@pytest.mark.spark
+def test_a_python_worker_that_spark_began_anew_is_warm_before_the_search(monkeypatch):
+    """Spark ends one that was idle for a minute."""
+    first, _ = run("backend=spark", KEEP)
+    for pid in pids(first):
+        os.kill(pid, signal.SIGKILL)
+    began, real = [], benchmark.rehearse
+
+    def watched(engine):
+        began.extend(imported_by(engine))
+        real(engine)
+
+    monkeypatch.setattr(benchmark, "rehearse", watched)
+    second, told = run("backend=spark", KEEP)
+    assert told.params["engine_warm"] is True
+    assert began == [True, True]
+    assert not pids(first) & pids(second)
+    assert scores(second) == scores(first)
+
+
+def imported_by(engine):
+    """For each of two tasks: whether its worker has scikit-learn's clustering."""
+    shared = engine.share(np.zeros(1))
+    tasks = [engine.submit(tell_modules, shared, Batch((), 0.0)) for _ in range(engine.slots)]
+    return [b"sklearn.cluster" in task.result(60).profile for task in tasks]
+
+
+def tell_modules(_value, batch):
+    time.sleep(0.5)  # so that each worker gets one
+    return BatchOutcome((), batch.units, " ".join(sys.modules).encode())
 
 
 def jvm():

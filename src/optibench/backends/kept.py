@@ -64,7 +64,6 @@ class KeptEngine:
         self.processes: frozenset[Any] = frozenset()
         self.logs = EngineLogs()
         self._settings = (backend, request.workers, request.threads)
-        self._modules = set(request.modules)
         self._driver = os.getpid()
         self._stack = ExitStack()
         self._stack.callback(self.logs.remove)
@@ -80,12 +79,13 @@ class KeptEngine:
         return self._settings == (backend, request.workers, request.threads)
 
     def prepare(self, request: EngineRequest) -> None:
-        """Make it ready for another run."""
+        """Make it ready for another run.
+
+        All of its workers, and not only modules that are new: Spark ends a Python worker that was
+        idle for a minute, and begins another, which has imported nothing.
+        """
         self.logs.skip()
-        missing = [name for name in request.modules if name not in self._modules]
-        if missing:
-            self.engine.warm(missing)
-            self._modules.update(missing)
+        self.engine.warm(request.modules)
 
     def close(self, error: BaseException | None = None) -> None:
         """Stop it; `error` is told to the engine, which may raise it as one of ours."""

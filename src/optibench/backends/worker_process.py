@@ -9,6 +9,7 @@ import gc
 import importlib
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -48,12 +49,14 @@ def load(modules: Sequence[str]) -> None:
     """Import `modules` and take all that is imported out of the garbage collector's sight.
 
     PySpark collects garbage after every task: 100 ms with scikit-learn and xgboost imported, 2 ms
-    frozen.
+    frozen. A worker that has done so before does nothing.
     """
-    for module in modules:
+    missing = [module for module in modules if module not in sys.modules]
+    for module in missing:
         importlib.import_module(module)
-    gc.collect()
-    gc.freeze()
+    if missing or not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 def print_to(path: Path) -> None:
