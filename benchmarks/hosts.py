@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import sys
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.engines import Outcome
 
 STOP_SECONDS = 30.0
+CONFIDENCE = 0.9
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,17 @@ def run_rounds(
 
 
 def verdict(measured: list[float], limit: float) -> str:
-    """Say whether a limit is kept; where the rounds disagree, the machine is too noisy to tell."""
-    if max(measured) <= limit:
+    """Say whether the median keeps a limit, or that the rounds are too few or too noisy to tell.
+
+    From five rounds on by the 90 % confidence interval of the median (order statistics, see
+    `scipy.stats.quantile_test`), with fewer by all rounds.
+    """
+    from scipy.stats import quantile_test
+
+    low, high = quantile_test(measured, p=0.5).confidence_interval(CONFIDENCE)
+    low, high = (min(measured), max(measured)) if math.isnan(low + high) else (low, high)
+    if high <= limit:
         return "reached"
-    if min(measured) > limit:
+    if low > limit:
         return "MISSED"
-    return f"undecided, the rounds say {min(measured):.2f} to {max(measured):.2f}"
+    return f"undecided, the median may be {low:.2f} to {high:.2f}"
