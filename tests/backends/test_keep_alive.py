@@ -226,8 +226,18 @@ def test_what_was_shared_is_removed_at_the_end_of_the_run(backend, tmp_path, mon
     assert list(tmp_path.glob("optibench-shared-*"))
     assert not list(tmp_path.rglob("*.joblib"))
     assert not list(tmp_path.glob("optibench-run-*"))
+    for child in psutil.Process().children(recursive=True):
+        assert "optibench-shared-" not in " ".join(row.path for row in maps_of(child))
     optibench.release_engine()
     assert not list(tmp_path.glob("optibench-*"))
+
+
+def maps_of(process):
+    """The files that a process has in its memory."""
+    try:
+        return process.memory_maps()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @pytest.mark.parametrize(

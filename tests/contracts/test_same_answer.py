@@ -33,9 +33,10 @@ SPACES = {
 QUIET = ["profiling=off", "progress=false"]
 
 
-def run(*overrides):
+def run(*overrides, tracker=None):
     """One benchmark, tracked in memory."""
-    return benchmark.run(resolve(compose([*QUIET, *overrides])), tracker=MemoryTracker())
+    config = resolve(compose([*QUIET, *overrides]))
+    return benchmark.run(config, tracker=tracker or MemoryTracker())
 
 
 def small(model):
@@ -194,6 +195,64 @@ def test_adaptive_searches_find_the_same_on_every_backend(backend, search, alone
     assert trials_of(result) == trials_of(alone[search])
     assert result.best_params == alone[search].best_params
     assert result.metrics["best_cv_score"] == alone[search].metrics["best_cv_score"]
+
+
+TIMED = {
+    "asynchronous halving": (
+        ["model=kmeans", "search=halving", "search.deterministic=false"],
+        ["model=kmeans", "search=halving"],
+        "false",
+    ),
+    "asynchronous tpe": (
+        [*SEARCHES["tpe"], "search.deterministic=false"],
+        [*SEARCHES["tpe"]],
+        "false",
+    ),
+    "time limit": (
+        ["model=xgboost", "search.max_seconds=2"],
+        ["model=xgboost"],
+        "false",
+    ),
+    "target": (
+        ["model=xgboost", "search.target=0.74"],
+        ["model=xgboost"],
+        "true",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def whole_searches():
+    """The deterministic searches that those are parts of, or begin like."""
+    return {name: run(*reference) for name, (_, reference, _) in TIMED.items()}
+
+
+@pytest.mark.parametrize("search", TIMED)
+def test_what_depends_on_time_is_which_trials_there_are_and_never_a_score(
+    backend, search, whole_searches
+):
+    words, _, tag = TIMED[search]
+    tracker = MemoryTracker()
+    found = run(*words, f"backend={backend}", tracker=tracker)
+    assert tracker.header.tags["optibench.deterministic"] == tag
+    whole = whole_searches[search]
+    own, known = scores_by_place(found), scores_by_place(whole)
+    both = own.keys() & known.keys()
+    assert len(both) >= 5  # an asynchronous search draws other candidates after the first few
+    assert {place: own[place] for place in both} == {place: known[place] for place in both}
+    if search == "target":
+        first = next(c for c in whole.candidates if c.mean_scores["accuracy"] >= 0.74)
+        assert found.best_params == first.params
+
+
+def scores_by_place(result):
+    """Scores by hyperparameters, share of the rows and fold, of the trials that went well."""
+    rows = {candidate.number: candidate.rows for candidate in result.candidates}
+    return {
+        (tuple(sorted(t.params.items())), rows[t.candidate], t.fold): dict(t.scores)
+        for t in result.trials
+        if t.error is None
+    }
 
 
 def test_early_stopping_never_looks_at_the_rows_that_score(backend):

@@ -55,7 +55,8 @@ def assert_same_bits(shared, plain):
         assert trial.status is plain[place].status
         assert trial.error == plain[place].error
         for name, value in plain[place].scores.items():
-            assert trial.scores[name] == value or math.isnan(value), (place, name)
+            own = trial.scores[name]
+            assert own == value or (math.isnan(own) and math.isnan(value)), (place, name)
 
 
 def blobs(seed, rows, width=3):
@@ -236,7 +237,10 @@ def going_on(context, first, then):
     (done,) = run_batch(context, Batch((Unit((start,), 0),), 1000.0)).units
     unit = Unit((Candidate(1, then, continues=0),), 0, states=done.states)
     other = replace(context)  # another context: nothing is kept
-    return run_batch(other, Batch((unit,), 1000.0)).trials[0]
+    trial = run_batch(other, Batch((unit,), 1000.0)).trials[0]
+    begins_anew = trial.reused is Reused.NOTHING
+    assert begins_anew or trial.reused is Reused.BEGINNING
+    return trial
 
 
 @pytest.mark.parametrize("reuse", [True, False])
@@ -246,6 +250,7 @@ def test_boosting_that_goes_on_is_one_long_fit(reuse):
     trial = going_on(context, {"n_estimators": 5}, {"n_estimators": 25})
     plain = run(context, [Candidate(0, {"n_estimators": 25})])[0, 0]
     assert trial.scores == plain.scores
+    assert trial.reused is Reused.BEGINNING
     train, check = context.folds[0]
     model = XGBClassifier(n_estimators=25, n_jobs=1, random_state=0)
     model.fit(X[train], context.y[train])

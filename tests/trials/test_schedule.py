@@ -1,5 +1,6 @@
 """Batching, on an engine of plain threads: which units run, in what sizes and order."""
 
+import threading
 import time
 
 import pytest
@@ -52,6 +53,27 @@ def test_batches_are_long_against_a_costly_engine():
     later = [len(batch.units) for batch in engine.batches[4:]]
     assert later[0] >= 20
     assert len(engine.batches) < 12
+
+
+def test_what_came_back_is_told_before_the_error_of_another_batch(engine):
+    both = threading.Barrier(2)
+
+    def task(value, batch):
+        both.wait(10)
+        if batch.units[0].fold == 0:
+            message = "a bug"
+            raise RuntimeError(message)
+        return run_all(value, batch)
+
+    schedule = Schedule(engine, task, None)
+    schedule.add(units_of(2))
+    time.sleep(0.1)
+    told = schedule.wait()
+    while not told:
+        told = schedule.wait()
+    assert order(outcome.unit for outcome in told) == [(0, 1)]
+    with pytest.raises(RuntimeError, match="a bug"):
+        schedule.wait()
 
 
 def test_workers_have_one_batch_queued_and_no_more(engine):

@@ -1,6 +1,7 @@
 """What a worker does with a batch, run in this process."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,9 +71,7 @@ def test_a_fit_that_raises_is_a_failed_trial_with_its_reason(context):
 
 
 def test_a_fold_without_a_silhouette_says_why(context):
-    one_place = TrialContext(
-        **{**vars(context), "X": np.vstack([context.X[:40], np.ones((40, 2))])}
-    )
+    one_place = replace(context, X=np.vstack([context.X[:40], np.ones((40, 2))]))
     (trial,) = run_batch(one_place, Batch((unit(1),), 10.0)).trials
     assert trial.status is Status.FAILED
     assert "one cluster" in trial.error
@@ -89,6 +88,6 @@ def test_threads_are_held_to_the_budget_while_a_trial_runs(context):
             seen.extend(pool["num_threads"] for pool in threadpool_info())
             return super().predict(estimator, X)
 
-    plain = TrialContext(**{**vars(context), "model": Spy(), "reuse": False})
+    plain = replace(context, model=Spy(), reuse=False)
     run_batch(plain, Batch((unit(),), 10.0))
     assert set(seen) == {1}

@@ -45,7 +45,7 @@ class KeepableEngine(Engine, Protocol):
         """Import `modules` on every worker."""
 
     def forget(self) -> None:
-        """Free what was shared: nothing asks for it any more."""
+        """Free what was shared, on the workers too: nothing asks for it any more."""
 
 
 class KeptEngine:
@@ -164,7 +164,6 @@ def _to_be_kept(
             checkpoint()
             rehearse(kept.engine)
         yield Running(kept.engine, warm, kept.logs.copy_new)
-        kept.engine.forget()
     except BaseException as error:
         if warm and isinstance(error, Abandoned):  # no run has used it: it is as good as before
             _Idle.engine = kept
@@ -173,7 +172,21 @@ def _to_be_kept(
         kept.close(error)
         raise
     release()  # one that another thread has left meanwhile
-    _Idle.engine = kept
+    if _is_free(kept):
+        _Idle.engine = kept
+
+
+def _is_free(kept: KeptEngine) -> bool:
+    """Free what was shared; one that breaks over it is closed, its run being over and well."""
+    try:
+        kept.engine.forget()
+    except BaseException as error:
+        with suppress(Exception):
+            kept.close(error)
+        if not isinstance(error, Exception):
+            raise
+        return False
+    return True
 
 
 def _is_ready(

@@ -52,9 +52,14 @@ def view(path: str) -> Any:
 def run_on_mapped(task: Callable[[Any, Any], Any], path: str, batch: Any) -> Any:
     """Run `task` in a worker on the value that was shared as the file `path`."""
     if _Latest.path != path:
-        _Latest.value = None  # what it maps may go before more is mapped
+        let_go()  # what it maps may go before more is mapped
         _Latest.path, _Latest.value = path, view(path)
     return task(_Latest.value, batch)
+
+
+def let_go() -> None:
+    """Let go, in a worker, of what it mapped last and holds of it."""
+    _Latest.path, _Latest.value = "", None
 
 
 class _Latest:

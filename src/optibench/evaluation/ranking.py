@@ -73,7 +73,10 @@ def best(results: Sequence[CandidateResult]) -> CandidateResult:
     if winners:
         return min(winners, key=lambda result: result.number)
     if not results:
-        msg = "The search proposed no candidate: there is nothing to choose from."
+        msg = (
+            "The search evaluated no candidate: there is nothing to choose from. Where "
+            "search.max_seconds limits it, allow more."
+        )
         raise SearchError(msg)
     causes = Counter(result.error or "no reason was recorded" for result in results)
     told = "; ".join(

@@ -85,7 +85,16 @@ class Race:
             estimator.inertia_ < leader.inertia_
             and not same_clustering(estimator.labels_, leader.labels_, leader.n_clusters)
         ):
-            self.best[max_iter] = estimator
+            self.best[max_iter] = _with_narrow_labels(estimator)
+
+
+def _with_narrow_labels(estimator: Any) -> Any:
+    """One byte per row instead of four: a race may travel, or wait to go on."""
+    import numpy as np
+
+    narrow = np.min_scalar_type(estimator.n_clusters - 1)
+    estimator.labels_ = estimator.labels_.astype(narrow, copy=False)
+    return estimator
 
 
 def same_clustering(labels: NDArray[Any], other: NDArray[Any], n_clusters: int) -> bool:
@@ -111,6 +120,8 @@ class SharedStarts:
         full = [complete(member.params) for member in members]
         X = fold.X_train
         race = _begin(self.family(members[0].params), members[0], full[0], setting)
+        if race.run:
+            bill.reuse(range(len(full)), Reused.BEGINNING)
         winners: dict[int, Any] = {}
         paid: set[int] = set()
         with _without_checks():

@@ -129,6 +129,8 @@ class BoostingPaths:
             booster, done = self._begin(full[longest], settings, matrix.value, members[longest])
         if not matrix.fresh:
             bill.reuse(everyone, Reused.MATRIX, matrix.cpu_seconds)
+        if done:
+            bill.reuse(everyone, Reused.BEGINNING)
         bill.reuse([i for i in everyone if i != longest], Reused.FIT)
         for count in sorted(set(counts)):
             with bill.fit() as payers:

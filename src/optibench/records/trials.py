@@ -66,6 +66,7 @@ class Reused(StrEnum):
 
     NOTHING = ""
     MATRIX = "matrix"  # the fold's quantised matrix or distances, or the scores of equal labels
+    BEGINNING = "beginning"  # the first part of its fit, on a smaller budget
     FIT = "fit"  # the fit of another candidate
     TRIAL = "trial"  # everything: the same hyperparameters had been evaluated
     RUN = "run"  # everything: an interrupted run had evaluated it

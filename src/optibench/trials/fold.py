@@ -31,12 +31,22 @@ class Fold:
     def __init__(self, context: TrialContext, number: int, share: float) -> None:
         """Hold fold `number`, with `share` of its train rows."""
         train, validation = context.folds[number]
-        self._context = context
+        self._X, self._y = context.X, context.y  # not the context, which holds this
+        self._reuse, self._keep_bytes = context.reuse, context.keep_bytes
         self._train = nested_share(train, context.y, share, context.seed)
         self._validation = validation
         self._kept: dict[Hashable, Kept] = {}
         self._rows: dict[str, NDArray[np.float64]] = {}
         self.kept_bytes = 0
+
+    @property
+    def rows_bytes(self) -> int:
+        """What the rows take that are kept, beside `kept_bytes`."""
+        return sum(rows.nbytes for rows in self._rows.values())
+
+    def drop_rows(self) -> None:
+        """Cut them anew when they are needed."""
+        self._rows.clear()
 
     @property
     def X_train(self) -> NDArray[np.float64]:
@@ -51,17 +61,17 @@ class Fold:
     @cached_property
     def y_train(self) -> NDArray[np.int64] | None:
         """(n_train,) codes, or None."""
-        return None if self._context.y is None else self._context.y[self._train]
+        return None if self._y is None else self._y[self._train]
 
     @cached_property
     def y_validation(self) -> NDArray[np.int64] | None:
         """(n_validation,) codes, or None."""
-        return None if self._context.y is None else self._context.y[self._validation]
+        return None if self._y is None else self._y[self._validation]
 
     @property
     def n_train_values(self) -> int:
         """Rows x features of the train part."""
-        return len(self._train) * int(self._context.X.shape[1])
+        return len(self._train) * int(self._X.shape[1])
 
     def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> Kept:
         """`make()` at the first call; the same object at later ones while memory allows."""
@@ -86,43 +96,48 @@ class Fold:
         What is kept lies in memory while estimators are fitted, where a plain fit has only its own
         need. Either may be small beside the other: then the peak is hardly above the larger.
         """
-        if not self._context.reuse:
+        if not self._reuse:
             return False
-        need = self.n_train_values * 8
-        small = n_bytes <= max(SMALL_BYTES, need // 4) or need <= n_bytes // 8
-        return small and self.kept_bytes + n_bytes <= self._context.keep_bytes
+        small = n_bytes <= self.little_bytes or self.n_train_values * 8 <= n_bytes // 8
+        return small and self.kept_bytes + n_bytes <= self._keep_bytes
+
+    @property
+    def little_bytes(self) -> int:
+        """What is little beside the need of a plain fit."""
+        return max(SMALL_BYTES, self.n_train_values * 8 // 4)
 
     def _cut(self, part: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The rows of a part; small ones are kept."""
         if part in self._rows:
             return self._rows[part]
-        cut = self._context.X[rows]
+        cut = self._X[rows]
         if cut.nbytes <= SMALL_BYTES:
             self._rows[part] = cut
-            self.kept_bytes += cut.nbytes
         return cut
 
 
 class Folds:
-    """The folds that this process holds for one context; the oldest make room for new ones."""
+    """The folds that a worker holds of its context; the oldest make room for new ones."""
 
     def __init__(self) -> None:
         """Hold none."""
-        self._context: TrialContext | None = None
         self._folds: dict[tuple[int, float], Fold] = {}
 
     def get(self, context: TrialContext, number: int, share: float) -> Fold:
-        """Fold `number` of `context` with `share` of its train rows."""
-        if self._context is not context:
-            self._context, self._folds = context, {}
+        """Fold `number` with `share` of its train rows; `context` is always the same."""
         key = (number, share)
         fold = self._folds.pop(key, None) or Fold(context, number, share)
-        others = sum(held.kept_bytes for held in self._folds.values())
-        while self._folds and others > SMALL_BYTES:
-            oldest = next(iter(self._folds))
-            others -= self._folds.pop(oldest).kept_bytes
+        self._make_room(fold.little_bytes)
         self._folds[key] = fold
         return fold
 
-
-FOLDS = Folds()  # of this worker process
+    def _make_room(self, little_bytes: int) -> None:
+        """Rows go first, which are quickly cut anew."""
+        others = list(self._folds.values())
+        rows = sum(fold.rows_bytes for fold in others)
+        for fold in others:
+            if rows > SMALL_BYTES:
+                rows -= fold.rows_bytes
+                fold.drop_rows()
+        while sum(fold.kept_bytes for fold in self._folds.values()) > little_bytes:
+            del self._folds[next(iter(self._folds))]

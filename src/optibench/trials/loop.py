@@ -1,7 +1,7 @@
 """Ask, run, tell: the search's candidates through the schedule, until it is over.
 
-Each pair of hyperparameters and fold is computed once: a candidate that was evaluated before (a
-repeat of random search, another name of the same hyperparameter) gets the same trials. Candidates
+A candidate that was evaluated before in the same way (a repeat of random search, another name of
+the same hyperparameter) gets the same trials. Candidates
 named at the same time that share fits make one unit per fold.
 """
 
@@ -16,6 +16,7 @@ from optibench.evaluation.ranking import summarise
 from optibench.evaluation.scoring import greater_is_better
 from optibench.records import Candidate, CandidateResult, Reused, Status, Trial, Unit
 from optibench.trials.families import group
+from optibench.trials.left_fits import LeftFits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -86,7 +87,7 @@ class SearchLoop:
         self._under_way: deque[Evaluation] = deque()  # asked for and not yet told, in this order
         self._evaluations: dict[int, Evaluation] = {}
         self._known: dict[tuple[Hashable, int], Trial | list[Evaluation]] = {}
-        self._fits: dict[tuple[Hashable, int], bytes] = {}  # left behind, to go on from
+        self._fits = LeftFits()
         self._wanted: list[tuple[Candidate, int]] = []
         self._over: deque[Evaluation] = deque()  # in the order of completion
         self._news: list[Trial] = []  # of which `on_trials` has not heard
@@ -124,6 +125,7 @@ class SearchLoop:
             finished = True
         finally:
             self._schedule.cancel()
+            self._fits.close()
             self._state.close(finished=finished)
 
     def _advance(self) -> None:
@@ -198,18 +200,27 @@ class SearchLoop:
         return replace(unit, states=states) if any(states) else unit
 
     def _receive(self, outcome: UnitOutcome) -> None:
-        for position, trial in enumerate(outcome.trials):
+        for position, trial in enumerate(map(self._with_beginning, outcome.trials)):
             evaluation = self._evaluations[trial.candidate]
             place = (evaluation.key, trial.fold)
             waiting = self._known.get(place)
             self._known[place] = trial
             if outcome.states and (state := outcome.states[position]) is not None:
-                self._fits[place] = state
+                self._fits.put(place, state)
             if (parent := self._parent(evaluation.candidate)) is not None:
-                self._fits.pop((parent.key, trial.fold), None)
+                self._fits.drop((parent.key, trial.fold))
             self._keep(evaluation, trial)
             for other in waiting if isinstance(waiting, list) else ():
                 self._keep(other, _unpaid(trial, other.candidate))
+
+    def _with_beginning(self, trial: Trial) -> Trial:
+        """A fit that went on from another: alone it would have had to begin it, too."""
+        parent = self._parent(self._evaluations[trial.candidate].candidate)
+        if parent is None or trial.reused not in (Reused.BEGINNING, Reused.FIT):
+            return trial
+        first = parent.trials[trial.fold]
+        begun = max(0.0, first.standalone_cpu_seconds - first.score_seconds)
+        return replace(trial, standalone_cpu_seconds=trial.standalone_cpu_seconds + begun)
 
     def _keep(self, evaluation: Evaluation, trial: Trial) -> None:
         """Give a candidate one of its trials; with pruning, decide whether there is a next one."""

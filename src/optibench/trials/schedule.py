@@ -100,7 +100,10 @@ class Schedule:
         if not self._running:
             return []
         done, self._running = wait(self._running, timeout_seconds, return_when=FIRST_COMPLETED)
-        return [unit for future in done for unit in self._receive(future.result())]
+        well = {future for future in done if not (future.cancelled() or future.exception())}
+        if well:  # they are recorded before the error of another one is raised
+            self._running |= done - well
+        return [unit for future in well or done for unit in self._receive(future.result())]
 
     def stop(self) -> list[UnitOutcome]:
         """Drop what is queued, and wait for the batches under way, which count.

@@ -15,18 +15,18 @@ from optibench.contracts import FitSetting, Member
 from optibench.evaluation.scoring import score
 from optibench.records import Candidate, Scores, Status, Trial, Unit, UnitOutcome
 from optibench.trials.bill import TrialBill
-from optibench.trials.fold import FOLDS, Fold
 from optibench.trials.scores import KeptScores
 
 if TYPE_CHECKING:
     from optibench.measure.profiles import TrialProfiler
+    from optibench.trials.fold import Fold
     from optibench.trials.worker import TrialContext
 
 
 def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> UnitOutcome:
     """Fit and score the candidates of a unit on its fold; errors make FAILED trials."""
     begin = time.perf_counter()
-    fold = FOLDS.get(context, unit.fold, unit.candidates[0].rows)
+    fold = context.held.get(context, unit.fold, unit.candidates[0].rows)
     outcome = _run_together(context, unit, fold, profiler)
     if outcome is None:
         alone = [_run_alone(context, unit, i, fold, profiler) for i in range(len(unit.candidates))]

@@ -6,12 +6,12 @@ import functools
 import importlib
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from optibench.measure.profiles import TrialProfiler
 from optibench.records import Batch, BatchOutcome, UnitOutcome
-from optibench.trials.fold import SMALL_BYTES
+from optibench.trials.fold import SMALL_BYTES, Folds
 from optibench.trials.unit import run_unit
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class TrialContext:
         metric: the ranking metric; a trial in which it is not finite has failed.
         reuse: candidates share fits, scores and matrices.
         keep_bytes: how much of those a worker may keep for a fold.
+        held: the folds that a worker holds; they go when it lets the context go.
     """
 
     model: Model
@@ -50,6 +51,7 @@ class TrialContext:
     profiling: bool
     reuse: bool = True
     keep_bytes: int = SMALL_BYTES
+    held: Folds = field(default_factory=Folds, init=False, repr=False)
 
 
 def run_batch(context: TrialContext, batch: Batch) -> BatchOutcome:

@@ -188,6 +188,7 @@ class DaskEngine:
         """Remove the file that was shared; what was scattered goes with its handle."""
         if self._files is not None:
             self._files.clear()
+            self._client.run(mapped.let_go, workers=self._workers)
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or scatter it to every worker of a given cluster."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optibench.backends import mapped, worker_process
@@ -14,7 +13,7 @@ from optibench.backends.shield import checkpoint
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from optibench.contracts import WorkerTask
@@ -76,21 +75,23 @@ class LokyEngine:
         self.slots = workers
 
     def warm(self, modules: Sequence[str] = ()) -> None:
-        """Return when every worker has run its initializer and imported `modules`.
+        """Return when every worker has run its initializer and imported `modules`."""
+        self._everywhere(worker_process.load, tuple(modules))
 
-        Each blocks until all have begun.
-        """
-        marks = Path(tempfile.mkdtemp(dir=self._files.folder))
+    def forget(self) -> None:
+        """Remove the file that was shared; the workers let go of it."""
+        self._files.clear()
+        self._everywhere(mapped.let_go)
+
+    def _everywhere(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call a function once on every worker: each blocks until all have begun."""
+        marks = tempfile.mkdtemp(dir=self._files.folder)
         calls = [
-            self._executor.submit(_load_and_meet, tuple(modules), str(marks), self.slots)
+            self._executor.submit(_call_and_meet, function, arguments, marks, self.slots)
             for _ in range(self.slots)
         ]
         for call in calls:
             call.result()
-
-    def forget(self) -> None:
-        """Remove the file that was shared."""
-        self._files.clear()
 
     def share(self, value: Any) -> str:
         """Write `value` to a file whose arrays the workers map into their memory."""
@@ -116,7 +117,8 @@ class LokyEngine:
         return {"joblib": version("joblib"), "loky": loky.__version__}
 
 
-def _load_and_meet(modules: Sequence[str], marks: str, count: int) -> None:
-    if modules:
-        worker_process.load(modules)
+def _call_and_meet(
+    function: Callable[..., object], arguments: tuple[object, ...], marks: str, count: int
+) -> None:
+    function(*arguments)
     worker_process.meet(marks, count)

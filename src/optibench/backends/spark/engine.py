@@ -10,7 +10,7 @@ from optibench.backends import mapped, worker_process
 from optibench.backends.spark.session import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from optibench.backends.mapped import MappedFiles
     from optibench.contracts import WorkerTask
@@ -46,20 +46,8 @@ class SparkEngine:
         self._waiters.shutdown(wait=True, cancel_futures=True)
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Start every Python worker that is not up, and import `modules`.
-
-        Where the workers share a disk with the driver each task blocks until all have begun, so
-        that each worker gets one; elsewhere a worker may be warmed by its first batch.
-        """
-        modules, slots, shares_disk = tuple(modules), self.slots, self._files is not None
-        with tempfile.TemporaryDirectory(prefix="optibench-meet-") as folder:
-
-            def start(rows: Any) -> list[int]:
-                list(rows)
-                worker_process.load(modules)
-                return [worker_process.meet(folder, slots)] if shares_disk else []
-
-            self._context.parallelize(range(slots), slots).mapPartitions(start).collect()
+        """Start every Python worker that is not up, and import `modules`."""
+        self._everywhere(worker_process.load, tuple(modules))
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or broadcast it to a cluster."""
@@ -69,11 +57,28 @@ class SparkEngine:
         return self._broadcasts[-1]
 
     def forget(self) -> None:
-        """Remove the files, or the broadcasts, of what was shared."""
+        """Remove the files, or the broadcasts, of what was shared; the workers let go of it."""
         if self._files is not None:
             self._files.clear()
+            self._everywhere(mapped.let_go)
         while self._broadcasts:
             self._broadcasts.pop().unpersist()
+
+    def _everywhere(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call a function in as many tasks as there are slots.
+
+        Where the workers share a disk with the driver each task blocks until all have begun, so
+        that each worker gets one; elsewhere a worker may be left out.
+        """
+        slots, shares_disk = self.slots, self._files is not None
+        with tempfile.TemporaryDirectory(prefix="optibench-meet-") as folder:
+
+            def call(rows: Any) -> list[int]:
+                list(rows)
+                function(*arguments)
+                return [worker_process.meet(folder, slots)] if shares_disk else []
+
+            self._context.parallelize(range(slots), slots).mapPartitions(call).collect()
 
     def view(self, shared: Any) -> Any:
         """Map the file here, too; a broadcast value is the driver's own."""
