@@ -9,7 +9,7 @@ BACKENDS = [
 ]
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=BACKENDS, scope="module")
 def backend(request):
-    """The name of a backend."""
+    """The name of a backend; all tests of a module run on one, then all on the next."""
     return request.param

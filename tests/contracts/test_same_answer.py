@@ -30,7 +30,16 @@ SPACES = {
         "subsample": [0.5, 1.0],
     },
 }
-QUIET = ["profiling=off", "progress=false"]
+# Starting an engine takes longer than most of these searches.
+QUIET = ["profiling=off", "progress=false", "backend.keep_alive=true"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_kept():
+    """No engine of another module, and none left for one."""
+    optibench.release_engine()
+    yield
+    optibench.release_engine()
 
 
 def run(*overrides, tracker=None):
@@ -109,8 +118,8 @@ def expected():
         }
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("model", ["kmeans", "xgboost"])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_scores_equal_the_independent_computation_to_the_last_bit(
     backend, model, workers, expected
 ):

@@ -8,6 +8,7 @@ import pytest
 
 from optibench.evaluation.scoring import ScoringSettings
 from optibench.models.kmeans import KMeans
+from optibench.models.xgboost import XGBoost
 from optibench.records import Batch, Candidate, DataFacts, Status, Unit
 from optibench.trials.worker import TrialContext, run_batch
 
@@ -91,3 +92,20 @@ def test_threads_are_held_to_the_budget_while_a_trial_runs(context):
     plain = replace(context, model=Spy(), reuse=False)
     run_batch(plain, Batch((unit(),), 10.0))
     assert set(seen) == {1}
+
+
+def test_equal_causes_are_told_in_equal_words(context):
+    """XGBoost's messages begin with the time of day and end with addresses."""
+    classes = replace(
+        context,
+        model=XGBoost(),
+        y=np.arange(80) % 2,
+        facts=DataFacts(2, None),
+        scoring=ScoringSettings(10_000, 0, 2),
+        metric="accuracy",
+    )
+    params = {"tree_method": "exact", "max_depth": 0}
+    (trial,) = run_batch(classes, Batch((Unit((Candidate(0, params),), 0),), 10.0)).trials
+    assert trial.error.startswith("XGBoostError: ")
+    assert trial.error.endswith("exact tree method doesn't support unlimited depth.")
+    assert "[" not in trial.error

@@ -171,11 +171,13 @@ def _run_start(
 ) -> Iterator[int]:
     """Run one start for each max_iter that changes it; yield the members that caused a fit."""
     stream = race.stream
-    before = stream.get_state()
+    limits = sorted({p["max_iter"] for p in params}, reverse=True)
+    before = stream.get_state() if len(limits) > 1 else None  # it takes a tenth of a short start
     estimator: Any = None
-    for max_iter in sorted({p["max_iter"] for p in params}, reverse=True):
+    for max_iter in limits:
         if estimator is None or estimator.n_iter_ > max_iter:
-            stream.set_state(before)
+            if estimator is not None and before is not None:
+                stream.set_state(before)
             with bill.fit() as payers:
                 estimator = make_estimator(
                     {**params[0], "n_init": 1, "max_iter": max_iter}, stream
@@ -188,7 +190,11 @@ def _run_start(
                 ]
                 payers.extend(served)
             yield max(served, key=lambda i: params[racing.index(i)]["n_init"])
-        race.enter(max_iter, estimator)
+        with bill.fit() as payers:  # a plain fit compares its starts, too
+            payers.extend(
+                i for i, p in zip(racing, params, strict=True) if p["max_iter"] == max_iter
+            )
+            race.enter(max_iter, estimator)
 
 
 def _results(

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 SLICE_SECONDS = 1.0  # so that results come in steadily
 FIRST_SLICE_SECONDS = 0.2  # until it is known what units cost
-# A slice lasts at least this many times the engine's cost per task: at most 5 % is lost.
-SLICE_OVERHEADS = 20.0
+# A slice lasts at least this many times the engine's cost per task: at most 2.5 % is lost.
+SLICE_OVERHEADS = 40.0
 FEWEST_OVERHEADS = 4.0  # and a last, small batch at least this many times
 REHEARSALS = 10  # per slot; after as many, a Spark task takes half as long as the first
 QUEUED_PER_SLOT = 2  # one runs, one waits, so that a worker never waits for the driver
@@ -74,7 +74,8 @@ class Schedule:
         self._in_order = in_order
         self._cost = CostModel()
         self._queue: deque[tuple[Unit, float]] = deque()  # with the seconds that are expected
-        self._sorted_at = 0
+        self._sorted_at = 0  # so many observations,
+        self._sorted_seconds = 0.0  # and so much work left
         self._running: set[Future[BatchOutcome]] = set()
         self.profiles: list[bytes] = []
 
@@ -133,19 +134,25 @@ class Schedule:
             self._cost.observe(done.unit, done.seconds)
         left = outcome.leftover
         self._queue.extendleft(reversed(list(zip(left, self._cost.expect(left), strict=True))))
-        if self._cost.observations >= 2 * self._sorted_at:
+        much_news = self._cost.observations >= 2 * self._sorted_at
+        if much_news or self._left() <= self._sorted_seconds / 2:
             self._sort()
         return outcome.units
 
     def _most_in_flight(self) -> int:
-        """A queued batch waits for its worker: where it is long, another could come free first."""
+        """A queued batch waits for its worker: where it is long, another could come free first.
+
+        Not before what is left has gone, where each slot has two slices more of it.
+        """
         slots, (_, next_seconds) = self._engine.slots, self._queue[0]
-        left = sum(seconds for _, seconds in self._queue)
         if not self._cost.observations or next_seconds <= self._first_slice_seconds:
             return QUEUED_PER_SLOT * slots
-        return (
-            QUEUED_PER_SLOT * slots if left > 2 * QUEUED_PER_SLOT * slots * next_seconds else slots
-        )
+        enough = 2 * slots * max(self._slice_seconds, QUEUED_PER_SLOT * next_seconds)
+        return QUEUED_PER_SLOT * slots if self._left() > enough else slots
+
+    def _left(self) -> float:
+        """Seconds of work in the queue."""
+        return math.fsum(seconds for _, seconds in self._queue)
 
     @property
     def _first_slice_seconds(self) -> float:
@@ -158,7 +165,7 @@ class Schedule:
 
     def _take(self) -> Batch:
         """The next batch, at least one unit."""
-        left = sum(seconds for _, seconds in self._queue)
+        left = self._left()
         aim = left / (2 * self._engine.slots)
         if self._cost.observations:
             fewest = FEWEST_OVERHEADS * self._engine.overhead_seconds
@@ -175,10 +182,11 @@ class Schedule:
         self._sorted_at = self._cost.observations
         units = [unit for unit, _ in self._queue]
         costs = self._cost.expect(units)
+        self._sorted_seconds = math.fsum(costs)
         if self._in_order:
             self._queue = deque(zip(units, costs, strict=True))
             return
-        long = math.fsum(costs) / self._engine.slots / LONG_SHARE
+        long = self._sorted_seconds / self._engine.slots / LONG_SHARE
 
         def key(entry: tuple[Unit, float]) -> tuple[bool, int, float]:
             unit, seconds = entry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import re
 import socket
 import time
 import traceback
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from optibench.measure.profiles import TrialProfiler
     from optibench.trials.fold import Fold
     from optibench.trials.worker import TrialContext
+
+TIME_OF_DAY = re.compile(r"^\[\d\d:\d\d:\d\d\] ")
 
 
 def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> UnitOutcome:
@@ -100,9 +103,14 @@ def _run_alone(
                     model.task, X_validation, fold.y_validation, prediction, context.scoring
                 )
     except Exception as problem:
-        error = f"{type(problem).__name__}: {problem}"
+        error = f"{type(problem).__name__}: {_cause(problem)}"
     spell = Spell(start, start + time.perf_counter() - begin, error)
     return spell.trial(context, Unit((candidate,), unit.fold), 0, scored, bill)
+
+
+def _cause(problem: Exception) -> str:
+    """What went wrong, without XGBoost's time of day and stack: equal causes are counted."""
+    return TIME_OF_DAY.sub("", str(problem)).partition("\nStack trace:")[0].strip()
 
 
 @dataclass(frozen=True)
