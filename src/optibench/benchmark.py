@@ -14,7 +14,7 @@ from optibench.evaluation.split import SplitPlan, split
 from optibench.measure.machine import available_memory_bytes
 from optibench.measure.phases import Recorder
 from optibench.premises import Premises
-from optibench.preparation import load, plan_of, settle
+from optibench.preparation import import_data_libraries, load, plan_of, settle
 from optibench.recording import RunRecord, open_tracker
 from optibench.records import EngineRequest, Entry, Plan, Result, Split, Trial
 from optibench.report.progress import Progress
@@ -65,6 +65,7 @@ def run(
                     premises.stop_processes,
                 )
             )
+            import_data_libraries()
         with clock.phase("load"):
             prepared = load(settled)
         with clock.phase("split"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,12 @@ def settle(config: Config) -> Settled:
         config.model.check(candidate.params)
     config.backend.check(budget.workers)
     return Settled(config, budget, search, search.examples, metric)
+
+
+def import_data_libraries() -> None:
+    """What reading and splitting a table needs, so that neither phase pays for imports."""
+    for name in ("pandas", "sklearn.model_selection", "sklearn.preprocessing"):
+        importlib.import_module(name)
 
 
 def load(settled: Settled) -> Prepared:

@@ -119,6 +119,7 @@ def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path):
         (["modle=kmeans"], "Did you mean model?"),
         (["model=nope"], "Available options in 'model': kmeans xgboost"),
         (["backend.worker=1"], "Did you mean backend.workers?"),
+        (["search=tpe", "search.prunr=median"], "Did you mean search.pruner?"),
         (["seed=abc"], "seed='abc'"),
         (["seed=-1"], "seed=-1: allowed is 0 to"),
         (["repeats=0"], "repeats=0: allowed is"),

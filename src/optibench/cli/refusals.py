@@ -54,7 +54,7 @@ def _unreadable(words: Sequence[str]) -> str:
 def _unknown_key(key: str, words: Sequence[str]) -> str:
     came = next((word for word in words if word.lstrip("+~").partition("=")[0] == key), key)
     parent, _, leaf = key.rpartition(".")
-    allowed = _keys_of(parent)
+    allowed = _keys_of(parent, words)
     if not allowed:
         return f"{came}: the configuration has no {parent or key}."
     near = get_close_matches(leaf, allowed, n=1)
@@ -64,14 +64,16 @@ def _unknown_key(key: str, words: Sequence[str]) -> str:
     return f"{came}: there is no key {key}; allowed are {names}.{hint}"
 
 
-def _keys_of(parent: str) -> list[str]:
-    """The keys below `parent` in the default configuration."""
+def _keys_of(parent: str, words: Sequence[str]) -> list[str]:
+    """The keys below `parent` in the configuration that `words` choose, for a sweep its first."""
     from omegaconf import DictConfig, OmegaConf
 
     from optibench.config.composition import compose
 
+    group = parent.partition(".")[0]
+    choices = [word.partition(",")[0] for word in words if word.startswith(f"{group}=")]
     try:
-        node = OmegaConf.select(compose([]), parent) if parent else compose([])
+        node = OmegaConf.select(compose(choices), parent) if parent else compose([])
     except ConfigError:
         return []
     return sorted(str(key) for key in node) if isinstance(node, DictConfig) else []
