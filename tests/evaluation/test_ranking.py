@@ -123,5 +123,5 @@ def test_a_search_without_a_finite_score_names_its_causes() -> None:
     assert "None of the 8 candidates has a finite score" in str(caught.value)
     assert "cause 0 (2 candidates)" in str(caught.value)
     assert "and 1 further causes" in str(caught.value)
-    with pytest.raises(SearchError, match="proposed no candidate"):
+    with pytest.raises(SearchError, match="evaluated no candidate"):
         best(summarise([], "accuracy", 5))
