@@ -238,8 +238,7 @@ def going_on(context, first, then):
     unit = Unit((Candidate(1, then, continues=0),), 0, states=done.states)
     other = replace(context)  # another context: nothing is kept
     trial = run_batch(other, Batch((unit,), 1000.0)).trials[0]
-    begins_anew = trial.reused is Reused.NOTHING
-    assert begins_anew or trial.reused is Reused.BEGINNING
+    assert trial.reused in (Reused.NOTHING, Reused.BEGINNING)
     return trial
 
 

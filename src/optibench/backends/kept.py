@@ -172,30 +172,26 @@ def _to_be_kept(
         kept.close(error)
         raise
     release()  # one that another thread has left meanwhile
-    if _is_free(kept):
+    if _survives(kept, kept.engine.forget):
         _Idle.engine = kept
-
-
-def _is_free(kept: KeptEngine) -> bool:
-    """Free what was shared; one that breaks over it is closed, its run being over and well."""
-    try:
-        kept.engine.forget()
-    except BaseException as error:
-        with suppress(Exception):
-            kept.close(error)
-        if not isinstance(error, Exception):
-            raise
-        return False
-    return True
 
 
 def _is_ready(
     kept: KeptEngine, request: EngineRequest, rehearse: Callable[[Engine], None]
 ) -> bool:
     """Make an idle engine ready; one that has broken while it was idle is closed."""
-    try:
+
+    def make_ready() -> None:
         kept.prepare(request)
         rehearse(kept.engine)
+
+    return _survives(kept, make_ready)
+
+
+def _survives(kept: KeptEngine, step: Callable[[], None]) -> bool:
+    """Take a step between two runs; an engine that breaks over it is closed, and no run fails."""
+    try:
+        step()
     except BaseException as error:
         with suppress(Exception):
             kept.close(error)

@@ -1,8 +1,8 @@
 """Ask, run, tell: the search's candidates through the schedule, until it is over.
 
 A candidate that was evaluated before in the same way (a repeat of random search, another name of
-the same hyperparameter) gets the same trials. Candidates
-named at the same time that share fits make one unit per fold.
+the same hyperparameter) gets the same trials. Candidates named at the same time that share fits
+make one unit per fold.
 """
 
 from __future__ import annotations
