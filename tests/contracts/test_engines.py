@@ -82,6 +82,14 @@ def test_the_shared_value_arrives_once_per_worker(plugin, request_of):
     assert len({(trial.worker, trial.scores["address"]) for trial in trials}) == WORKERS
 
 
+def test_a_worker_that_has_grown_by_a_large_table_stays(plugin, request_of):
+    with plugin.open(request_of) as engine:
+        shared = engine.share(np.ones(50_000_000))
+        futures = [engine.submit(describe, shared, Batch((), 1.0)) for _ in range(14)]
+        trials = [future.result(60).trials[0] for future in futures]
+    assert len({trial.worker for trial in trials}) == WORKERS
+
+
 def test_the_driver_sees_the_shared_value_and_maps_it_as_the_workers_do(plugin, request_of):
     with plugin.open(request_of) as engine:
         seen = engine.view(engine.share(np.arange(1000.0)))

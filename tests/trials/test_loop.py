@@ -13,7 +13,7 @@ from tests.trials.fakes import ThreadEngine, outcome_of, trial_of
 from optibench.contracts import SearchFacts
 from optibench.evaluation.ranking import best, summarise
 from optibench.models.xgboost import XGBoost
-from optibench.records import BatchOutcome, Candidate, Reused, Status, Unit, UnitOutcome
+from optibench.records import BatchOutcome, Candidate, Reused, Status
 from optibench.search.grid import GridSearch
 from optibench.search.proposals import FixedProposals, Proposals
 from optibench.trials.loop import Question, SearchLoop
@@ -109,29 +109,6 @@ def test_repeats_and_aliases_are_evaluated_once_and_pay_nothing():
     assert [result.params for result in results] == points
     assert results[1].cpu_seconds == 0 < results[0].cpu_seconds
     assert {trial.reused for trial in results[1].trials} == {Reused.TRIAL}
-
-
-def test_a_fit_that_went_on_would_alone_have_paid_for_its_beginning():
-    class GoingOn(FixedProposals):
-        def ask(self, room):
-            return [
-                replace(c, continues=c.number - 1 if c.number else None) for c in super().ask(room)
-            ]
-
-    harness = Harness(GoingOn({}, [{"n_estimators": n} for n in (1, 3, 9)]), slots=1)
-    trials = []
-    for number, seconds in enumerate((1.0, 2.0, 6.0)):
-        trial = trial_of(Candidate(number, {"n_estimators": 3**number}), 0, seconds=seconds)
-        reused = Reused.BEGINNING if number else Reused.NOTHING
-        trials.append(replace(trial, standalone_cpu_seconds=seconds, reused=reused))
-    harness.loop._ask()
-    for trial in trials:
-        harness.loop._receive(
-            UnitOutcome(Unit((Candidate(trial.candidate, trial.params),), 0), (trial,), 1.0)
-        )
-    harness.loop._report()
-    assert [t.standalone_cpu_seconds for t in harness.trials] == [1.0, 3.0, 9.0]
-    assert [t.cpu_seconds for t in harness.trials] == [1.0, 2.0, 6.0]
 
 
 def test_a_plain_search_evaluates_repeats_again():

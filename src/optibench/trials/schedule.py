@@ -92,6 +92,8 @@ class Schedule:
     def add(self, units: Iterable[Unit]) -> None:
         """Queue more units."""
         units = list(units)
+        if not units:
+            return
         self._queue.extend(zip(units, self._cost.expect(units), strict=True))
         self._sort()
 
