@@ -36,6 +36,10 @@ SETTINGS = {
     "distributed.admin.tick.limit": "1h",
     "distributed.admin.tick.interval": "1s",  # 20 ms by default, in every process
     "distributed.worker.memory.monitor-interval": "500ms",
+    # Both run in every process, for pages that nobody looks at and for tasks that have their
+    # worker: 0.5 % of a search.
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.scheduler.work-stealing": False,
     "distributed.comm.timeouts.connect": "30s",
     "distributed.logging.distributed": "error",
 }
