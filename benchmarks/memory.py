@@ -1,6 +1,7 @@
 """The memory of a whole run beside its table and one plain fit, on a table where these matter.
 
     python -m benchmarks.memory                         all backends
+    python -m benchmarks.memory --features 8 --rows 4000000     a narrow table
 
 To reach: the peak of the process tree, less what it takes without any table, is at most 1.3 x the
 table + workers x the private peak of one plain fit, taken alike. What it takes without any table
@@ -20,8 +21,7 @@ from typing import Any
 import numpy as np
 
 BACKENDS = ["sklearn", "dask", "spark"]
-FEATURES = 32
-FEW_ROWS, ROWS = 2_000, 1_000_000
+FEATURES, FEW_ROWS, ROWS = 32, 2_000, 1_000_000
 WORKERS = 2
 TABLE_SHARE = 1.3
 MIB = 2**20
@@ -44,7 +44,7 @@ MODELS = {
 }
 
 
-def run_peak(model: str, backend: str, rows: int) -> float:
+def run_peak(model: str, backend: str, rows: int, features: int) -> float:
     """The peak of a run's whole process tree, in bytes."""
     import optibench
 
@@ -54,7 +54,7 @@ def run_peak(model: str, backend: str, rows: int) -> float:
         f"backend.workers={WORKERS}",
         "dataset=classification",
         f"dataset.n_samples={rows}",
-        f"dataset.n_features={FEATURES}",
+        f"dataset.n_features={features}",
         "evaluation.folds=5",
         "profiling=off",
         "progress=false",
@@ -64,15 +64,16 @@ def run_peak(model: str, backend: str, rows: int) -> float:
     return max(metrics[f"{phase}_peak_memory_bytes"] for phase in ("search", "fit", "score"))
 
 
-def plain_fit(model: str, rows: int, folder: str, answer: Any) -> None:
+def plain_fit(model: str, shape: tuple[int, int], folder: str, answer: Any) -> None:
     """Fit and predict once on a fold of a mapped train part; tell the private peak, in bytes."""
     from pathlib import Path
 
+    rows, features = shape
     path = Path(folder) / f"{rows}.npy"
     n_train = rows * 4 // 5
     if not path.exists():
         rng = np.random.default_rng(0)
-        np.save(path, rng.normal(size=(n_train, FEATURES)))
+        np.save(path, rng.normal(size=(n_train, features)))
     table = np.load(path, mmap_mode="r")
     order = np.random.default_rng(1).permutation(n_train)
     train, check = np.sort(order[n_train // 5 :]), np.sort(order[: n_train // 5])
@@ -102,12 +103,12 @@ def _anonymous_peak() -> float:
     return float(peak - mapped)
 
 
-def plain_peak(model: str, rows: int, folder: str) -> float:
+def plain_peak(model: str, shape: tuple[int, int], folder: str) -> float:
     """`plain_fit` in a process of its own."""
     context = multiprocessing.get_context("spawn")
     answer = context.Queue()
     for _ in range(2):  # the first makes the file
-        process = context.Process(target=plain_fit, args=(model, rows, folder, answer))
+        process = context.Process(target=plain_fit, args=(model, shape, folder, answer))
         process.start()
         peak = answer.get()
         process.join()
@@ -119,16 +120,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.memory", description=__doc__)
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS)
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--features", type=int, default=FEATURES)
     options = parser.parse_args()
-    table = options.rows * FEATURES * 8
+    many, few = ((rows, options.features) for rows in (options.rows, FEW_ROWS))
+    table = options.rows * options.features * 8
     print(f"table {table / MIB:.0f} MiB, {WORKERS} workers; MiB on top of a run without rows")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for model in MODELS:
-            fit = plain_peak(model, options.rows, folder) - plain_peak(model, FEW_ROWS, folder)
+            fit = plain_peak(model, many, folder) - plain_peak(model, few, folder)
             limit = TABLE_SHARE * table + WORKERS * fit
             for backend in options.backends:
-                few = run_peak(model, backend, FEW_ROWS)
-                peak = run_peak(model, backend, options.rows) - few
+                peak = run_peak(model, backend, *many) - run_peak(model, backend, *few)
                 told = "reached" if peak <= limit else "MISSED"
                 print(
                     f"{model:8} {backend:8} peak {peak / MIB:6.0f}, plain fit {fit / MIB:5.0f}, "

@@ -22,7 +22,8 @@ from optibench.evaluation.settings import EvaluationSettings
 from optibench.evaluation.split import SplitPlan, scaling_on, split
 from optibench.models.kmeans import KMeans
 from optibench.models.xgboost import XGBoost
-from optibench.records import Candidate, Table, Task
+from optibench.models.xgboost_regression import XGBoostRegression
+from optibench.records import Candidate, Table
 from optibench.search.grid import GridSearch
 from optibench.validation import validate_config, validate_split, validate_table
 
@@ -74,7 +75,7 @@ def check(case: Case) -> None:
     )
     candidates = [Candidate(0, case.params, rows=case.rows)]
     validate_table(config, table, candidates, with_folds=case.with_folds)
-    dataset = encode(table, with_target=task is Task.CLASSIFICATION)
+    dataset = encode(table, task)
     scale = scaling_on(case.scale, task)
     plan = SplitPlan(task, settings, scale=scale, seed=0, with_folds=case.with_folds)
     validate_split(config, split(dataset, plan), candidates)
@@ -90,6 +91,11 @@ def with_value(value: object) -> pd.DataFrame:
     return numbers(a=column.infer_objects())
 
 
+def regression(**fields: Any) -> Case:
+    """A case of a model that predicts numbers."""
+    return Case(model=XGBoostRegression(), **fields)
+
+
 def kmeans(**fields: Any) -> Case:
     return Case(**{"model": KMeans(), "params": {"n_clusters": 3}, **fields})
 
@@ -102,6 +108,8 @@ USABLE = {
     "xgboost": Case(),
     "kmeans": kmeans(),
     "kmeans sets the target aside, whatever is in it": kmeans(frame=numbers(y=[None, "x"] * 30)),
+    "xgboost_regression predicts measurements": regression(target="a"),
+    "xgboost_regression needs no classes": regression(frame=numbers(y=range(60))),
     "kmeans needs no target": kmeans(target=None),
     "xgboost takes missing values": Case(frame=with_value(None)),
     "xgboost takes categories": Case(frame=FRAME[["a", "word", "y"]], categorical=("word",)),
@@ -179,7 +187,7 @@ REFUSED: list[tuple[str, Case, type[InputError], list[str]]] = [
     ("a measured target", Case(target="a"), DATA, ["'a' holds 60 distinct numbers that look like measurements"]),
     ("an infinite target", Case(frame=numbers(y=[np.inf, 0.0] * 30)), DATA, ["measurements"]),
     ("dates as target", Case(frame=numbers(y=pd.to_datetime(["2024-01-01", "2024-01-02"] * 30))), DATA, ["'y' holds dates"]),
-    ("a number per row as target", Case(frame=numbers(y=range(60))), DATA, ["has 1 rows, fewer than evaluation.folds=5", "really a column of classes"]),
+    ("a number per row as target", Case(frame=numbers(y=range(60))), DATA, ["has 1 rows, fewer than evaluation.folds=5", "is it a column of classes", "xgboost_regression"]),
     ("fewer rows of a class than folds", Case(frame=numbers(y=["r"] * 4 + ["o"] * 56)), DATA, ["Class 'r' of target column 'y' has 4 rows", "evaluation.folds=5"]),
     ("too few left to train", Case(frame=numbers(y=["r"] * 5 + ["o"] * 55)), DATA, ["Class 'r' of column 'y' has 4 rows in the train part"]),
     ("a single row of a class, no search", Case(frame=numbers(y=[1] + [0] * 59), with_folds=False), DATA, ["Class 1", "1 rows"]),
@@ -188,6 +196,12 @@ REFUSED: list[tuple[str, Case, type[InputError], list[str]]] = [
     ("few groups", Case(frame=numbers(g=np.arange(60) % 5), evaluation={"groups": "g"}), DATA, ["evaluation.groups='g' has 5 distinct values; at least 6"]),
     ("few rows", kmeans(frame=NUMBERS.head(15)), DATA, ["15 rows: 12 to train (in 5 pieces) and 3 held out", "at least 3"]),
     ("two rows", Case(frame=NUMBERS.head(2), evaluation={"folds": 2}), DATA, ["y"]),
+    ("no numbers to predict", regression(target=None), DATA, ["model=xgboost_regression predicts", "the numbers"]),
+    ("text to predict", regression(frame=FRAME[["a", "word"]], target="word"), DATA, ["'word' holds text", "predicts numbers", "model=xgboost for classes"]),
+    ("a gap to predict", regression(frame=numbers(y=[np.nan, 1.0] * 30)), DATA, ["'y' has 30 missing values", "needs a number"]),
+    ("infinity to predict", regression(frame=numbers(y=[np.inf, 1.0] * 30)), DATA, ["'y' has 30 infinite values"]),
+    ("one number to predict", regression(frame=numbers(y=[2.5] * 60)), DATA, ["'y' is 2.5 in all 60 rows"]),
+    ("few rows to predict", regression(frame=NUMBERS.head(10), evaluation={"folds": 5}), DATA, ["8 to train (in 5 pieces)", "at least 2"]),
     # the parts
     ("more clusters than distinct rows", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={"n_clusters": 5}), DATA, ["n_clusters=5 is more than the 4 distinct rows of the train part"]),
     ("the default of 8 clusters", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={}), DATA, ["n_clusters=8 is more than the 4 distinct rows"]),

@@ -17,7 +17,7 @@ from optibench.evaluation.scoring import (
 )
 from optibench.evaluation.split import scaling_on
 from optibench.measure.machine import available_cores
-from optibench.records import Candidate, DataFacts, Plan, Task
+from optibench.records import Candidate, DataFacts, Plan
 from optibench.redaction import redact
 from optibench.trials.refit import EXAMPLE_ROWS
 from optibench.validation import validate_config, validate_table
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from optibench.config.schema import Config
     from optibench.contracts import SearchState
-    from optibench.records import Dataset
+    from optibench.records import Dataset, Task
 
 MIB = 1024 * 1024
 
@@ -127,7 +127,7 @@ def load(settled: Settled) -> Prepared:
     table = config.dataset.load(config.top.seed)
     table = replace(table, groups=evaluation.groups, time=evaluation.time)
     validate_table(config, table, settled.examples, with_folds=settled.search.uses_folds)
-    dataset = encode(table, with_target=config.model.task is not Task.CLUSTERING)
+    dataset = encode(table, config.model.task)
     scaling = scaling_on(config.dataset.scale, config.model.task)
     return Prepared(**vars(settled), dataset=dataset, scaling=scaling)
 

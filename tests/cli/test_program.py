@@ -117,7 +117,7 @@ def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path):
     ("words", "says"),
     [
         (["modle=kmeans"], "Did you mean model?"),
-        (["model=nope"], "Available options in 'model': kmeans xgboost"),
+        (["model=nope"], "Available options in 'model': estimator kmeans"),
         (["backend.worker=1"], "Did you mean backend.workers?"),
         (["search=tpe", "search.prunr=median"], "Did you mean search.pruner?"),
         (["seed=abc"], "seed='abc'"),

@@ -9,7 +9,14 @@ from optibench.config.resolution import resolve
 from optibench.errors import ConfigError
 
 MODELS, BACKENDS, SEARCHES = (
-    ("kmeans", "xgboost"),
+    (
+        "kmeans",
+        "xgboost",
+        "xgboost_regression",
+        "random_forest",
+        "logistic_regression",
+        "estimator",
+    ),
     ("sklearn", "dask", "spark"),
     ("none", "grid", "random"),
 )
@@ -21,6 +28,8 @@ DATASETS = (
     "digits",
     "blobs",
     "classification",
+    "regression",
+    "diabetes",
     "csv",
     "parquet",
 )

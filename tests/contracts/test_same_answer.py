@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 from sklearn import metrics as skm
 from sklearn.cluster import KMeans
+from sklearn.datasets import load_diabetes
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, ParameterGrid, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
-from xgboost import XGBClassifier
+from xgboost import XGBClassifier, XGBRegressor
 
 import optibench
 from optibench import benchmark
@@ -29,6 +32,19 @@ SPACES = {
         "n_estimators": [20, 60],
         "subsample": [0.5, 1.0],
     },
+    "random_forest": {"max_depth": [2, None], "max_features": ["sqrt", 0.5], "n_estimators": [20]},
+    "xgboost_regression": {"max_depth": [2, 4], "eta": [0.3], "n_estimators": [10, 40]},
+    "logistic_regression": {"C": [0.01, 1.0], "class_weight": [None, "balanced"]},
+}
+OTHER_KEYS = {  # of its own space
+    "random_forest": ["min_samples_leaf"],
+    "xgboost_regression": ["subsample"],
+}
+# Of scikit-learn's or XGBoost's API, with what OptiBench sets itself.
+CLASSIFIERS = {
+    "xgboost": lambda **params: XGBClassifier(objective="binary:logistic", n_jobs=1, **params),
+    "random_forest": RandomForestClassifier,
+    "logistic_regression": lambda **params: LogisticRegression(max_iter=1000, **params),
 }
 # Starting an engine takes longer than most of these searches.
 QUIET = ["profiling=off", "progress=false", "backend.keep_alive=true"]
@@ -50,7 +66,10 @@ def run(*overrides, tracker=None):
 
 def small(model):
     """Overrides that give the model its small space alone."""
-    return [f"model={model}", *(f"model.space.{k}={v}" for k, v in SPACES[model].items())]
+    lists = {key: str(values).replace("None", "null") for key, values in SPACES[model].items()}
+    other = [f"~model.space.{key}" for key in OTHER_KEYS.get(model, ())]
+    data = ["dataset=diabetes"] if model == "xgboost_regression" else []
+    return [f"model={model}", *data, *other, *(f"model.space.{k}={v}" for k, v in lists.items())]
 
 
 def pima():
@@ -86,24 +105,40 @@ def independent_kmeans(space, seed=0):
     return rows
 
 
-def independent_xgboost(space, seed=0):
+def independent_classes(model, seed=0):
     """Scores by candidate and fold, computed with xgboost and scikit-learn alone."""
     X, y = pima()
     X, _, y, _ = train_test_split(X, y, test_size=0.2, random_state=seed, stratify=y)
     rows = {}
-    for number, params in enumerate(ParameterGrid(space)):
+    for number, params in enumerate(ParameterGrid(SPACES[model])):
         folds = StratifiedKFold(5, shuffle=True, random_state=seed).split(X, y)
         for fold, (fit_rows, check) in enumerate(folds):
-            model = XGBClassifier(
-                objective="binary:logistic", random_state=seed, n_jobs=1, **params
-            )
-            model.fit(X[fit_rows], y[fit_rows])
-            labels, chances = model.predict(X[check]), model.predict_proba(X[check])
+            estimator = CLASSIFIERS[model](random_state=seed, **params)
+            estimator.fit(X[fit_rows], y[fit_rows])
+            labels, chances = estimator.predict(X[check]), estimator.predict_proba(X[check])
             rows[number, fold] = {
                 "accuracy": skm.accuracy_score(y[check], labels),
                 "f1": skm.f1_score(y[check], labels),
                 "roc_auc": skm.roc_auc_score(y[check], chances[:, 1]),
                 "log_loss": skm.log_loss(y[check], chances),
+            }
+    return rows
+
+
+def independent_values(seed=0):
+    """Scores by candidate and fold, computed with xgboost and scikit-learn alone."""
+    X, y = load_diabetes(return_X_y=True)
+    X, _, y, _ = train_test_split(X, y, test_size=0.2, random_state=seed)
+    rows = {}
+    for number, params in enumerate(ParameterGrid(SPACES["xgboost_regression"])):
+        folds = KFold(5, shuffle=True, random_state=seed).split(X)
+        for fold, (fit_rows, check) in enumerate(folds):
+            estimator = XGBRegressor(random_state=seed, n_jobs=1, **params)
+            predicted = estimator.fit(X[fit_rows], y[fit_rows]).predict(X[check])
+            rows[number, fold] = {
+                "rmse": skm.root_mean_squared_error(y[check], predicted),
+                "mae": skm.mean_absolute_error(y[check], predicted),
+                "r2": skm.r2_score(y[check], predicted),
             }
     return rows
 
@@ -114,12 +149,23 @@ def expected():
     with threadpool_limits(1):
         return {
             "kmeans": independent_kmeans(SPACES["kmeans"]),
-            "xgboost": independent_xgboost(SPACES["xgboost"]),
+            "xgboost_regression": independent_values(),
+            **{model: independent_classes(model) for model in CLASSIFIERS},
         }
 
 
-@pytest.mark.parametrize("model", ["kmeans", "xgboost"])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("model", "workers"),
+    [
+        ("kmeans", 1),
+        ("kmeans", 2),
+        ("xgboost", 1),
+        ("xgboost", 2),
+        ("xgboost_regression", 2),
+        ("random_forest", 2),
+        ("logistic_regression", 2),
+    ],
+)
 def test_scores_equal_the_independent_computation_to_the_last_bit(
     backend, model, workers, expected
 ):

@@ -12,7 +12,9 @@ from optibench.datasets import pima
 from optibench.datasets.blobs import Blobs
 from optibench.datasets.classification import Classification
 from optibench.datasets.encoding import encode
+from optibench.datasets.regression import Regression
 from optibench.errors import ConfigError, DataError
+from optibench.records import Task
 
 SHAPES = {
     "pima": (768, 8, 2),
@@ -31,15 +33,29 @@ def plugin(name: str) -> Any:
 
 @pytest.mark.parametrize(("name", "shape"), SHAPES.items())
 def test_every_choice_loads_and_encodes(name: str, shape: tuple[int, int, int]) -> None:
-    dataset = encode(plugin(name)().load(0), with_target=True)
+    dataset = encode(plugin(name)().load(0), Task.CLASSIFICATION)
     assert (*dataset.X.shape, len(dataset.classes)) == shape
     assert dataset.X.dtype == np.float64
     assert dataset.X.flags.c_contiguous
     assert dataset.name == name
 
 
+def test_tables_of_numbers_are_scikit_learns() -> None:
+    X, y = datasets.load_diabetes(return_X_y=True)
+    dataset = encode(plugin("diabetes")().load(0), Task.REGRESSION)
+    assert np.array_equal(dataset.X, X)
+    assert np.array_equal(dataset.y, y)
+    X, y = datasets.make_regression(60, 5, n_informative=2, noise=3.0, random_state=7)
+    table = Regression(n_samples=60, n_features=5, n_informative=2, noise=3.0).load(7)
+    dataset = encode(table, Task.REGRESSION)
+    assert np.array_equal(dataset.X, X)
+    assert np.array_equal(dataset.y, y)
+    with pytest.raises(ConfigError, match=r"noise is -1\.0"):
+        Regression(noise=-1.0).load(0)
+
+
 def test_pima_is_the_shipped_file_with_500_and_268_rows() -> None:
-    dataset = encode(pima.Pima().load(0), with_target=True)
+    dataset = encode(pima.Pima().load(0), Task.CLASSIFICATION)
     frame = pd.read_csv(pima.FILE)
     assert np.array_equal(dataset.X, frame.drop(columns="outcome").to_numpy(float))
     assert np.bincount(dataset.y).tolist() == [500, 268]
@@ -48,7 +64,7 @@ def test_pima_is_the_shipped_file_with_500_and_268_rows() -> None:
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits"])
 def test_scikit_learns_tables_are_unchanged(name: str) -> None:
     X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
-    dataset = encode(plugin(name)().load(0), with_target=True)
+    dataset = encode(plugin(name)().load(0), Task.CLASSIFICATION)
     assert np.array_equal(dataset.X, X)
     assert np.array_equal(dataset.y, y)
 
@@ -56,13 +72,13 @@ def test_scikit_learns_tables_are_unchanged(name: str) -> None:
 def test_generators_give_scikit_learns_numbers() -> None:
     X, y = datasets.make_blobs(60, 3, centers=4, cluster_std=0.5, random_state=7)
     dataset = encode(
-        Blobs(n_samples=60, n_features=3, centers=4, cluster_std=0.5).load(7), with_target=True
+        Blobs(n_samples=60, n_features=3, centers=4, cluster_std=0.5).load(7), Task.CLASSIFICATION
     )
     assert np.array_equal(dataset.X, X)
     assert np.array_equal(dataset.y, y)
-    other = encode(Classification(n_samples=60).load(8), with_target=True)
-    assert other.digest == encode(Classification(n_samples=60).load(8), with_target=True).digest
-    assert other.digest != encode(Classification(n_samples=60).load(9), with_target=True).digest
+    other = encode(Classification(n_samples=60).load(8), Task.CLASSIFICATION)
+    assert other.digest == encode(Classification(n_samples=60).load(8), Task.CLASSIFICATION).digest
+    assert other.digest != encode(Classification(n_samples=60).load(9), Task.CLASSIFICATION).digest
 
 
 def test_few_features_of_a_generated_table_are_all_informative() -> None:

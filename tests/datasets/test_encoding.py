@@ -14,14 +14,17 @@ from sklearn.preprocessing import LabelEncoder, OrdinalEncoder
 from optibench.datasets.columns import Kind, kind_of, sort_keys
 from optibench.datasets.encoding import category_label, data_facts, encode
 from optibench.errors import DataError
-from optibench.records import Dataset, Table
+from optibench.records import Dataset, Table, Task
 
 # Without NUL, which NumPy strips from the end of fixed-width text.
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=4)
 
 
 def encoded(frame: pd.DataFrame, *, target: str | None = None, **fields: Any) -> Dataset:
-    return encode(Table("t", frame, target, "here", **fields), with_target=target is not None)
+    return encode(
+        Table("t", frame, target, "here", **fields),
+        Task.CLASSIFICATION if target else Task.CLUSTERING,
+    )
 
 
 @given(st.lists(texts, min_size=1, max_size=30))
@@ -103,7 +106,7 @@ def test_target_groups_and_time_are_no_features() -> None:
     assert dataset.feature_names == ("x",)
     assert dataset.groups.tolist() == [1, 0]
     assert np.argsort(dataset.time).tolist() == [1, 0]
-    for_clusters = encode(Table("t", frame[["x", "y"]], "y", "here"), with_target=False)
+    for_clusters = encode(Table("t", frame[["x", "y"]], "y", "here"), Task.CLUSTERING)
     assert for_clusters.y is None
     assert for_clusters.feature_names == ("x",)
 

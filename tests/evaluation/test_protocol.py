@@ -18,12 +18,12 @@ from optibench.evaluation.settings import EvaluationSettings
 from optibench.evaluation.split import SplitPlan, scaling_on, split
 from optibench.models.kmeans import KMeans
 from optibench.models.xgboost import XGBoost
-from optibench.records import CandidateResult, Status, Task, Trial
+from optibench.records import CandidateResult, Status, Trial
 
 
 def search(model: Any, grid: dict[str, list[Any]]) -> CandidateResult:
     task = model.task
-    dataset = encode(Pima().load(0), with_target=task is Task.CLASSIFICATION)
+    dataset = encode(Pima().load(0), task)
     parts = split(dataset, SplitPlan(task, EvaluationSettings(), scaling_on("auto", task), seed=0))
     told = ScoringSettings(seed=0, n_classes=len(dataset.classes))
     trials = []
@@ -31,7 +31,7 @@ def search(model: Any, grid: dict[str, list[Any]]) -> CandidateResult:
         enumerate(ParameterGrid(grid)), enumerate(parts.folds)
     ):
         y, start = parts.y_train, time.time()
-        estimator = model.estimator(params, data_facts(dataset), seed=0, threads=1)
+        estimator = model.make(params, data_facts(dataset), seed=0, threads=1)
         estimator.fit(parts.X_train[fit_rows], None if y is None else y[fit_rows])
         X = parts.X_train[check]
         scores = score(task, X, None if y is None else y[check], model.predict(estimator, X), told)

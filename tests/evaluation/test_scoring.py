@@ -178,7 +178,7 @@ def test_metrics_of_a_task_and_their_direction() -> None:
     assert default_metric(CLUSTERING) == "silhouette"
     assert default_metric(CLASSIFICATION) == "accuracy"
     lower = {m for names in METRICS.values() for m in names if not greater_is_better(m)}
-    assert lower == {"log_loss", "davies_bouldin", "inertia"}
+    assert lower == {"log_loss", "davies_bouldin", "inertia", "rmse", "mae"}
 
 
 def test_the_baseline_is_the_majority_class_of_the_train_part() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from optibench.datasets.diabetes import Diabetes
 from optibench.datasets.encoding import encode
 from optibench.datasets.pima import Pima
 from optibench.errors import ConfigError, DataError
@@ -34,14 +35,13 @@ def rows_of(part: Any) -> list[int]:
 def numbered(n: int, **columns: Any) -> Dataset:
     frame = pd.DataFrame({"row": range(n), **columns})
     named = {name: name for name in ("groups", "time") if name in columns}
-    return encode(
-        Table("t", frame, "y" if "y" in columns else None, "", **named), with_target="y" in columns
-    )
+    task = Task.CLASSIFICATION if "y" in columns else Task.CLUSTERING
+    return encode(Table("t", frame, "y" if "y" in columns else None, "", **named), task)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_classes_are_split_as_the_protocol_says(seed: int) -> None:
-    dataset = encode(Pima().load(0), with_target=True)
+    dataset = encode(Pima().load(0), Task.CLASSIFICATION)
     X, y = dataset.X, dataset.y
     parts = split(dataset, plan(seed=seed))
     X_train, X_test, y_train, y_test = train_test_split(
@@ -59,7 +59,7 @@ def test_classes_are_split_as_the_protocol_says(seed: int) -> None:
 
 
 def test_clusters_are_split_and_scaled_as_the_protocol_says() -> None:
-    dataset = encode(Pima().load(0), with_target=False)
+    dataset = encode(Pima().load(0), Task.CLUSTERING)
     parts = split(dataset, plan(Task.CLUSTERING, scale=True, folds=3, test_size=0.25))
     train, test = train_test_split(dataset.X, test_size=0.25, random_state=0)
     scaler = StandardScaler().fit(train)
@@ -72,8 +72,27 @@ def test_clusters_are_split_and_scaled_as_the_protocol_says() -> None:
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(parts.folds, expected, strict=True))
 
 
+def test_numbers_are_split_without_stratifying() -> None:
+    dataset = encode(Diabetes().load(0), Task.REGRESSION)
+    assert dataset.y.dtype == np.float64
+    assert dataset.classes == ()
+    parts = split(dataset, plan(Task.REGRESSION))
+    X_train, X_test, y_train, y_test = train_test_split(
+        dataset.X, dataset.y, test_size=0.2, random_state=0
+    )
+    assert np.array_equal(parts.X_train, X_train)
+    assert np.array_equal(parts.X_test, X_test)
+    assert np.array_equal(parts.y_train, y_train)
+    assert np.array_equal(parts.y_test, y_test)
+    expected = list(KFold(5, shuffle=True, random_state=0).split(X_train))
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(parts.folds, expected, strict=True))
+    few = nested_share(np.arange(350), parts.y_train, 0.1, 0)
+    assert len(few) == 35
+    assert set(few) <= set(nested_share(np.arange(350), parts.y_train, 0.3, 0))
+
+
 def test_without_a_search_there_are_no_folds() -> None:
-    dataset = encode(Pima().load(0), with_target=True)
+    dataset = encode(Pima().load(0), Task.CLASSIFICATION)
     settings = EvaluationSettings()
     parts = split(
         dataset, SplitPlan(Task.CLASSIFICATION, settings, scale=False, seed=0, with_folds=False)
@@ -81,7 +100,7 @@ def test_without_a_search_there_are_no_folds() -> None:
     assert parts.folds == ()
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.CLASSIFICATION, Task.CLUSTERING])
 def test_a_group_never_stands_on_both_sides(task: Task) -> None:
     rng = np.random.default_rng(0)
     groups = rng.integers(15, size=200)
@@ -98,7 +117,7 @@ def test_a_group_never_stands_on_both_sides(task: Task) -> None:
         assert not set(groups[in_train[fit_rows]]) & set(groups[in_train[check]])
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", [Task.CLASSIFICATION, Task.CLUSTERING])
 def test_in_time_every_split_trains_on_earlier_rows(task: Task) -> None:
     rng = np.random.default_rng(0)
     time = rng.permutation(100)

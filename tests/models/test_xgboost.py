@@ -37,7 +37,7 @@ def test_labels_and_probabilities_are_those_of_the_estimator(
     model.check(params)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        estimator = model.estimator(params, DataFacts(n_classes, None), seed=0, threads=1)
+        estimator = model.make(params, DataFacts(n_classes, None), seed=0, threads=1)
         estimator.fit(X[:180], y[:180])
     prediction = model.predict(estimator, X[180:])
     assert prediction.labels.dtype == np.int64
@@ -52,17 +52,17 @@ def test_an_alias_means_the_same_and_the_seed_counts() -> None:
     native = {"eta": 0.3, "subsample": 0.5, "max_depth": 4, "seed": 5, "nthread": 1}
     booster = xgb.train({**native, "objective": "binary:logistic"}, xgb.DMatrix(X, y), 100)
     params = {"eta": 0.3, "subsample": 0.5, "max_depth": 4}
-    fitted = model.estimator(params, facts, seed=5, threads=1).fit(X, y)
+    fitted = model.make(params, facts, seed=5, threads=1).fit(X, y)
     assert np.array_equal(
         booster.predict(xgb.DMatrix(X)), model.predict(fitted, X).probabilities[:, 1]
     )
-    other = model.estimator(params, facts, seed=6, threads=1).fit(X, y)
+    other = model.make(params, facts, seed=6, threads=1).fit(X, y)
     assert not np.array_equal(fitted.predict_proba(X), other.predict_proba(X))
 
 
 def test_the_objective_follows_the_number_of_classes() -> None:
     for n_classes, objective in ((2, "binary:logistic"), (3, "multi:softprob")):
-        estimator = XGBoost().estimator({}, DataFacts(n_classes, None), seed=0, threads=2)
+        estimator = XGBoost().make({}, DataFacts(n_classes, None), seed=0, threads=2)
         assert estimator.objective == objective
         assert estimator.n_jobs == 2
 
@@ -74,7 +74,7 @@ def test_coded_categories_and_gaps_are_learnt_as_xgboost_learns_them_from_a_fram
     codes[::17] = np.nan
     X = np.column_stack([numbers, codes])
     model = XGBoost()
-    estimator = model.estimator({"n_estimators": 20}, DataFacts(2, ("q", "c")), seed=0, threads=1)
+    estimator = model.make({"n_estimators": 20}, DataFacts(2, ("q", "c")), seed=0, threads=1)
     prediction = model.predict(estimator.fit(X, y), X)
     labels = pd.Series(codes).map(lambda code: None if np.isnan(code) else f"c{int(code):02d}")
     frame = pd.DataFrame({"number": numbers, "code": labels.astype("category")})

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 from mlflow.models import Model
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.preprocessing import StandardScaler
-from xgboost import XGBClassifier
+from xgboost import XGBClassifier, XGBRegressor
 
 from optibench.records import FittedModel, RunHeader, Status, Task
 from optibench.tracking import MlflowTracker, Store
@@ -111,6 +111,13 @@ def cases() -> dict[str, Case]:
         Task.CLUSTERING, clusters, scaler, (), tuple(three.columns), {},
         three.head(3), ("scikit-learn",),
     )  # fmt: skip
+    progress = load_diabetes(as_frame=True)
+    trees = XGBRegressor(n_estimators=5).fit(progress.data.to_numpy(), progress.target)
+    regression = FittedModel(
+        Task.REGRESSION, trees, None, (), tuple(progress.data.columns), {},
+        progress.data.head(3), ("xgboost", "scikit-learn"),
+    )  # fmt: skip
+    predicted = trees.predict(progress.data.to_numpy()).astype(float)
     return {
         "text labels": classifier(two, cancer.target.to_numpy(), ("benign", "malignant"), {}),
         "three classes": classifier(
@@ -121,6 +128,7 @@ def cases() -> dict[str, Case]:
             colours, y, (False, True), {"colour": ("green", "red", 'ünï, "b"')}
         ),
         "kmeans": Case(kmeans, three, list(clusters.predict(X)), None),
+        "regression": Case(regression, progress.data, list(predicted), None),
     }
 
 
@@ -172,7 +180,8 @@ def toy() -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", ["text labels", "three classes", "labels 5 and 9", "text category", "kmeans"]
+    "name",
+    ["text labels", "three classes", "labels 5 and 9", "text category", "kmeans", "regression"],
 )
 def test_the_loaded_model_says_what_the_estimator_says(
     answers: dict[str, tuple[Case, Any]], name: str
@@ -220,7 +229,7 @@ def test_probabilities_of_a_clustering_and_missing_features_are_refused_by_name(
     case = cases()["kmeans"]
     write_parts(case.model, tmp_path)
     loaded = _load_pyfunc(str(tmp_path))
-    with pytest.raises(ValueError, match="clusters"):
+    with pytest.raises(ValueError, match="has no classes"):
         loaded.predict(case.rows, {"probabilities": True})
     with pytest.raises(ValueError, match="missing features: alcohol"):
         loaded.predict(case.rows.drop(columns="alcohol"))

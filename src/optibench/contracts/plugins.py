@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -38,14 +38,32 @@ class Model(Protocol):
     """One kind of estimator: its task, its hyperparameters, how to make, fit and ask it."""
 
     name: str
-    task: ClassVar[Task]
     params: Mapping[str, Any]
     space: Mapping[str, Any]
-    modules: ClassVar[tuple[str, ...]]  # imported by every worker before the search's clock starts
-    libraries: ClassVar[tuple[str, ...]]  # packages that the fitted model needs where it is loaded
-    accepts_missing: ClassVar[bool]
-    accepts_categories: ClassVar[bool]
-    savings: ClassVar[Savings | None]  # what candidates can share; None: each is fitted by itself
+
+    @property
+    def task(self) -> Task:
+        """What it is for."""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Imported by every worker before the search's clock starts."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages that the fitted model needs where it is loaded."""
+
+    @property
+    def accepts_missing(self) -> bool:
+        """True where it takes missing values."""
+
+    @property
+    def accepts_categories(self) -> bool:
+        """True where it takes columns of categories."""
+
+    @property
+    def savings(self) -> Savings | None:
+        """What candidates can share; None: each is fitted by itself."""
 
     def check(self, params: Params) -> None:
         """Raise `ConfigError` for an unknown hyperparameter or a value that is not allowed."""
@@ -53,11 +71,11 @@ class Model(Protocol):
     def identity(self, params: Params) -> Hashable:
         """Equal for two sets of hyperparameters that describe the same estimator."""
 
-    def estimator(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
+    def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
         """Make an unfitted estimator with every default explicit."""
 
     def fit(
-        self, estimator: Any, X: NDArray[np.float64], y: NDArray[np.int64] | None, *, seed: int
+        self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
         """Fit it; `seed` draws the rows that early stopping sets aside. Returns the estimator."""
 

@@ -80,8 +80,8 @@ class FoldRows(Protocol):
         """(n_train, n_features)."""
 
     @property
-    def y_train(self) -> NDArray[np.int64] | None:
-        """(n_train,) codes, or None."""
+    def y_train(self) -> NDArray[Any] | None:
+        """(n_train,) codes or values, or None."""
 
     @property
     def X_validation(self) -> NDArray[np.float64]:

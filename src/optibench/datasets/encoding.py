@@ -10,7 +10,7 @@ import numpy as np
 
 from optibench.datasets.columns import Kind, kind_of, numbers, sort_keys
 from optibench.errors import DataError
-from optibench.records import DataFacts, Dataset, Table
+from optibench.records import DataFacts, Dataset, Table, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,21 +21,24 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int64]
 
 
-def encode(table: Table, *, with_target: bool) -> Dataset:
+def encode(table: Table, task: Task) -> Dataset:
     """Encode `table`, which the validator has passed.
 
     Args:
         table: what was read.
-        with_target: False for clustering: the target column is set aside then, and is no feature
-            either.
+        task: for clustering the target column is set aside, and is no feature either.
 
     Raises:
         DataError: the target has missing values.
     """
     X, categories = _matrix(table)
-    y, classes = None, ()
-    if with_target and table.target is not None:
-        y, classes = _classes(table.frame[table.target])
+    target = None if task is Task.CLUSTERING else table.target
+    y: NDArray[Any] | None = None
+    classes: tuple[Any, ...] = ()
+    if target is not None:
+        column = table.frame[target]
+        _refuse_missing(column)
+        y, classes = (numbers(column), ()) if task is Task.REGRESSION else _classes(column)
     groups = None if table.groups is None else table.frame[table.groups].factorize(sort=True)[0]
     time = None if table.time is None else sort_keys(table.frame[table.time])
     names = {"features": table.features, "classes": classes, "categories": categories}
@@ -48,7 +51,7 @@ def encode(table: Table, *, with_target: bool) -> Dataset:
         categories=categories,
         source=table.source,
         digest=_digest(names, (X, y, groups, time)),
-        target=table.target if with_target else None,
+        target=target,
         groups=groups,
         time=time,
     )
@@ -91,13 +94,16 @@ def _category_codes(column: pd.Series) -> tuple[NDArray[np.float64], tuple[str, 
     return lookup[found], labels  # factorize says -1 for missing: the last entry
 
 
-def _classes(column: pd.Series) -> tuple[Codes, tuple[Any, ...]]:
-    """Codes into the sorted labels, whatever the labels are."""
-    found, values = column.factorize()
-    missing = int((found < 0).sum())
+def _refuse_missing(column: pd.Series) -> None:
+    missing = int(column.isna().sum())
     if missing:
         msg = f"Target column {column.name!r} has {missing} missing values; drop these rows."
         raise DataError(msg)
+
+
+def _classes(column: pd.Series) -> tuple[Codes, tuple[Any, ...]]:
+    """Codes into the sorted labels, whatever the labels are."""
+    found, values = column.factorize()
     labels = [value.item() if isinstance(value, np.generic) else value for value in values]
     order = sorted(range(len(labels)), key=_sort_key(column, labels))
     code_of = np.empty(len(labels), dtype=np.int64)

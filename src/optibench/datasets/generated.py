@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optibench.datasets.selection import select
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from optibench.records import Table
 
 
-def tabulate(
-    X: NDArray[np.float64], y: NDArray[np.int64], fields: DatasetFields, seed: int
-) -> Table:
+def tabulate(X: NDArray[np.float64], y: NDArray[Any], fields: DatasetFields, seed: int) -> Table:
     """Name the columns feature_0, feature_1, ... and `label`, and apply `columns` and `drop`."""
     import pandas as pd
 

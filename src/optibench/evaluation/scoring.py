@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optibench.evaluation import class_metrics, cluster_metrics
+from optibench.evaluation import class_metrics, cluster_metrics, value_metrics
 from optibench.records import Prediction, Scores, Split, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from numpy.typing import NDArray
 
 METRICS: dict[Task, tuple[str, ...]] = {
     Task.CLASSIFICATION: ("accuracy", "f1", "roc_auc", "log_loss"),
     Task.CLUSTERING: ("silhouette", "davies_bouldin", "calinski_harabasz", "inertia"),
+    Task.REGRESSION: ("rmse", "mae", "r2"),
 }
-LOWER_IS_BETTER = frozenset({"log_loss", "davies_bouldin", "inertia"})
+LOWER_IS_BETTER = frozenset({"log_loss", "davies_bouldin", "inertia", "rmse", "mae"})
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class ScoringSettings:
     Attributes:
         silhouette_sample: rows on which the silhouette is computed at most, drawn with `seed`.
         seed: of that draw.
-        n_classes: classes of the whole table; 0 for clustering.
+        n_classes: classes of the whole table; 0 where there are none.
     """
 
     silhouette_sample: int = 10_000
@@ -54,7 +56,7 @@ def default_metric(task: Task) -> str:
 def score(
     task: Task,
     X: NDArray[np.float64],
-    y: NDArray[np.int64] | None,
+    y: NDArray[Any] | None,
     prediction: Prediction,
     settings: ScoringSettings,
 ) -> Scores:
@@ -64,7 +66,39 @@ def score(
     """
     if task is Task.CLUSTERING:
         return score_clusters(X, prediction, settings)
+    return score_target(task, y, prediction, settings)
+
+
+def score_target(
+    task: Task,
+    y: NDArray[Any] | None,
+    prediction: Prediction,
+    settings: ScoringSettings,
+) -> Scores:
+    """Every metric of a task with a target, which needs no features.
+
+    Raises:
+        ValueError: there is no target to compare with.
+    """
+    if y is None:
+        msg = f"{task} is scored from a target"
+        raise ValueError(msg)
+    if task is Task.REGRESSION:
+        return score_values(y, prediction)
     return score_classes(y, prediction, settings)
+
+
+def score_values(y: NDArray[np.float64], prediction: Prediction) -> Scores:
+    """Every metric of regression."""
+    predicted = prediction.labels
+    values = {
+        "rmse": value_metrics.rmse(y, predicted),
+        "mae": value_metrics.mae(y, predicted),
+        "r2": value_metrics.r2(y, predicted),
+    }
+    if math.isnan(values["r2"]):
+        return Scores(values, {"r2": "a single row is scored, R2 needs at least 2"})
+    return Scores(values)
 
 
 def score_clusters(
@@ -121,16 +155,16 @@ def _sample(
 
 
 def score_classes(
-    y: NDArray[np.int64] | None, prediction: Prediction, settings: ScoringSettings
+    y: NDArray[np.int64], prediction: Prediction, settings: ScoringSettings
 ) -> Scores:
     """Every metric of classification.
 
     Raises:
-        ValueError: there are no classes to compare with, or no probabilities.
+        ValueError: there are no probabilities.
     """
     labels, probabilities = prediction.labels, prediction.probabilities
-    if y is None or probabilities is None:
-        msg = "classification is scored from class codes y and from probabilities"
+    if probabilities is None:
+        msg = "classification is scored from probabilities, too"
         raise ValueError(msg)
     n_classes = settings.n_classes
     values = {
@@ -150,16 +184,19 @@ def score_classes(
 
 
 def baselines(split: Split, task: Task, settings: ScoringSettings) -> dict[str, float]:
-    """Score the majority class on the held-out part, as `baseline_<metric>`; empty for clustering.
+    """Score a constant on the held-out part, as `baseline_<metric>`; empty for clustering.
 
-    The constant prediction is that of `DummyClassifier(strategy="prior")` fitted on the train
-    part.
+    The constant is the majority class of the train part, or for regression its mean.
     """
     if task is Task.CLUSTERING or split.y_train is None:
         return {}
-    from sklearn.dummy import DummyClassifier
+    from sklearn.dummy import DummyClassifier, DummyRegressor
 
-    dummy = DummyClassifier(strategy="prior").fit(split.X_train, split.y_train)
-    prediction = Prediction(dummy.predict(split.X_test), dummy.predict_proba(split.X_test))
+    if task is Task.REGRESSION:
+        mean = DummyRegressor(strategy="mean").fit(split.X_train, split.y_train)
+        prediction = Prediction(mean.predict(split.X_test))
+    else:
+        prior = DummyClassifier(strategy="prior").fit(split.X_train, split.y_train)
+        prediction = Prediction(prior.predict(split.X_test), prior.predict_proba(split.X_test))
     scores = score(task, split.X_test, split.y_test, prediction, settings)
     return {f"baseline_{metric}": value for metric, value in scores.values.items()}

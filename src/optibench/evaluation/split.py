@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optibench.errors import ConfigError, DataError
-from optibench.records import Dataset, Split, Task
+from optibench.records import Dataset, Folds, Split, Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from optibench.contracts import EvaluationSettings
 
     Rows = NDArray[np.int64]
-    Folds = tuple[tuple[Rows, Rows], ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def scaling_on(scale: object, task: Task) -> bool:
 def split(dataset: Dataset, plan: SplitPlan) -> Split:
     """Split `dataset` into a train and a held-out part, and the train part into folds.
 
-    Plain tables: `train_test_split` and `StratifiedKFold` for classes, `KFold` for clusters. With
+    Plain tables: `train_test_split` and `StratifiedKFold` for classes, else `KFold`. With
     groups: `GroupShuffleSplit`, and `StratifiedGroupKFold` or `GroupKFold`. With time: the latest
     rows are held out and `TimeSeriesSplit` makes the folds.
 
@@ -62,8 +61,9 @@ def split(dataset: Dataset, plan: SplitPlan) -> Split:
         DataError: the train part has fewer rows of a class, or fewer groups, than folds.
     """
     settings = plan.settings
-    y = dataset.y if plan.task is Task.CLASSIFICATION else None
-    train, test = _hold_out(dataset, y, settings.test_size, plan.seed)
+    y = None if plan.task is Task.CLUSTERING else dataset.y
+    codes = y if plan.task is Task.CLASSIFICATION else None  # what can be stratified
+    train, test = _hold_out(dataset, codes, settings.test_size, plan.seed)
     X_train, X_test, scaler = dataset.X[train], dataset.X[test], None
     if plan.scale:
         from sklearn.preprocessing import StandardScaler
@@ -72,11 +72,12 @@ def split(dataset: Dataset, plan: SplitPlan) -> Split:
         X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
     y_train = None if y is None else y[train]
     groups = None if dataset.groups is None else dataset.groups[train]
-    folds: Folds = ()
+    folds: Folds | tuple[()] = ()
     if plan.with_folds:
-        _check_counts(dataset, settings, y_train, groups)
-        splitter = _splitter(dataset, settings.folds, plan.seed, stratified=y is not None)
-        folds = tuple(splitter.split(X_train, y_train, groups))
+        _check_counts(dataset, settings, None if codes is None else codes[train], groups)
+        splitter = _splitter(dataset, settings.folds, plan.seed, stratified=codes is not None)
+        pairs = splitter.split(X_train, y_train, groups)
+        folds = Folds.of(pairs, len(train), ordered=dataset.time is not None)
     return Split(X_train, X_test, y_train, None if y is None else y[test], folds, scaler)
 
 
@@ -132,7 +133,7 @@ def _check_counts(
         raise DataError(msg)
 
 
-def nested_share(rows: Rows, y: Rows | None, share: float, seed: int) -> Rows:
+def nested_share(rows: Rows, y: NDArray[Any] | None, share: float, seed: int) -> Rows:
     """A seeded share of `rows`, in their order; a smaller share lies within every larger one.
 
     Stratified where there are classes: each class is shuffled, and its i-th of n rows comes in at
@@ -140,13 +141,14 @@ def nested_share(rows: Rows, y: Rows | None, share: float, seed: int) -> Rows:
 
     Args:
         rows: (n,) row numbers of the train part.
-        y: (n_train,) codes of the whole train part, or None.
+        y: (n_train,) the target of the whole train part, or None; floats are no classes.
         share: above 0 and up to 1; the number of rows is rounded up.
         seed: of the shuffle.
     """
     if share >= 1.0:
         return rows
-    codes = np.zeros(len(rows), dtype=np.int64) if y is None else y[rows]
+    classes = y is not None and y.dtype.kind == "i"
+    codes = y[rows] if y is not None and classes else np.zeros(len(rows), dtype=np.int64)
     shuffled = np.random.RandomState(seed).permutation(len(rows))
     enters = np.empty(len(rows))
     for code in np.unique(codes):

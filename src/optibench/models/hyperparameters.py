@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optibench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from optibench.records import Params
 
@@ -69,7 +69,40 @@ class Choice:
         return " or ".join("null" if value is None else str(value) for value in self.values)
 
 
-Spec = Number | Choice
+@dataclass(frozen=True)
+class CountOrShare:
+    """A whole number of rows or features, or, as a float, a share of them.
+
+    Attributes:
+        low: the smallest number.
+        below_one: the share 1.0, which is all of them, is not allowed.
+        words: text that is allowed too, such as "sqrt".
+        none: null is allowed.
+    """
+
+    low: int
+    below_one: bool = False
+    words: tuple[str, ...] = ()
+    none: bool = False
+
+    def allows(self, value: object) -> bool:
+        """True where the estimator takes `value`."""
+        if value is None or isinstance(value, str):
+            return self.none if value is None else value in self.words
+        if isinstance(value, Integral):
+            return not isinstance(value, bool) and int(value) >= self.low
+        if not isinstance(value, Real):
+            return False
+        return 0 < float(value) < 1 or (float(value) == 1 and not self.below_one)
+
+    def __str__(self) -> str:
+        """Say what is allowed."""
+        share = "a share above 0 and below 1" if self.below_one else "a share above 0 up to 1.0"
+        text = f"a whole number of at least {self.low}"
+        return " or ".join([text, share, *self.words, *(["null"] if self.none else [])])
+
+
+Spec = Number | Choice | CountOrShare
 
 
 @dataclass(frozen=True)
@@ -115,15 +148,23 @@ class Catalogue:
         return {self.aliases.get(name, name): value for name, value in params.items()}
 
     def _canonical(self, name: str) -> str:
-        if name in self.reserved:
-            msg = f"{self.model}: {name} is set by OptiBench itself; {self.reserved[name]}."
-            raise ConfigError(msg)
-        known = [*self.specs, *self.aliases]
-        if name not in known:
-            near = get_close_matches(name, known, n=3)
-            hint = (
-                f"the nearest are {', '.join(near)}" if near else f"known are {', '.join(known)}"
-            )
-            msg = f"{self.model}: there is no hyperparameter {name!r}; {hint}."
-            raise ConfigError(msg)
+        refuse_unknown(self.model, name, [*self.specs, *self.aliases], self.reserved)
         return self.aliases.get(name, name)
+
+
+def refuse_unknown(
+    model: str, name: str, known: Sequence[str], reserved: Mapping[str, str]
+) -> None:
+    """Check the name of a hyperparameter.
+
+    Raises:
+        ConfigError: it is reserved, and what to use instead; or unknown, and the nearest names.
+    """
+    if name in reserved:
+        msg = f"{model}: {name} is set by OptiBench itself; {reserved[name]}."
+        raise ConfigError(msg)
+    if name not in known:
+        near = get_close_matches(name, known, n=3)
+        hint = f"the nearest are {', '.join(near)}" if near else f"known are {', '.join(known)}"
+        msg = f"{model}: there is no hyperparameter {name!r}; {hint}."
+        raise ConfigError(msg)

@@ -69,7 +69,7 @@ class KMeans:
         """Every hyperparameter, those left out with their defaults."""
         return frozenset(complete(params).items())
 
-    def estimator(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
+    def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
         """Make an unfitted `sklearn.cluster.KMeans`.
 
         `facts` and `threads` change nothing: clusters have no classes, and KMeans takes its
@@ -79,7 +79,7 @@ class KMeans:
         return make_estimator({**DEFAULTS, **params}, seed)
 
     def fit(
-        self, estimator: Any, X: NDArray[np.float64], y: NDArray[np.int64] | None, *, seed: int
+        self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
         """Find the centres."""
         del y, seed

@@ -1,4 +1,4 @@
-"""XGBoost: gradient-boosted trees for classification through the scikit-learn API."""
+"""XGBoost: gradient-boosted trees through the scikit-learn API, here for classes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.errors import ConfigError
+from optibench.models.classifier import most_probable
 from optibench.models.hyperparameters import Catalogue, Choice, Number
-from optibench.models.xgboost_paths import BoostingPaths, ask, make_estimator, with_count
+from optibench.models.xgboost_paths import BoostingPaths, make_estimator, with_count
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class XGBoost:
     libraries: ClassVar[tuple[str, ...]] = ("xgboost", "scikit-learn")
     accepts_missing: ClassVar[bool] = True
     accepts_categories: ClassVar[bool] = True
+    catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
     savings: ClassVar[BoostingPaths] = BoostingPaths(HYPERPARAMETERS)
 
     name: str = "xgboost"
@@ -104,33 +106,34 @@ class XGBoost:
         Raises:
             ConfigError: told with the nearest known names, or what is allowed.
         """
-        HYPERPARAMETERS.check(params)
+        self.catalogue.check(params)
         if params.get("early_stopping_rounds") is not None and params.get("booster") == "dart":
             msg = (
-                "xgboost: early_stopping_rounds does not go with booster=dart, whose later rounds "
-                "change the earlier trees; leave one of them out."
+                f"{self.catalogue.model}: early_stopping_rounds does not go with booster=dart, "
+                "whose later rounds change the earlier trees; leave one of them out."
             )
             raise ConfigError(msg)
 
     def identity(self, params: Params) -> Hashable:
         """Canonical names, null left out, and the number of trees always there."""
-        return frozenset(with_count(HYPERPARAMETERS.canonical(params)).items())
+        return frozenset(with_count(self.catalogue.canonical(params)).items())
 
-    def estimator(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-        """Make an unfitted `xgboost.XGBClassifier` for classes 0..n_classes-1.
+    def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
+        """Make an unfitted estimator: an `xgboost.XGBClassifier` for classes 0..n_classes-1.
 
         What `params` leaves out has XGBoost's own default, which depends on the data (base_score)
         or on other parameters (tree_method), and is therefore not written out here.
         """
-        return make_estimator(HYPERPARAMETERS.canonical(params), facts, seed=seed, threads=threads)
+        canonical = self.catalogue.canonical(params)
+        return make_estimator(canonical, facts, seed=seed, threads=threads)
 
     def fit(
-        self, estimator: Any, X: NDArray[np.float64], y: NDArray[np.int64] | None, *, seed: int
+        self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
-        """Boost; with early_stopping_rounds a seeded, stratified tenth of the rows says when.
+        """Boost; with early_stopping_rounds a seeded tenth of the rows says when.
 
-        Those rows are taken from the ones given, so never from those that score the estimator;
-        it then predicts with the best round's trees.
+        It is stratified where there are classes. Those rows are taken from the ones given, so
+        never from those that score the estimator; it then predicts with the best round's trees.
         """
         if estimator.early_stopping_rounds is None:
             return estimator.fit(X, y)
@@ -138,7 +141,10 @@ class XGBoost:
         from sklearn.model_selection import train_test_split
 
         fitted, watched = train_test_split(
-            np.arange(len(X)), test_size=EARLY_STOPPING_SHARE, random_state=seed, stratify=y
+            np.arange(len(X)),
+            test_size=EARLY_STOPPING_SHARE,
+            random_state=seed,
+            stratify=y if self.task is Task.CLASSIFICATION else None,
         )
         watch = [(X[watched], y[watched])] if y is not None else None
         return estimator.fit(
@@ -147,7 +153,7 @@ class XGBoost:
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
         """Ask for the probabilities once; the class is the most probable, as `predict` says."""
-        return ask(estimator.predict_proba(X))
+        return most_probable(estimator.predict_proba(X))
 
 
 PLUGIN = XGBoost

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optibench.contracts import Shared
+from optibench.models.classifier import most_probable
 from optibench.records import Prediction, Reused
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ QUANTISED = (None, "auto", "hist")  # tree methods for which the scikit-learn AP
 
 
 def make_estimator(canonical: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-    """An unfitted `xgboost.XGBClassifier`; `canonical` holds hyperparameters by their one name."""
-    from xgboost import XGBClassifier
+    """An unfitted `xgboost.XGBClassifier`, or an `XGBRegressor` where there are no classes.
 
-    objective = "multi:softprob" if facts.n_classes > BINARY else "binary:logistic"
+    `canonical` holds hyperparameters by their one name.
+    """
+    from xgboost import XGBClassifier, XGBRegressor
+
+    kind, objective = XGBRegressor, "reg:squarederror"
+    if facts.n_classes:
+        kind = XGBClassifier
+        objective = "multi:softprob" if facts.n_classes > BINARY else "binary:logistic"
     types = None if facts.feature_types is None else list(facts.feature_types)
-    return XGBClassifier(
+    return kind(
         **{"objective": objective, **canonical},
         random_state=seed,
         n_jobs=threads,
@@ -57,11 +64,6 @@ def with_count(canonical: Mapping[str, Any]) -> dict[str, Any]:
     return {"n_estimators": DEFAULT_TREES, **given}
 
 
-def ask(probabilities: NDArray[Any]) -> Prediction:
-    """The class of each row is the most probable one."""
-    return Prediction(probabilities.argmax(axis=1).astype("int64"), probabilities)
-
-
 @dataclass(frozen=True, eq=False)
 class Path:
     """The members of a family on one fold, and after how many rounds each has its result."""
@@ -75,19 +77,26 @@ class Path:
 
     def at(self, count: int, booster: Any) -> Shared:
         """What `booster` says after `count` rounds, for the members that ask for so many."""
-        import numpy as np
-
         asking = [i for i, own in enumerate(self.counts) if own == count]
         with self.bill.score() as payers:
             payers.extend(asking)
-            chances = booster.inplace_predict(self.fold.X_validation, validate_features=False)
-            if self.setting.facts.n_classes <= BINARY:
-                # Laid out in memory as by the scikit-learn API: sums over it round alike.
-                chances = np.vstack((1.0 - chances, chances)).transpose()
-            prediction = ask(chances)
+            answers = booster.inplace_predict(self.fold.X_validation, validate_features=False)
+            prediction = _prediction(answers, self.setting.facts.n_classes)
         resumable = [i for i in asking if self.members[i].resumable]
         state = pickle.dumps((self.family, bytes(booster.save_raw("ubj")))) if resumable else b""
         return Shared(tuple(asking), prediction, dict.fromkeys(resumable, state))
+
+
+def _prediction(answers: NDArray[Any], n_classes: int) -> Prediction:
+    """What a booster says, as the scikit-learn API tells it."""
+    import numpy as np
+
+    if not n_classes:
+        return Prediction(answers)
+    if n_classes == BINARY:
+        # Laid out in memory as by the scikit-learn API: sums over it round alike.
+        answers = np.vstack((1.0 - answers, answers)).transpose()
+    return most_probable(answers)
 
 
 @dataclass(frozen=True)
@@ -108,13 +117,8 @@ class BoostingPaths:
         self, members: Sequence[Member], fold: FoldRows, bill: Bill, setting: FitSetting
     ) -> Iterator[Shared]:
         """Boost to the largest number of trees, and predict at the number of each member."""
-        import numpy as np
-
         full = [with_count(self.catalogue.canonical(member.params)) for member in members]
-        present = 0 if fold.y_train is None else np.count_nonzero(np.bincount(fold.y_train))
-        if present != setting.facts.n_classes:
-            msg = "a class is missing from the rows"  # the plain fit tells it in XGBoost's words
-            raise ValueError(msg)
+        _refuse_missing_class(fold, setting.facts.n_classes)
         family = self.family(members[0].params)
         path = Path(
             family, members, [params["n_estimators"] for params in full], fold, bill, setting
@@ -156,6 +160,16 @@ class BoostingPaths:
                 booster.set_param({**settings, "random_state": settings["random_state"] + done})
                 return booster, done
         return Booster(dict(settings), [matrix]), 0
+
+
+def _refuse_missing_class(fold: FoldRows, n_classes: int) -> None:
+    import numpy as np
+
+    if not n_classes or fold.y_train is None:
+        return
+    if np.count_nonzero(np.bincount(fold.y_train)) != n_classes:
+        msg = "a class is missing from the rows"  # the plain fit tells it in XGBoost's words
+        raise ValueError(msg)
 
 
 def boost(booster: Any, matrix: Any, rounds: range) -> None:

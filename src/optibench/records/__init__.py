@@ -7,6 +7,7 @@ run. Times named `*_seconds` are durations; `start` and `end` are seconds since 
 """
 
 from optibench.records.data import DataFacts, Dataset, Prediction, Scores, Split, Table
+from optibench.records.folds import Folds
 from optibench.records.kinds import Params, Status, Task
 from optibench.records.runs import (
     EngineRequest,
@@ -39,6 +40,7 @@ __all__ = [
     "EngineRequest",
     "Entry",
     "FittedModel",
+    "Folds",
     "JobNote",
     "Params",
     "Plan",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -44,12 +44,13 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The encoded table: one float matrix, and classes as 0..n_classes-1.
+    """The encoded table: one float matrix, and classes as 0..n_classes-1 or numbers to predict.
 
     Attributes:
         X: (n_samples, n_features) float64; categories as their codes, missing values as NaN.
-        y: (n_samples,) int64 codes into `classes`, or None for clustering.
-        classes: the original class labels, sorted; empty for clustering.
+        y: (n_samples,) int64 codes into `classes`, for regression the float64 values, or None for
+            clustering.
+        classes: the original class labels, sorted; empty where there are none.
         categories: for each categorical feature its labels, in the order of their codes.
         groups: (n_samples,) codes, or None.  time: (n_samples,) sort keys, or None.
         digest: SHA-256 of the content, hexadecimal.
@@ -57,7 +58,7 @@ class Dataset:
 
     name: str
     X: NDArray[np.float64]
-    y: NDArray[np.int64] | None
+    y: NDArray[Any] | None
     feature_names: tuple[str, ...]
     classes: tuple[Any, ...]
     categories: Mapping[str, tuple[str, ...]]
@@ -85,16 +86,16 @@ class Split:
     """Train and held-out part after scaling, and the folds of the train part.
 
     Attributes:
-        X_train, X_test: scaled where scaling is on; y_train, y_test: codes, or None.
-        folds: pairs of (train, validation) row numbers into the train part; empty for search=none.
+        X_train, X_test: scaled where scaling is on; y_train, y_test: as in `Dataset`.
+        folds: (train, validation) row numbers into the train part; empty for search=none.
         scaler: the fitted `StandardScaler`, or None where scaling is off.
     """
 
     X_train: NDArray[np.float64]
     X_test: NDArray[np.float64]
-    y_train: NDArray[np.int64] | None
-    y_test: NDArray[np.int64] | None
-    folds: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
+    y_train: NDArray[Any] | None
+    y_test: NDArray[Any] | None
+    folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
     scaler: Any | None
 
 
@@ -113,12 +114,12 @@ class Prediction:
     """What a fitted estimator says of some rows.
 
     Attributes:
-        labels: (n,) class codes or cluster numbers.
+        labels: (n,) class codes, cluster numbers, or for regression the predicted values.
         probabilities: (n, n_classes), or None where the task has none.
         inertia: sum of squared distances of these rows to their nearest centre, or None.
     """
 
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     probabilities: NDArray[Any] | None = None
     inertia: float | None = None
 

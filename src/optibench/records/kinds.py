@@ -14,6 +14,7 @@ class Task(StrEnum):
 
     CLASSIFICATION = "classification"
     CLUSTERING = "clustering"
+    REGRESSION = "regression"
 
 
 class Status(StrEnum):

@@ -41,10 +41,11 @@ class FittedModel:
     Attributes:
         estimator: the fitted native estimator (scikit-learn API).
         scaler: fitted StandardScaler or None.
-        classes: original class labels in the order of the codes; empty for clustering.
+        classes: original class labels in the order of the codes; empty where there are none.
         categories: labels of each categorical feature in the order of their codes.
         sample: a few raw (unscaled, uncoded) input rows, for signature and input example.
-        libraries: names of the packages that the loaded model needs.
+        libraries: names of the packages that the loaded model needs; empty where its class comes
+            from a file of the user's.
     """
 
     task: Task

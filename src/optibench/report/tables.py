@@ -38,17 +38,13 @@ def render_result(result: Result) -> str:
     """The answer of one run: quality beside its baselines, then where the time went."""
     values = result.metrics
     names = [name for name in values if f"train_{name}" in values]
+    columns = {"": "held-out", "train_": "train", "default_": "defaults"}
+    if any(f"baseline_{name}" in values for name in names):
+        columns["baseline_"] = "majority" if "accuracy" in names else "mean"
     rows = [
-        [
-            name,
-            *(
-                _number(values.get(f"{prefix}{name}"))
-                for prefix in ("", "train_", "default_", "baseline_")
-            ),
-        ]
-        for name in names
+        [name, *(_number(values.get(f"{prefix}{name}")) for prefix in columns)] for name in names
     ]
-    quality = align(("metric", "held-out", "train", "defaults", "majority"), rows, range(1, 5))
+    quality = align(("metric", *columns.values()), rows, range(1, 1 + len(columns)))
     phases = [
         [
             phase,

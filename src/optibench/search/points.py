@@ -48,4 +48,4 @@ def _ends(entry: list[Any] | Distribution) -> list[Any]:
     if not isinstance(entry, Distribution):
         return entry
     ends = [entry.low, entry.high]
-    return [round(end) for end in ends] if entry.integer else ends
+    return [round(end) if entry.integer else float(end) for end in ends]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import sys
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import AnyType
 
+from optibench.records import Task
 from optibench.tracking.records_as_mlflow import label_type, plain_label
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def write_parts(model: FittedModel, folder: Path) -> None:
     """Write native model, scaler, and what `packaged_model` must know of columns and labels."""
     facts = {
         "format": "scikit-learn",
+        "task": str(model.task),
         "features": list(model.feature_names),
         "categories": {name: list(labels) for name, labels in model.categories.items()},
         "classes": [plain_label(label) for label in model.classes],
@@ -93,7 +96,7 @@ def write_parts(model: FittedModel, folder: Path) -> None:
         facts |= {"format": "xgboost", "class": _library_class(model.estimator, "xgboost")}
         model.estimator.save_model(folder / "model.ubj")
     else:
-        _pickle(model.estimator, folder / "model.pkl")
+        _pickle(model.estimator, folder / "model.pkl", with_code=not model.libraries)
     if model.scaler is not None:
         _pickle(model.scaler, folder / "scaler.pkl")
     text = json.dumps(facts, ensure_ascii=False, indent=1)
@@ -111,7 +114,8 @@ def signature_of(model: FittedModel) -> ModelSignature:
         ColSpec(_column_type(model, name), name) for name in model.feature_names
     ]
     if not model.classes:
-        return ModelSignature(Schema(columns), Schema([ColSpec(DataType.long)]))
+        kind = DataType.double if model.task is Task.REGRESSION else DataType.long
+        return ModelSignature(Schema(columns), Schema([ColSpec(kind)]))
     params = ParamSchema([ParamSpec("probabilities", DataType.boolean, default=False)])
     output = Schema([ColSpec(DataType[label_type(model.classes)])])
     return ModelSignature(Schema(columns), output, params)
@@ -146,13 +150,24 @@ def _is_text(column: pd.Series[Any]) -> bool:
     return all(isinstance(value, str) for value in column.dropna())
 
 
-def _pickle(value: Any, path: Path) -> None:
+def _pickle(value: Any, path: Path, *, with_code: bool = False) -> None:
     """Write a scikit-learn object in its own way, a pickle.
 
     skops would not run code from the file, but a logged model brings its code along anyway, and
-    importing skops takes 2 s, walks through all of scikit-learn and imports Dask.
+    importing skops takes 2 s, walks through all of scikit-learn and imports Dask. `with_code`: the
+    class comes from a file of the user's and goes into the pickle; the file may be nowhere else.
     """
-    path.write_bytes(pickle.dumps(value, protocol=5))
+    if not with_code:
+        path.write_bytes(pickle.dumps(value, protocol=5))
+        return
+    import cloudpickle
+
+    module = sys.modules[type(value).__module__]
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        path.write_bytes(cloudpickle.dumps(value, protocol=5))
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
 
 
 def _library_class(estimator: Any, library: str) -> str:

@@ -45,24 +45,27 @@ class PackagedModel:
                 labels.
 
         Returns:
-            (n,) class labels as they stood in the table, or cluster numbers; or a DataFrame with
-            one column of probabilities per class.
+            (n,) class labels as they stood in the table, cluster numbers, or predicted values; or
+            a DataFrame with one column of probabilities per class.
 
         Raises:
             ValueError: a feature is missing, is no number, or probabilities were asked of a
-                clustering.
+                model without classes.
         """
         matrix = self._matrix(data)
         classes = self.facts["classes"]
         if params and params.get("probabilities"):
             if not classes:
-                message = "this model finds clusters: it has no class probabilities"
+                message = "this model has no classes, so there are no probabilities of them"
                 raise ValueError(message)
             columns = [str(label) for label in classes]
             return pd.DataFrame(
                 self.estimator.predict_proba(matrix), columns=columns, index=data.index
             )
-        codes = np.asarray(self.estimator.predict(matrix)).astype(np.int64)
+        answers = np.asarray(self.estimator.predict(matrix))
+        if self.facts["task"] == "regression":
+            return answers.astype(np.float64)
+        codes = answers.astype(np.int64)
         return _labels(classes)[codes] if classes else codes
 
     def _matrix(self, data: pd.DataFrame) -> NDArray[np.float64]:

@@ -94,9 +94,8 @@ def dataset_input_of(dataset: Dataset) -> DatasetInput:
         {"type": "double", "name": name, "required": True} for name in dataset.feature_names
     ]
     if dataset.target is not None:
-        columns.append(
-            {"type": label_type(dataset.classes), "name": dataset.target, "required": True}
-        )
+        kind = label_type(dataset.classes) if dataset.classes else "double"
+        columns.append({"type": kind, "name": dataset.target, "required": True})
     schema = json.dumps({"mlflow_colspec": columns})
     n_samples, n_features = dataset.n_samples, dataset.X.shape[1]
     builtin = "://" not in dataset.source and dataset.source.startswith("builtin:")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # So much is kept without a thought: a worker with its libraries takes ten times as much.
 SMALL_BYTES = 16 * 2**20
+TRAIN, VALIDATION = 0, 1  # their places in a fold's pair
 
 
 class Fold:
@@ -30,13 +31,14 @@ class Fold:
 
     def __init__(self, context: TrialContext, number: int, share: float) -> None:
         """Hold fold `number`, with `share` of its train rows."""
-        train, validation = context.folds[number]
+        self._folds, self._number = context.folds, number
         self._X, self._y = context.X, context.y  # not the context, which holds this
         self._reuse, self._keep_bytes = context.reuse, context.keep_bytes
-        self._train = nested_share(train, context.y, share, context.seed)
-        self._validation = validation
+        train = nested_share(self._folds[number][0], context.y, share, context.seed)
+        self._few = train if share < 1.0 else None  # drawing them again takes long
+        self._n_train = len(train)
         self._kept: dict[Hashable, Kept] = {}
-        self._rows: dict[str, NDArray[np.float64]] = {}
+        self._rows: dict[int, NDArray[np.float64]] = {}
         self.kept_bytes = 0
 
     @property
@@ -51,27 +53,27 @@ class Fold:
     @property
     def X_train(self) -> NDArray[np.float64]:
         """(n_train, n_features)."""
-        return self._cut("train", self._train)
+        return self._cut(TRAIN)
 
     @property
     def X_validation(self) -> NDArray[np.float64]:
         """(n_validation, n_features)."""
-        return self._cut("validation", self._validation)
+        return self._cut(VALIDATION)
 
     @cached_property
-    def y_train(self) -> NDArray[np.int64] | None:
-        """(n_train,) codes, or None."""
-        return None if self._y is None else self._y[self._train]
+    def y_train(self) -> NDArray[Any] | None:
+        """(n_train,) codes or values, or None."""
+        return None if self._y is None else self._y[self._numbers(TRAIN)]
 
     @cached_property
-    def y_validation(self) -> NDArray[np.int64] | None:
-        """(n_validation,) codes, or None."""
-        return None if self._y is None else self._y[self._validation]
+    def y_validation(self) -> NDArray[Any] | None:
+        """(n_validation,) codes or values, or None."""
+        return None if self._y is None else self._y[self._numbers(VALIDATION)]
 
     @property
     def n_train_values(self) -> int:
         """Rows x features of the train part."""
-        return len(self._train) * int(self._X.shape[1])
+        return self._n_train * int(self._X.shape[1])
 
     def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> Kept:
         """`make()` at the first call; the same object at later ones while memory allows."""
@@ -106,11 +108,17 @@ class Fold:
         """What is little beside the need of a plain fit."""
         return max(SMALL_BYTES, self.n_train_values * 8 // 4)
 
-    def _cut(self, part: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _numbers(self, part: int) -> NDArray[np.int64]:
+        """The row numbers of a part, not kept: they take as much as a feature."""
+        if part == TRAIN and self._few is not None:
+            return self._few
+        return self._folds[self._number][part]
+
+    def _cut(self, part: int) -> NDArray[np.float64]:
         """The rows of a part; small ones are kept."""
         if part in self._rows:
             return self._rows[part]
-        cut = self._X[rows]
+        cut = self._X[self._numbers(part)]
         if cut.nbytes <= SMALL_BYTES:
             self._rows[part] = cut
         return cut

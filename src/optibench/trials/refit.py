@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from optibench.evaluation.scoring import baselines, score
@@ -22,7 +23,7 @@ def refit(prepared: Prepared, parts: Split, params: Params) -> Any:
     """Fit the candidate `params` on the whole train part, under the thread budget of a trial."""
     model, threads = prepared.config.model, prepared.budget.threads
     with hold_threads(model.modules, threads):
-        estimator = model.estimator(
+        estimator = model.make(
             params, prepared.facts, seed=prepared.config.top.seed, threads=threads
         )
         return model.fit(estimator, parts.X_train, parts.y_train, seed=prepared.config.top.seed)
@@ -55,7 +56,9 @@ def _default_scores(prepared: Prepared, parts: Split) -> dict[str, float]:
     """The library's defaults on the held-out part; NaN where they do not fit the data."""
     model = prepared.config.model
     try:
-        plain = refit(prepared, parts, {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # not of the user's candidates; the scores tell
+            plain = refit(prepared, parts, {})
     except ValueError:  # K-means' default of 8 clusters, and fewer rows than that
         return {f"default_{metric}": math.nan for metric in prepared.metrics}
     prediction = model.predict(plain, parts.X_test)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optibench.evaluation.cluster_metrics import euclidean, most_at_once
-from optibench.evaluation.scoring import score_classes, score_clusters
+from optibench.evaluation.scoring import score_clusters, score_target
 from optibench.records import Prediction, Reused, Scores, Task
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ class KeptScores:
         """Every metric; the members share the cost."""
         with bill.score() as payers:
             payers.extend(members)
-            if self._context.model.task is not Task.CLUSTERING:
-                return score_classes(self._fold.y_validation, prediction, self._context.scoring)
+            task = self._context.model.task
+            if task is not Task.CLUSTERING:
+                y = self._fold.y_validation
+                return score_target(task, y, prediction, self._context.scoring)
             found, owed = self._score_clusters(prediction)
         if owed:
             bill.reuse(members, Reused.MATRIX, owed)

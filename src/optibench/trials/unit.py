@@ -92,7 +92,7 @@ def _run_alone(
         with profiler:
             with bill.fit() as payers:
                 payers.append(0)
-                estimator = model.estimator(
+                estimator = model.make(
                     candidate.params, context.facts, seed=context.seed, threads=context.threads
                 )
                 estimator = model.fit(estimator, X_train, fold.y_train, seed=context.seed)

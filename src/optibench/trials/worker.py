@@ -32,7 +32,7 @@ class TrialContext:
 
     Attributes:
         X, y: the train part, (n, n_features) and (n,) or None.
-        folds: pairs of (train, validation) row numbers.
+        folds: (train, validation) row numbers of each.
         metric: the ranking metric; a trial in which it is not finite has failed.
         reuse: candidates share fits, scores and matrices.
         keep_bytes: how much of those a worker may keep for a fold.
@@ -41,7 +41,7 @@ class TrialContext:
 
     model: Model
     X: NDArray[np.float64]
-    y: NDArray[np.int64] | None
+    y: NDArray[Any] | None
     folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
     facts: DataFacts
     scoring: ScoringSettings

@@ -42,8 +42,18 @@ class Case:
 
     @property
     def classifies(self) -> bool:
-        """True where the target matters."""
+        """True where the target holds classes."""
         return self.model.task is Task.CLASSIFICATION
+
+    @property
+    def predicts_numbers(self) -> bool:
+        """True where the target holds numbers to predict."""
+        return self.model.task is Task.REGRESSION
+
+    @property
+    def needs_target(self) -> bool:
+        """True where the target matters at all."""
+        return self.model.task is not Task.CLUSTERING
 
     @property
     def target(self) -> pd.Series:

@@ -97,9 +97,9 @@ def allowed_categories(case: Case) -> str | None:
         return None
     if not case.model.accepts_categories:
         return (
-            f"dataset.categorical={list(categorical)}: model={case.model.name} measures "
-            "distances, which categories have not. Write them as numbers (one column of 0 and 1 "
-            "per category), or leave them out with dataset.drop."
+            f"dataset.categorical={list(categorical)}: model={case.model.name} takes numbers "
+            "only. Write them as numbers (one column of 0 and 1 per category), leave them out "
+            "with dataset.drop, or take model=xgboost."
         )
     if scaling_on(case.config.dataset.scale, case.model.task):
         return (
@@ -144,7 +144,8 @@ def complete(case: Case) -> str | None:
     return (
         f"Feature column {listed(wrong)} has missing values ({counts[wrong[0]]} in {wrong[0]!r}); "
         f"model={case.model.name} takes none. Fill them or delete these rows in the file, or "
-        f"leave the columns out with dataset.drop=[{names}]. model=xgboost takes missing values."
+        f"leave the columns out with dataset.drop=[{names}]. model=xgboost and "
+        "model=random_forest take missing values."
     )
 
 

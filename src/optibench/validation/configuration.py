@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.errors import ConfigError
 from optibench.evaluation.scoring import METRICS
 from optibench.evaluation.split import scaling_on
-from optibench.search.space import Distribution, parse_space
+from optibench.search.points import corner_points
+from optibench.search.space import parse_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,17 +108,9 @@ def check_hyperparameters(config: Config, metric: str) -> None:
     model = config.model
     model.check(model.params)
     space = parse_space(model.space) if model.space else {}
-    for key, entry in space.items():
-        for value in _values(entry):
-            model.check({key: value})
-
-
-def _values(entry: list[Any] | Distribution) -> list[Any]:
-    """The values of a list, or the ends of a distribution: all that is drawn lies between them."""
-    if isinstance(entry, list):
-        return entry
-    ends = (entry.low, entry.high)
-    return [int(end) if entry.integer else float(end) for end in ends]
+    # Whole points: what one hyperparameter may be depends on another (a solver's norms).
+    for point in corner_points(space) if space else ():
+        model.check({**model.params, **point})
 
 
 CONFIG_CHECKS: tuple[Callable[[Config, str], None], ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +13,15 @@ from optibench.evaluation.split import nested_share
 from optibench.records import DataFacts, Split, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from optibench.config.schema import Config
     from optibench.contracts import Model
     from optibench.records import Candidate
+
+    FittedRows = Callable[[], Iterator[tuple[str, NDArray[np.int64]]]]  # anew at each call
 
 FIRST_LOOK_ROWS = 256
 FEWEST_OF_A_CLASS = 2
@@ -32,9 +35,10 @@ def check_parts(config: Config, split: Split, candidates: Sequence[Candidate]) -
             few to set some aside for early stopping.
     """
     share = min((candidate.rows for candidate in candidates), default=1.0)
-    fitted = list(_fitted_rows(split, share, config.top.seed))
-    if config.model.task is not Task.CLASSIFICATION:
+    fitted = partial(_fitted_rows, split, share, config.top.seed)
+    if config.model.task is Task.CLUSTERING:
         _check_distinct_rows(split, fitted, _most_clusters(config.model, candidates))
+    if config.model.task is not Task.CLASSIFICATION:
         return
     _check_classes(split, fitted)
     if any(candidate.params.get("early_stopping_rounds") for candidate in candidates):
@@ -51,11 +55,11 @@ def _fitted_rows(split: Split, share: float, seed: int) -> Iterator[tuple[str, N
             yield f"the first {len(few)} rows of fold {number} (search.min_resource)", few
 
 
-def _check_early_stopping(split: Split, fitted: Sequence[tuple[str, NDArray[np.int64]]]) -> None:
+def _check_early_stopping(split: Split, fitted: FittedRows) -> None:
     """A tenth of the rows is set aside, with each class in it and in the rest."""
     if split.y_train is None:
         return
-    for where, rows in fitted:
+    for where, rows in fitted():
         counts = np.bincount(split.y_train[rows])
         counts = counts[counts > 0]
         if counts.min() < FEWEST_OF_A_CLASS or math.ceil(len(rows) / 10) < len(counts):
@@ -67,11 +71,11 @@ def _check_early_stopping(split: Split, fitted: Sequence[tuple[str, NDArray[np.i
             raise DataError(msg)
 
 
-def _check_classes(split: Split, fitted: Sequence[tuple[str, NDArray[np.int64]]]) -> None:
+def _check_classes(split: Split, fitted: FittedRows) -> None:
     if split.y_train is None or split.y_test is None:
         return
     classes = np.unique(np.concatenate((split.y_train, split.y_test)))
-    for where, rows in fitted:
+    for where, rows in fitted():
         lacking = np.setdiff1d(classes, split.y_train[rows])
         if len(lacking):
             msg = (
@@ -86,15 +90,13 @@ def _check_classes(split: Split, fitted: Sequence[tuple[str, NDArray[np.int64]]]
 def _most_clusters(model: Model, candidates: Sequence[Candidate]) -> int:
     """The most clusters over the candidates; the library's default where none is given."""
     facts = DataFacts(0, None)
-    estimators = (model.estimator(c.params, facts, seed=0, threads=1) for c in candidates)
+    estimators = (model.make(c.params, facts, seed=0, threads=1) for c in candidates)
     return max((int(e.get_params().get("n_clusters", 0)) for e in estimators), default=0)
 
 
-def _check_distinct_rows(
-    split: Split, fitted: Sequence[tuple[str, NDArray[np.int64]]], n_clusters: int
-) -> None:
-    for where, rows in fitted:
-        if not _has_distinct(split.X_train[rows], n_clusters):
+def _check_distinct_rows(split: Split, fitted: FittedRows, n_clusters: int) -> None:
+    for where, rows in fitted():
+        if not _has_distinct(split.X_train, rows, n_clusters):
             distinct = len(np.unique(split.X_train[rows], axis=0))
             msg = (
                 f"n_clusters={n_clusters} is more than the {distinct} distinct rows of {where}: "
@@ -104,11 +106,11 @@ def _check_distinct_rows(
             raise DataError(msg)
 
 
-def _has_distinct(X: NDArray[np.float64], wanted: int) -> bool:
+def _has_distinct(X: NDArray[np.float64], rows: NDArray[np.int64], wanted: int) -> bool:
     """Look at ever more rows: the first nearly always suffice, and sorting all of them is slow."""
     look = max(FIRST_LOOK_ROWS, 2 * wanted)
-    while look < len(X):
-        if len(np.unique(X[:look], axis=0)) >= wanted:
+    while look < len(rows):
+        if len(np.unique(X[rows[:look]], axis=0)) >= wanted:
             return True
         look *= 4
-    return len(np.unique(X, axis=0)) >= wanted
+    return len(np.unique(X[rows], axis=0)) >= wanted

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optibench.datasets.columns import Kind, kind_of, numbers
+from optibench.records import Task
 from optibench.validation.case import plain
 
 if TYPE_CHECKING:
@@ -15,32 +16,35 @@ if TYPE_CHECKING:
     from optibench.validation.case import Case
 
 MOST_FRACTIONAL_CLASSES = 10
-FEWEST_CLUSTERED_ROWS = 3  # a silhouette needs two clusters, and one of them with two rows
+# A silhouette needs two clusters, and one of them with two rows; R2 needs two rows.
+FEWEST_ROWS = {Task.CLASSIFICATION: 1, Task.REGRESSION: 2, Task.CLUSTERING: 3}
 BINARY = 2
 MANY_CLASSES = 5  # rows per class below which a target looks like no classes
 
 
 def target_given(case: Case) -> str | None:
-    """Classification needs a target."""
-    if not case.classifies or case.table.target is not None:
+    """Classification and regression need a target."""
+    if not case.needs_target or case.table.target is not None:
         return None
+    does, what = ("classifies", "classes") if case.classifies else ("predicts", "numbers")
     return (
-        f"dataset.target is null, and model={case.model.name} classifies: name the column with "
-        "the classes, dataset.target=<one of "
+        f"dataset.target is null, and model={case.model.name} {does}: name the column with "
+        f"the {what}, dataset.target=<one of "
         f"{', '.join(map(str, case.table.frame.columns[:12]))}>."
     )
 
 
 def target_complete(case: Case) -> str | None:
-    """A row without a class can neither be learnt from nor scored."""
-    if not case.classifies:
+    """A row without a class, or a number, can neither be learnt from nor scored."""
+    if not case.needs_target:
         return None
     missing = int(case.target.isna().sum())
     if not missing:
         return None
     return (
         f"Target column {case.table.target!r} has {missing} missing values of {len(case.target)}; "
-        "every row needs a class. Delete these rows in the file."
+        f"every row needs a {'class' if case.classifies else 'number'}. Delete these rows in the "
+        "file."
     )
 
 
@@ -61,7 +65,29 @@ def target_of_classes(case: Case) -> str | None:
         return (
             f"Target column {case.table.target!r} holds {distinct} distinct numbers that look "
             f"like measurements; model={case.model.name} predicts classes. Choose another "
-            "dataset.target, or write classes into the file."
+            "dataset.target, write classes into the file, or take model=xgboost_regression."
+        )
+    return None
+
+
+def target_of_numbers(case: Case) -> str | None:
+    """What is predicted are finite numbers, and not all the same."""
+    if not case.predicts_numbers:
+        return None
+    name, kind = case.table.target, kind_of(case.target)
+    if kind is not Kind.NUMBER:
+        return (
+            f"Target column {name!r} holds {kind}; model={case.model.name} predicts numbers. "
+            "Choose another dataset.target, or take model=xgboost for classes."
+        )
+    values = numbers(case.target)
+    infinite = int(np.isinf(values).sum())
+    if infinite:
+        return f"Target column {name!r} has {infinite} infinite values. Mend them in the file."
+    if len(np.unique(values)) == 1:
+        return (
+            f"Target column {name!r} is {values[0]:g} in all {len(values)} rows: there is nothing "
+            "to predict. Choose another dataset.target."
         )
     return None
 
@@ -89,7 +115,8 @@ def enough_of_each_class(case: Case) -> str | None:
         return None
     why = f"evaluation.folds={needed}" if case.with_folds else "2, one for each part"
     hint = (
-        " Many classes are rare: is it really a column of classes?"
+        " Many classes are rare: is it a column of classes? For numbers take "
+        "model=xgboost_regression."
         if len(counts) * MANY_CLASSES > len(case.target)
         else ""
     )
@@ -148,7 +175,7 @@ def enough_groups(case: Case) -> str | None:
 def enough_rows(case: Case) -> str | None:
     """Every part can be fitted and scored."""
     folds = case.evaluation.folds if case.with_folds else 1
-    fewest = 1 if case.classifies else FEWEST_CLUSTERED_ROWS
+    fewest = FEWEST_ROWS[case.model.task]
     # A fold ordered in time is one of folds + 1 pieces.
     pieces = folds + 1 if case.table.time is not None and case.with_folds else folds
     if case.n_test >= fewest and case.n_train // pieces >= fewest:
@@ -165,6 +192,7 @@ ROW_CHECKS: tuple[Callable[[Case], str | None], ...] = (
     target_given,
     target_complete,
     target_of_classes,
+    target_of_numbers,
     several_classes,
     enough_of_each_class,
     room_for_classes,

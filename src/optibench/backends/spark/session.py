@@ -62,8 +62,7 @@ def spark_context(
     conf = SparkConf().setMaster(master).setAll(list(settings.items()))
     for variable, value in worker_process.thread_environment(request.threads).items():
         conf.setExecutorEnv(variable, value)
-    # Workers find this package where the driver has it, also where that is a relative PYTHONPATH.
-    conf.setExecutorEnv("PYTHONPATH", str(Path(optibench.__file__).resolve().parents[1]))
+    conf.setExecutorEnv("PYTHONPATH", os.pathsep.join(_python_path()))
     os.environ["JAVA_HOME"] = str(find_java_home().path)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if SparkContext._active_spark_context is not None:
@@ -97,6 +96,21 @@ def spark_context(
             context.stop()
         finally:
             _end(gateway)
+
+
+def _python_path() -> list[str]:
+    """Where workers look for modules: for this package, and for what the user's own code needs.
+
+    The driver may have found them by a relative path.
+    """
+    own = Path(optibench.__file__).resolve().parents[1]
+    installed = (Path(sys.prefix), Path(sys.base_prefix))
+    found = [Path(entry).resolve() for entry in sys.path]
+    return [
+        str(path)
+        for path in dict.fromkeys((own, *found))
+        if path == own or not any(path.is_relative_to(prefix) for prefix in installed)
+    ]
 
 
 def _end(gateway: Any) -> None:
