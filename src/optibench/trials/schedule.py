@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 SLICE_SECONDS = 1.0  # so that results come in steadily
 FIRST_SLICE_SECONDS = 0.2  # until it is known what units cost
-# A slice lasts at least this many times the engine's cost per task: at most 2.5 % is lost.
-SLICE_OVERHEADS = 40.0
+# A slice lasts at least this many times the engine's cost per task: at most 1.3 % is lost.
+SLICE_OVERHEADS = 80.0
 FEWEST_OVERHEADS = 4.0  # and a last, small batch at least this many times
 REHEARSALS = 10  # per slot; after as many, a Spark task takes half as long as the first
 QUEUED_PER_SLOT = 2  # one runs, one waits, so that a worker never waits for the driver
