@@ -50,8 +50,8 @@ class Table:
 
     Attributes:
         overrides: makes the table in a folder and names it.
-        n_iter: candidates of random search, which so has about as long as the longest of the
-            others, and of TPE.
+        n_iter: candidates of random search and of TPE; on the flights, random search then takes
+            about as long as the longest of the others.
         trees: the full number of them.
     """
 

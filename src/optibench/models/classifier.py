@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from optibench.models.hyperparameters import Catalogue  # noqa: TC001 - OmegaConf looks it up
+from optibench.models.hyperparameters import Tunable
 from optibench.records import Params, Prediction, Task
 
 if TYPE_CHECKING:
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """The base of a model that adds its catalogue, its defaults and its estimator.
+class Classifier(Tunable):
+    """The base of a model that adds its catalogue, its defaults and how it is made.
 
     Attributes:
-        catalogue: what each hyperparameter may be.
         defaults: scikit-learn's own, so that none is left implicit.
     """
 
@@ -29,20 +28,7 @@ class Classifier:
     accepts_missing: ClassVar[bool] = False
     accepts_categories: ClassVar[bool] = False
     savings: ClassVar[None] = None
-    catalogue: ClassVar[Catalogue]
     defaults: ClassVar[dict[str, Any]]
-
-    name: str = ""
-    params: dict[str, Any] = field(default_factory=dict)
-    space: dict[str, Any] = field(default_factory=dict)
-
-    def check(self, params: Params) -> None:
-        """Refuse an unknown hyperparameter or a value that is not allowed.
-
-        Raises:
-            ConfigError: told with the nearest known names, or what is allowed.
-        """
-        self.catalogue.check(params)
 
     def identity(self, params: Params) -> Hashable:
         """Every hyperparameter, those left out with their defaults."""

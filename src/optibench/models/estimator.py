@@ -11,7 +11,7 @@ from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.errors import ConfigError
-from optibench.models.hyperparameters import refuse_unknown
+from optibench.models.hyperparameters import SET_HERE, refuse_unknown
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ NEEDED = {
     Task.CLASSIFICATION: ("fit", "predict", "predict_proba"),
     Task.REGRESSION: ("fit", "predict"),
     Task.CLUSTERING: ("fit", "predict"),
-}
-RESERVED = {
-    "random_state": "use seed= at the top level",
-    "n_jobs": "use backend.threads_per_trial=",
 }
 
 
@@ -87,9 +83,9 @@ class ImportedEstimator:
         Raises:
             ConfigError: told with the nearest known names.
         """
-        known = set(self._example.get_params()) - set(RESERVED)
+        known = set(self._example.get_params()) - set(SET_HERE)
         for name in params:
-            refuse_unknown(self.name, name, sorted(known), RESERVED)
+            refuse_unknown(self.name, name, sorted(known), SET_HERE)
 
     def identity(self, params: Params) -> Hashable:
         """Every hyperparameter, those left out with their defaults."""
@@ -99,7 +95,7 @@ class ImportedEstimator:
     def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
         """Make the unfitted estimator, with the seed and the threads where it takes any."""
         del facts
-        set_here = {"random_state": seed, "n_jobs": threads}
+        set_here = {"random_state": seed, "seed": seed, "n_jobs": threads}
         known = self._example.get_params()
         given = {name: value for name, value in set_here.items() if name in known}
         return _load(self.estimator)(**{**params, **given})
@@ -132,7 +128,7 @@ class ImportedEstimator:
         except TypeError as error:
             msg = (
                 f"model.estimator={self.estimator} cannot be made with model.params="
-                f"{self.params}: {error}. Give what it needs, e.g. +model.params.<name>=<value>."
+                f"{self.params}: {error}. Give what it needs, e.g. model.params.<name>=<value>."
             )
             raise ConfigError(msg) from error
 

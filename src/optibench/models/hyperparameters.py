@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.errors import ConfigError
 
@@ -102,6 +102,12 @@ class CountOrShare:
         return " or ".join([text, share, *self.words, *(["null"] if self.none else [])])
 
 
+# Of scikit-learn's interface, and set by OptiBench: what to use instead.
+SET_HERE = {
+    "random_state": "use seed= at the top level",
+    "seed": "use seed= at the top level",
+    "n_jobs": "use backend.threads_per_trial=",
+}
 Spec = Number | Choice | CountOrShare
 
 
@@ -150,6 +156,25 @@ class Catalogue:
     def _canonical(self, name: str) -> str:
         refuse_unknown(self.model, name, [*self.specs, *self.aliases], self.reserved)
         return self.aliases.get(name, name)
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """What models with a catalogue share; each adds what it is for and its estimator."""
+
+    catalogue: ClassVar[Catalogue]
+
+    name: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    space: dict[str, Any] = field(default_factory=dict)
+
+    def check(self, params: Params) -> None:
+        """Refuse an unknown hyperparameter or a value that is not allowed.
+
+        Raises:
+            ConfigError: told with the nearest known names, or what is allowed.
+        """
+        self.catalogue.check(params)
 
 
 def refuse_unknown(

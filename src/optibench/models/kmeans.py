@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from optibench.models.hyperparameters import Catalogue, Choice, Number
+from optibench.models.hyperparameters import SET_HERE, Catalogue, Choice, Number, Tunable
 from optibench.models.kmeans_starts import (
     DEFAULTS,
     SharedStarts,
@@ -33,9 +33,7 @@ HYPERPARAMETERS = Catalogue(
     },
     aliases={},
     reserved={
-        "random_state": "use seed=",
-        "seed": "use seed= at the top level",
-        "n_jobs": "use backend.threads_per_trial=",
+        **SET_HERE,
         "verbose": "progress is told by OptiBench; use progress=",
         "copy_x": "the data is shared with every trial and never changed",
     },
@@ -43,7 +41,7 @@ HYPERPARAMETERS = Catalogue(
 
 
 @dataclass(frozen=True)
-class KMeans:
+class KMeans(Tunable):
     """K-means clustering by Lloyd's or Elkan's algorithm."""
 
     task: ClassVar[Task] = Task.CLUSTERING
@@ -51,19 +49,10 @@ class KMeans:
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     accepts_missing: ClassVar[bool] = False
     accepts_categories: ClassVar[bool] = False
+    catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
     savings: ClassVar[SharedStarts] = SharedStarts()
 
     name: str = "kmeans"
-    params: dict[str, Any] = field(default_factory=dict)
-    space: dict[str, Any] = field(default_factory=dict)
-
-    def check(self, params: Params) -> None:
-        """Refuse an unknown hyperparameter or a value that is not allowed.
-
-        Raises:
-            ConfigError: told with the nearest known names, or what is allowed.
-        """
-        HYPERPARAMETERS.check(params)
 
     def identity(self, params: Params) -> Hashable:
         """Every hyperparameter, those left out with their defaults."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.errors import ConfigError
 from optibench.models.classifier import Classifier
-from optibench.models.hyperparameters import Catalogue, Choice, Number
+from optibench.models.hyperparameters import SET_HERE, Catalogue, Choice, Number
 
 if TYPE_CHECKING:
     from optibench.records import DataFacts, Params
@@ -38,9 +38,7 @@ HYPERPARAMETERS = Catalogue(
     },
     aliases={},
     reserved={
-        "random_state": "use seed=",
-        "seed": "use seed= at the top level",
-        "n_jobs": "use backend.threads_per_trial=",
+        **SET_HERE,
         "verbose": "progress is told by OptiBench; use progress=",
         "warm_start": "each candidate is fitted anew",
         "penalty": "use l1_ratio= (0 is l2, 1 is l1) and C= (its strength is 1/C)",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.errors import ConfigError
 from optibench.models.classifier import Classifier, most_probable
-from optibench.models.hyperparameters import Catalogue, Choice, CountOrShare, Number
+from optibench.models.hyperparameters import SET_HERE, Catalogue, Choice, CountOrShare, Number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,9 +36,7 @@ HYPERPARAMETERS = Catalogue(
     },
     aliases={},
     reserved={
-        "random_state": "use seed=",
-        "seed": "use seed= at the top level",
-        "n_jobs": "use backend.threads_per_trial=",
+        **SET_HERE,
         "verbose": "progress is told by OptiBench; use progress=",
         "warm_start": "each candidate is fitted anew",
         "monotonic_cst": "it goes by the place of each feature; leave it out",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.errors import ConfigError
 from optibench.models.classifier import most_probable
-from optibench.models.hyperparameters import Catalogue, Choice, Number
+from optibench.models.hyperparameters import SET_HERE, Catalogue, Choice, Number, Tunable
 from optibench.models.xgboost_paths import BoostingPaths, make_estimator, with_count
 from optibench.records import DataFacts, Params, Prediction, Task
 
@@ -67,9 +67,7 @@ HYPERPARAMETERS = Catalogue(
         "num_boost_round": "n_estimators",
     },
     reserved={
-        "random_state": "use seed=",
-        "seed": "use seed= at the top level",
-        "n_jobs": "use backend.threads_per_trial=",
+        **SET_HERE,
         "nthread": "use backend.threads_per_trial=",
         "verbosity": "warnings would go over the progress bar",
         "silent": "warnings would go over the progress bar",
@@ -85,7 +83,7 @@ HYPERPARAMETERS = Catalogue(
 
 
 @dataclass(frozen=True)
-class XGBoost:
+class XGBoost(Tunable):
     """Gradient-boosted trees; takes missing values and categories."""
 
     task: ClassVar[Task] = Task.CLASSIFICATION
@@ -97,16 +95,14 @@ class XGBoost:
     savings: ClassVar[BoostingPaths] = BoostingPaths(HYPERPARAMETERS)
 
     name: str = "xgboost"
-    params: dict[str, Any] = field(default_factory=dict)
-    space: dict[str, Any] = field(default_factory=dict)
 
     def check(self, params: Params) -> None:
-        """Refuse an unknown hyperparameter or a value that is not allowed.
+        """Also refuse early stopping of dart.
 
         Raises:
-            ConfigError: told with the nearest known names, or what is allowed.
+            ConfigError: told with what is allowed.
         """
-        self.catalogue.check(params)
+        super().check(params)
         if params.get("early_stopping_rounds") is not None and params.get("booster") == "dart":
             msg = (
                 f"{self.catalogue.model}: early_stopping_rounds does not go with booster=dart, "
