@@ -108,7 +108,7 @@ def _python_path() -> list[str]:
     found = [Path(entry).resolve() for entry in sys.path]
     return [
         str(path)
-        for path in dict.fromkeys((own, *found))
+        for path in dict.fromkeys((own, *filter(Path.exists, found)))
         if path == own or not any(path.is_relative_to(prefix) for prefix in installed)
     ]
 
