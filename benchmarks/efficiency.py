@@ -16,22 +16,22 @@ from benchmarks.hosts import verdict
 AT_LEAST = 0.95
 WORK_SECONDS = 20.0
 BACKENDS = ["sklearn", "dask", "spark"]
+TREES = ["model=xgboost", "dataset=classification", "dataset.n_features=28"]
+CLUSTERS = [
+    "model=kmeans",
+    "dataset=blobs",
+    "dataset.n_samples=25000",
+    "dataset.n_features=16",
+    "dataset.centers=12",
+    "dataset.cluster_std=4.0",
+    "evaluation.silhouette_sample=2000",
+]
+# Each model twice: a search of about 20 to 40 core-seconds, and one of about three times as much.
 SEARCHES = {
-    "xgboost, 27 candidates": [
-        "model=xgboost",
-        "dataset=classification",
-        "dataset.n_samples=10000",
-        "dataset.n_features=28",
-    ],
-    "kmeans, 54 candidates": [
-        "model=kmeans",
-        "dataset=blobs",
-        "dataset.n_samples=25000",
-        "dataset.n_features=16",
-        "dataset.centers=12",
-        "dataset.cluster_std=4.0",
-        "evaluation.silhouette_sample=2000",
-    ],
+    "xgboost": [*TREES, "dataset.n_samples=10000"],
+    "kmeans": CLUSTERS,
+    "xgboost-long": [*TREES, "dataset.n_samples=30000"],
+    "kmeans-long": [*CLUSTERS, "model.space.n_clusters=[2,3,4,5,6,7,8]"],
 }
 
 
@@ -42,10 +42,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.efficiency", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS)
+    parser.add_argument("--searches", nargs="+", choices=[*SEARCHES], default=[*SEARCHES])
     options = parser.parse_args()
     quiet = ["profiling=off", "progress=false", "tracking.children=false"]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for name, words in SEARCHES.items():
+        for name in options.searches:
+            words = SEARCHES[name]
             found: dict[str, list[tuple[float, float]]] = {b: [] for b in options.backends}
             for number in range(options.rounds):
                 for backend in options.backends:

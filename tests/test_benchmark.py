@@ -13,7 +13,7 @@ from optibench import benchmark
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
 from optibench.errors import ConfigError, DataError, SearchError
-from optibench.records import Status
+from optibench.records import Reused, Status
 from optibench.tracking.memory import MemoryTracker
 
 SMALL = ["model=xgboost", "dataset=iris", "model.space.max_depth=[2,3]", "model.params.eta=0.3"]
@@ -223,3 +223,37 @@ def test_no_temporary_folder_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     run(*SMALL)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("optibench")] == []
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, MemoryError])
+def test_a_search_that_is_over_is_not_lost_before_its_run_is(end, monkeypatch, tmp_path):
+    words = [*SMALL, "search=tpe", "search.n_iter=6"]
+    journal = {"journal_folder": tmp_path}
+
+    def dies(*_args):
+        raise end
+
+    with monkeypatch.context() as patched:
+        patched.setattr(benchmark, "refit", dies)
+        with pytest.raises(end):
+            run(*words, tracker=MemoryTracker(**journal))
+    again = run(*words, tracker=MemoryTracker(**journal))
+    assert {trial.reused for trial in again.trials} == {Reused.RUN}
+    anew = run(*words, tracker=MemoryTracker(**journal))
+    assert Reused.RUN not in {trial.reused for trial in anew.trials}
+
+
+def test_an_interrupted_repeat_is_not_taken_up_by_another(monkeypatch, tmp_path):
+    words = [*SMALL, "search=tpe", "search.n_iter=6"]
+
+    def dies(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("OPTIBENCH_REPEAT", "1")
+    with monkeypatch.context() as patched:
+        patched.setattr(benchmark, "refit", dies)
+        with pytest.raises(KeyboardInterrupt):
+            run(*words, tracker=MemoryTracker(journal_folder=tmp_path))
+    monkeypatch.setenv("OPTIBENCH_REPEAT", "2")
+    other = run(*words, tracker=MemoryTracker(journal_folder=tmp_path))
+    assert Reused.RUN not in {trial.reused for trial in other.trials}

@@ -150,7 +150,7 @@ def _search(prepared: Prepared, engine: Engine, shared: Any, record: RunRecord) 
 
         def on_trials(trials: Sequence[Trial]) -> None:
             record.trials += trials  # at once, so that an interrupted run keeps them
-            progress.advance(trials)
+            progress.advance(trials, loop.budget_of)
 
         question = Question(config.model, config.search, prepared.metric, folds)
         loop = SearchLoop(question, prepared.search, schedule, on_trials)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from optibench.backends.kept import idle
+from optibench.backends.kept import idle, in_preparation
 from optibench.measure.processes import descendants
 from optibench.measure.reaper import stop_descendants
 
@@ -50,8 +50,10 @@ class Premises:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop_processes(self) -> None:
-        """Stop what was begun since."""
-        stop_descendants(self._known, seen=self._tree.members())
+        """Stop what was begun since; not an engine that was warm and is only being made ready."""
+        warm = in_preparation()
+        spared = self._known | (warm.processes if warm else frozenset())
+        stop_descendants(spared, seen=self._tree.members())
 
 
 @contextmanager

@@ -91,7 +91,7 @@ class RunRecord:
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         """Close a run that did not finish, with its reason and the artifacts it has so far."""
-        self._prepared.search.close(finished=False)  # where the search has not closed itself
+        self._prepared.search.close(finished=False)  # nothing, after `finish`
         if error is not None and self.run_id:
             interrupted = not isinstance(error, Exception)
             status = Status.KILLED if interrupted else Status.FAILED
@@ -123,8 +123,8 @@ class RunRecord:
     def open_journal(self) -> None:
         """Tell the search where it may write down what it learns, and its question's name."""
         folder, tags = self._tracker.journal_folder, tags_of(self._prepared)
-        parts = ["optibench.config_digest", "optibench.dataset_digest"]
-        digests = [*(tags[part] for part in parts), platform_digest()]
+        parts = ["optibench.config_digest", "optibench.dataset_digest", "optibench.repeat"]
+        digests = [*(tags[part] for part in parts if part in tags), platform_digest()]
         name = "-".join([self._prepared.config.run_name, *digests])
         if folder is not None and self._prepared.search.uses_folds:
             self._prepared.search.open(Journal(folder, name))
@@ -202,6 +202,9 @@ class RunRecord:
         shutdown = {"shutdown_seconds": self._clock.metrics()["shutdown_seconds"]}
         self._tracker.log_metrics(shutdown)
         self._tracker.end(Status.FINISHED)
+        self._prepared.search.close(
+            finished=True
+        )  # not before: what it learned is needed till now
         return Result(
             run_id=self.run_id,
             name=self._prepared.config.run_name,

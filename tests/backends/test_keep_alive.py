@@ -200,7 +200,8 @@ def jvm():
     return next(p for p in psutil.Process().children() if "java" in p.name())
 
 
-def test_wrong_data_do_not_cost_a_warm_engine():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_wrong_data_do_not_cost_a_warm_engine(backend):
     class Refusing:
         name, scale = "iris", False
 
@@ -208,11 +209,12 @@ def test_wrong_data_do_not_cost_a_warm_engine():
             message = "wrong data"
             raise DataError(message)
 
-    first, _ = run(KEEP)
-    wrong = replace(resolve(compose([*SMALL, KEEP])), dataset=Refusing())
+    words = (f"backend={backend}", KEEP)
+    first, _ = run(*words)
+    wrong = replace(resolve(compose([*SMALL, *words])), dataset=Refusing())
     with pytest.raises(DataError):
         benchmark.run(wrong, tracker=MemoryTracker())
-    second, told = run(KEEP)
+    second, told = run(*words)
     assert told.params["engine_warm"] is True
     assert scores(second) == scores(first)
 

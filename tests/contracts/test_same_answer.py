@@ -210,7 +210,7 @@ SEARCHES = {
         "model=xgboost",
         "search=hyperband",
         "search.resource=n_estimators",
-        "model.params.n_estimators=18",
+        "model.params.n_estimators=54",  # points of the space come in several brackets
         "search.factor=3",
         "search.min_resource=2",
     ],

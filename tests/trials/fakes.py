@@ -38,15 +38,17 @@ class ThreadEngine:
             self.in_flight -= 1
 
 
-def trial_of(candidate, fold, score=0.0, seconds=0.01):
-    scores = {"accuracy": score}
+def trial_of(candidate, fold, score=0.0, seconds=0.01, metric="accuracy"):
+    scores = {metric: score}
     return Trial(
         candidate.number, candidate.params, fold, scores, seconds, 0.0, seconds, "w", 0.0, 1.0
     )
 
 
-def outcome_of(unit, seconds=0.01, score=lambda _candidate, _fold: 0.0):
-    trials = tuple(trial_of(c, unit.fold, score(c, unit.fold), seconds) for c in unit.candidates)
+def outcome_of(unit, seconds=0.01, score=lambda _candidate, _fold: 0.0, metric="accuracy"):
+    trials = tuple(
+        trial_of(c, unit.fold, score(c, unit.fold), seconds, metric) for c in unit.candidates
+    )
     return UnitOutcome(unit, trials, seconds)
 
 

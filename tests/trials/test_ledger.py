@@ -55,6 +55,26 @@ def test_one_that_comes_to_a_rung_gets_the_trial_of_an_equal_one_that_started_th
     ledger.close()
 
 
+def test_one_that_draws_rows_goes_on_from_its_own_beginning():
+    """A loaded booster draws anew: the fit is not that of one who started with as many trees."""
+
+    def drawing(number, count, **fields):
+        params = {"n_estimators": count, "subsample": 0.5}
+        return Candidate(number, params, resumable=True, **fields)
+
+    ledger = Ledger(XGBoost(), reuse=True)
+    for candidate in (drawing(0, 9), drawing(1, 3), drawing(2, 3)):
+        wanted(ledger, candidate)
+    assert len(ledger.units()) == 2  # equal beginnings are one
+    receive(ledger, drawing(0, 9), b"nine trees")
+    receive(ledger, drawing(1, 3), b"three trees")
+    assert wanted(ledger, drawing(3, 9, continues=1)) is None
+    assert wanted(ledger, drawing(4, 9, continues=2)) is None
+    (unit,) = ledger.units()  # so are equal continuations
+    assert unit.states == (b"three trees",)
+    ledger.close()
+
+
 def test_a_plain_search_lets_it_go_on_from_its_own():
     ledger = Ledger(XGBoost(), reuse=False)
     wanted(ledger, trees(0, 9, resumable=True))

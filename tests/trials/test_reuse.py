@@ -1,6 +1,7 @@
 """The central promise of search.reuse: every bit as in a plain search, on random spaces."""
 
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from xgboost import XGBClassifier
 
 from optibench.evaluation.scoring import ScoringSettings
 from optibench.models import xgboost_paths
+from optibench.models.estimator import ImportedEstimator
 from optibench.models.kmeans import KMeans
 from optibench.models.kmeans_starts import same_clustering
 from optibench.models.xgboost import XGBoost
@@ -276,6 +278,37 @@ def test_what_is_no_longer_fit_of_the_same_begins_anew(model, first, then):
     y = (X[:, 0] > 0).astype(int) if isinstance(model, XGBoost) else None
     context = context_of(model, X, y)
     assert going_on(context, first, then).scores == run(context, [Candidate(0, then)])[0, 0].scores
+
+
+def test_who_shares_a_fit_that_failed_pays_for_it(monkeypatch):
+    def spend(*_args, **_kwargs):
+        begin = time.process_time()
+        while time.process_time() - begin < 0.2:
+            pass
+        raise ValueError
+
+    monkeypatch.setattr(xgboost_paths, "boost", spend)
+    X = blobs(1, 90)
+    context = context_of(XGBoost(), X, (X[:, 0] > 0).astype(int))
+    candidates = [Candidate(i, {"n_estimators": 1 + i}) for i in range(2)]
+    trials = run(context, candidates)
+    assert {trial.status for trial in trials.values()} == {Status.FINISHED}
+    for fold in range(FOLDS):
+        assert 0.2 < sum(t.cpu_seconds for (_, f), t in trials.items() if f == fold) < 2.0
+        assert all(t.cpu_seconds > 0.1 for (_, f), t in trials.items() if f == fold)
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_an_estimator_that_writes_into_its_rows_changes_nothing_for_others(reuse):
+    path = "sklearn.linear_model.Ridge"
+    model = ImportedEstimator(estimator=path, params={"copy_X": False})
+    X = blobs(3, 200) + 5.0
+    y = X @ np.arange(1.0, X.shape[1] + 1)
+    context = replace(context_of(model, X), y=y, metric="rmse", reuse=reuse)
+    trials = run(context, [Candidate(i, {"alpha": 1.0, "copy_X": False}) for i in range(3)])
+    alone = run(replace(context), [Candidate(0, {"alpha": 1.0, "copy_X": True})])
+    for (_, fold), trial in trials.items():
+        assert trial.scores == alone[0, fold].scores
 
 
 def test_a_class_that_is_missing_fails_shared_as_alone():

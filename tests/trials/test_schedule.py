@@ -136,8 +136,29 @@ def test_a_stopped_schedule_drops_what_is_queued_and_returns_what_runs(engine):
     schedule = Schedule(engine, slow, None)
     schedule.add(units_of(100))
     assert schedule.wait(0.01) == []
-    assert 1 <= len(schedule.stop()) <= QUEUED_PER_SLOT * engine.slots
-    assert not schedule.busy
+    schedule.stop()
+    outcomes = []
+    while schedule.busy:
+        outcomes += schedule.wait()
+    assert 1 <= len(outcomes) <= QUEUED_PER_SLOT * engine.slots
+
+
+def test_what_a_stopped_schedule_has_running_is_returned_before_an_error_of_the_engine(engine):
+    def second_is_broken(value, batch):
+        time.sleep(0.05)
+        if batch.units[0].fold == 1:
+            message = "engine lost"
+            raise RuntimeError(message)
+        return run_one(value, batch)
+
+    schedule = Schedule(engine, second_is_broken, None)
+    schedule.add(units_of(2))
+    assert schedule.wait(0.001) == []
+    schedule.stop()
+    time.sleep(0.2)
+    assert [outcome.unit.fold for outcome in schedule.wait()] == [0]
+    with pytest.raises(RuntimeError, match="engine lost"):
+        schedule.wait()
 
 
 def test_profiles_are_kept(engine):

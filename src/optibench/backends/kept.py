@@ -134,8 +134,14 @@ def release() -> None:
         kept.close()
 
 
+def in_preparation() -> KeptEngine | None:
+    """A warm engine that is just made ready for a run: to stop its processes would waste it."""
+    return _Idle.preparing
+
+
 class _Idle:
     engine: KeptEngine | None = None
+    preparing: KeptEngine | None = None
 
 
 @contextmanager
@@ -185,7 +191,11 @@ def _is_ready(
         kept.prepare(request)
         rehearse(kept.engine)
 
-    return _survives(kept, make_ready)
+    _Idle.preparing = kept
+    try:
+        return _survives(kept, make_ready)
+    finally:
+        _Idle.preparing = None
 
 
 def _survives(kept: KeptEngine, step: Callable[[], None]) -> bool:

@@ -26,6 +26,9 @@ class Savings(Protocol):
     def family(self, params: Params) -> Hashable | None:
         """Candidates of one family are fitted together; None: this one is fitted by itself."""
 
+    def continues_exactly(self, params: Params) -> bool:
+        """True where a fit that goes on is, to the last bit, one that was never interrupted."""
+
     def fit(
         self, members: Sequence[Member], fold: FoldRows, bill: Bill, setting: FitSetting
     ) -> Iterator[Shared]:

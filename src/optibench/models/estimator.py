@@ -103,20 +103,26 @@ class ImportedEstimator:
     def fit(
         self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
-        """Fit it; nothing is drawn here, so that `seed` changes nothing."""
+        """Fit it on a copy: it may write into its rows (`copy_X=False`), which others see, too.
+
+        Nothing is drawn here, so that `seed` changes nothing.
+        """
         del seed
-        return estimator.fit(X) if y is None else estimator.fit(X, y)
+        return estimator.fit(X.copy()) if y is None else estimator.fit(X.copy(), y.copy())
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
-        """Ask it for classes and their probabilities, for values, or for clusters."""
-        answers = estimator.predict(X)
+        """Ask it for classes and their probabilities, for values, or for clusters.
+
+        Each question gets a copy of the rows.
+        """
+        answers = estimator.predict(X.copy())
         if self.task is Task.REGRESSION:
             return Prediction(answers.reshape(len(X)))
         labels = answers.astype("int64")
         if self.task is Task.CLASSIFICATION:
-            return Prediction(labels, estimator.predict_proba(X))
+            return Prediction(labels, estimator.predict_proba(X.copy()))
         # `score` is minus the inertia where there is one, as in scikit-learn's own K-means.
-        inertia = -float(estimator.score(X)) if hasattr(estimator, "inertia_") else None
+        inertia = -float(estimator.score(X.copy())) if hasattr(estimator, "inertia_") else None
         return Prediction(labels, inertia=inertia)
 
     @property

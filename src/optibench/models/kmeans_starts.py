@@ -113,6 +113,11 @@ class SharedStarts:
         full = complete(params)
         return tuple(full[name] for name in STREAM)
 
+    def continues_exactly(self, params: Params) -> bool:
+        """The random stream goes on where it was."""
+        del params
+        return True
+
     def fit(
         self, members: Sequence[Member], fold: FoldRows, bill: Bill, setting: FitSetting
     ) -> Iterator[Shared]:

@@ -33,6 +33,7 @@ BINARY = 2
 DEFAULT_TREES = 100  # XGBoost's own n_estimators where none is given
 DEFAULT_BINS = 256
 ONE_BYTE_BINS = 256  # up to so many, a quantised value takes one byte
+DRAWS = ("subsample", "colsample_bytree", "colsample_bylevel", "colsample_bynode")
 QUANTISED = (None, "auto", "hist")  # tree methods for which the scikit-learn API quantises first
 
 
@@ -112,6 +113,15 @@ class BoostingPaths:
             return None
         del full["n_estimators"]
         return frozenset(full.items())
+
+    def continues_exactly(self, params: Params) -> bool:
+        """Where nothing is drawn: the random stream of a loaded booster begins anew.
+
+        Nor does it matter where no fit goes on (see `family`).
+        """
+        full = self.catalogue.canonical(params)
+        draws = any(full.get(name) not in (None, 1) for name in DRAWS)
+        return not draws or self.family(params) is None
 
     def fit(
         self, members: Sequence[Member], fold: FoldRows, bill: Bill, setting: FitSetting

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from optibench.records import Trial
 
@@ -18,16 +19,13 @@ class Progress:
     """Trials done, the best score so far, the time left."""
 
     def __init__(self, total: int, metric: str, *, greater_is_better: bool, enabled: bool) -> None:
-        """Expect `total` trials.
-
-        The best is told by single folds until a candidate has all of them.
-        """
+        """Expect `total` trials."""
         self._total = total
         self._metric = metric
         self._sign = 1.0 if greater_is_better else -1.0
         self._done = 0
         self._failed = 0
-        self._folds: dict[int, list[float]] = {}
+        self._scores: dict[tuple[float, int], list[float]] = {}  # by budget and candidate
         self._begin = self._told = time.perf_counter()
         self._enabled = enabled and total > 0
         self._bar: Any = None
@@ -48,15 +46,16 @@ class Progress:
         elif self._enabled:
             self._line()
 
-    def advance(self, trials: Sequence[Trial]) -> None:
-        """Count finished trials."""
+    def advance(self, trials: Sequence[Trial], budget_of: Callable[[int], float]) -> None:
+        """Count finished trials; `budget_of` tells a candidate's share of the resource."""
         if not self._enabled:
             return
         for trial in trials:
             self._done += 1
             self._failed += trial.error is not None
             score = trial.scores.get(self._metric, float("nan"))
-            self._folds.setdefault(trial.candidate, []).append(score)
+            key = (budget_of(trial.candidate), trial.candidate)
+            self._scores.setdefault(key, []).append(score)
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, best=self._best())
         elif time.perf_counter() - self._told > LINE_SECONDS:
@@ -64,9 +63,13 @@ class Progress:
             self._line()
 
     def _best(self) -> str:
-        means = [sum(scores) / len(scores) for scores in self._folds.values()]
-        finite = [self._sign * mean for mean in means if mean == mean]  # noqa: PLR0124 - NaN differs
-        text = f"best {self._metric} {self._sign * max(finite):.4f}" if finite else ""
+        """Of those that have got furthest: the most of the budget, and then the most folds."""
+        furthest = {
+            (budget, len(scores), self._sign * sum(scores) / len(scores))
+            for (budget, _), scores in self._scores.items()
+            if math.isfinite(sum(scores))
+        }
+        text = f"best {self._metric} {self._sign * max(furthest)[2]:.4f}" if furthest else ""
         return f"{text}  {self._failed} failed" if self._failed else text
 
     def _line(self) -> None:

@@ -19,9 +19,14 @@ class GPSearch(OptunaSearch):
     name: str = "gp"
 
     def sampler(self, number: int) -> BaseSampler:
-        """A GP sampler, which takes account of the candidates under way."""
+        """A GP sampler, which takes account of the candidates under way.
+
+        PyTorch gets one thread: the other cores are the workers'.
+        """
+        import torch
         from optuna.samplers import GPSampler
 
+        torch.set_num_threads(1)
         return GPSampler(
             n_startup_trials=self.startup,
             seed=self._seed_of(number),

@@ -78,7 +78,8 @@ class Bracket:
         """How many candidates it can have at most where rungs do not wait.
 
         A candidate is promoted once it is among the best so far, so that with results that get
-        better and better nearly all of them are.
+        better and better nearly all of them are. Only where some fail at the full resource, more
+        are promoted in their place.
         """
         sizes = [self.rungs[0].size]
         for _ in self.rungs[1:]:

@@ -26,7 +26,8 @@ class Fold:
     """Implements `contracts.FoldRows`.
 
     The rows are copies out of the mapped table; large ones are cut anew for every unit, so that
-    an idle worker holds little beside the map.
+    an idle worker holds little beside the map. They are read-only: one trial must not change what
+    the next one sees.
     """
 
     def __init__(self, context: TrialContext, number: int, share: float) -> None:
@@ -63,12 +64,12 @@ class Fold:
     @cached_property
     def y_train(self) -> NDArray[Any] | None:
         """(n_train,) codes or values, or None."""
-        return None if self._y is None else self._y[self._numbers(TRAIN)]
+        return None if self._y is None else _read_only(self._y[self._numbers(TRAIN)])
 
     @cached_property
     def y_validation(self) -> NDArray[Any] | None:
         """(n_validation,) codes or values, or None."""
-        return None if self._y is None else self._y[self._numbers(VALIDATION)]
+        return None if self._y is None else _read_only(self._y[self._numbers(VALIDATION)])
 
     @property
     def n_train_values(self) -> int:
@@ -88,7 +89,7 @@ class Fold:
             self.kept_bytes += n_bytes
         return Kept(value, seconds, fresh=True)
 
-    def knows(self, key: Hashable, n_bytes: int) -> bool:
+    def may_keep(self, key: Hashable, n_bytes: int) -> bool:
         """True where `key` is kept, or may be."""
         return key in self._kept or self._has_room(n_bytes)
 
@@ -118,10 +119,15 @@ class Fold:
         """The rows of a part; small ones are kept."""
         if part in self._rows:
             return self._rows[part]
-        cut = self._X[self._numbers(part)]
+        cut = _read_only(self._X[self._numbers(part)])
         if cut.nbytes <= SMALL_BYTES:
             self._rows[part] = cut
         return cut
+
+
+def _read_only(rows: NDArray[Any]) -> NDArray[Any]:
+    rows.flags.writeable = False
+    return rows
 
 
 class Folds:

@@ -106,10 +106,14 @@ class Ledger:
         self._fits.close()
 
     def _key(self, candidate: Candidate) -> Hashable:
-        """A fit that goes on from a smaller one is, to the last bit, the one that does not."""
+        """What its trials depend on; where a fit goes on and draws anew, also what from."""
         if not self._reuse:
             return candidate.number
-        return self._model.identity(candidate.params), candidate.rows
+        own = self._model.identity(candidate.params), candidate.rows
+        parent, savings = self._parent(candidate), self._model.savings
+        if parent is None or savings is None or savings.continues_exactly(candidate.params):
+            return own
+        return own, parent.key
 
     def _parent(self, candidate: Candidate) -> Evaluation | None:
         """The one whose fits a candidate goes on from."""

@@ -69,6 +69,10 @@ class SearchLoop:
         """All that were asked for."""
         return {number: e.candidate for number, e in self._ledger.evaluations.items()}
 
+    def budget_of(self, number: int) -> float:
+        """The share of the full resource that a candidate has."""
+        return self._ledger.evaluations[number].candidate.budget
+
     @property
     def stopped(self) -> dict[int, str]:
         """Why some were not run to their end."""
@@ -80,7 +84,6 @@ class SearchLoop:
         deadline = None if limit is None else time.monotonic() + limit
         if limit is not None:
             self._schedule.begin_before = time.time() + limit
-        finished = False
         try:
             self._advance()
             while self._schedule.busy and self._end is None:
@@ -92,11 +95,9 @@ class SearchLoop:
                     self._receive(outcome)
                 self._advance()
             self._finish()
-            finished = True
         finally:
             self._schedule.cancel()
             self._ledger.close()
-            self._state.close(finished=finished)
 
     def _advance(self) -> None:
         """Ask and tell as long as either gives something new."""
@@ -195,9 +196,11 @@ class SearchLoop:
         """Where the search ended before its candidates: say so of those that are left."""
         if self._end is None:
             return
-        for outcome in self._schedule.stop():
-            self._receive(outcome)
-        self._report()
+        self._schedule.stop()
+        while self._schedule.busy:
+            for outcome in self._schedule.wait():
+                self._receive(outcome)
+            self._report()
         for evaluation in self._under_way:
             if self._target_reached or not evaluation.over:
                 evaluation.stop(self._end)

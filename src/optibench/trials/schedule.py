@@ -72,6 +72,7 @@ class Schedule:
         self._task = task
         self._shared = shared
         self._in_order = in_order
+        self._stopped = False
         self._cost = CostModel()
         self._queue: deque[tuple[Unit, float]] = deque()  # with the seconds that are expected
         self._sorted_at = 0  # so many observations,
@@ -108,16 +109,13 @@ class Schedule:
             self._running |= done - well
         return [unit for future in well or done for unit in self._receive(future.result())]
 
-    def stop(self) -> list[UnitOutcome]:
-        """Drop what is queued, and wait for the batches under way, which count.
+    def stop(self) -> None:
+        """Drop what is queued; batches under way count, and `wait` returns them.
 
         They are not called back: Dask would let them run on, beside whatever comes next.
         """
-        running, self._running = self._running, set()
-        outcomes = [future.result() for future in running]
-        units = [unit for outcome in outcomes for unit in self._receive(outcome)]
+        self._stopped = True
         self._queue.clear()
-        return units
 
     def cancel(self) -> None:
         """Call back what no worker has begun."""
@@ -135,6 +133,8 @@ class Schedule:
         for done in outcome.units:
             self._cost.observe(done.unit, done.seconds)
         left = outcome.leftover
+        if self._stopped:
+            return outcome.units
         self._queue.extendleft(reversed(list(zip(left, self._cost.expect(left), strict=True))))
         much_news = self._cost.observations >= 2 * self._sorted_at
         if much_news or self._left() <= self._sorted_seconds / 2:

@@ -66,7 +66,7 @@ class KeptScores:
     def _distances(self, X: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Those between the rows that the silhouette is computed on, where there is room."""
         n_bytes = len(X) ** 2 * X.itemsize
-        if len(X) > most_at_once() or not self._fold.knows("distances", n_bytes):
+        if len(X) > most_at_once() or not self._fold.may_keep("distances", n_bytes):
             return None
         kept = self._fold.keep("distances", lambda: euclidean(X, X), n_bytes)
         if not kept.fresh:

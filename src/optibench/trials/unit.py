@@ -30,10 +30,14 @@ def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Unit
     """Fit and score the candidates of a unit on its fold; errors make FAILED trials."""
     begin = time.perf_counter()
     fold = context.held.get(context, unit.fold, unit.candidates[0].rows)
-    outcome = _run_together(context, unit, fold, profiler)
-    if outcome is None:
-        alone = [_run_alone(context, unit, i, fold, profiler) for i in range(len(unit.candidates))]
-        outcome = (tuple(alone), ())
+    count, outcome, spent = len(unit.candidates), None, 0.0
+    if _fits_together(context, unit):
+        cpu = time.process_time()
+        outcome = _run_together(context, unit, fold, profiler)
+        spent = (time.process_time() - cpu) / count
+    if outcome is None:  # then what was spent is paid beside the plain fits
+        alone = [_run_alone(context, unit, i, fold, profiler) for i in range(count)]
+        outcome = (tuple(replace(t, cpu_seconds=t.cpu_seconds + spent) for t in alone), ())
     trials, states = outcome
     done = replace(unit, states=()) if unit.states else unit  # they need not travel back
     return UnitOutcome(done, trials, time.perf_counter() - begin, states)
@@ -42,20 +46,25 @@ def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Unit
 Together = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]
 
 
+def _fits_together(context: TrialContext, unit: Unit) -> bool:
+    """True where the model has savings for these candidates, and they may or must be taken."""
+    savings, candidates = context.model.savings, unit.candidates
+    goes_on = any(unit.states) or any(candidate.resumable for candidate in candidates)
+    wanted = context.reuse or goes_on
+    return wanted and savings is not None and savings.family(candidates[0].params) is not None
+
+
 def _run_together(
     context: TrialContext, unit: Unit, fold: Fold, profiler: TrialProfiler
 ) -> Together | None:
-    """By the model's savings; None where it has none for them, or where they raise.
+    """By the model's savings; None where they raise.
 
     What went wrong is then told by the plain fit of each candidate, as in a plain search.
     """
     savings, candidates = context.model.savings, unit.candidates
+    if savings is None:
+        return None
     states = unit.states or (None,) * len(candidates)
-    goes_on = any(c.resumable or s is not None for c, s in zip(candidates, states, strict=True))
-    if savings is None or not (context.reuse or goes_on):
-        return None
-    if savings.family(candidates[0].params) is None:
-        return None
     members = [
         Member(c.params, state, c.resumable) for c, state in zip(candidates, states, strict=True)
     ]
@@ -84,11 +93,11 @@ def _run_alone(
 ) -> Trial:
     """Make, fit and score one estimator."""
     candidate: Candidate = unit.candidates[position]
-    X_train, X_validation = fold.X_train, fold.X_validation
     model, bill = context.model, TrialBill(1)
     start, begin = time.time(), time.perf_counter()
     scored, error = Scores({}), None
     try:
+        X_train, X_validation = fold.X_train, fold.X_validation
         with profiler:
             with bill.fit() as payers:
                 payers.append(0)
