@@ -15,6 +15,7 @@ from optibench.config.resolution import resolve
 from optibench.errors import ConfigError, DataError, SearchError
 from optibench.records import Reused, Status
 from optibench.tracking.memory import MemoryTracker
+from optibench.ways import trials
 
 SMALL = ["model=xgboost", "dataset=iris", "model.space.max_depth=[2,3]", "model.params.eta=0.3"]
 PHASES = ("startup", "load", "split", "search", "fit", "score", "tracking")
@@ -234,7 +235,7 @@ def test_a_search_that_is_over_is_not_lost_before_its_run_is(end, monkeypatch, t
         raise end
 
     with monkeypatch.context() as patched:
-        patched.setattr(benchmark, "refit", dies)
+        patched.setattr(trials, "refit", dies)
         with pytest.raises(end):
             run(*words, tracker=MemoryTracker(**journal))
     again = run(*words, tracker=MemoryTracker(**journal))
@@ -251,7 +252,7 @@ def test_an_interrupted_repeat_is_not_taken_up_by_another(monkeypatch, tmp_path)
 
     monkeypatch.setenv("OPTIBENCH_REPEAT", "1")
     with monkeypatch.context() as patched:
-        patched.setattr(benchmark, "refit", dies)
+        patched.setattr(trials, "refit", dies)
         with pytest.raises(KeyboardInterrupt):
             run(*words, tracker=MemoryTracker(journal_folder=tmp_path))
     monkeypatch.setenv("OPTIBENCH_REPEAT", "2")

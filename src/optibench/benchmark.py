@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.backends.kept import opened
 from optibench.backends.shield import starting
 from optibench.evaluation.ranking import best
 from optibench.evaluation.scoring import greater_is_better
-from optibench.evaluation.split import SplitPlan, split
-from optibench.measure.machine import available_memory_bytes
 from optibench.measure.phases import Recorder
 from optibench.premises import Premises
-from optibench.preparation import import_data_libraries, load, plan_of, settle
+from optibench.preparation import import_libraries, load, plan_of, settle
 from optibench.recording import RunRecord, open_tracker
-from optibench.records import EngineRequest, Entry, Plan, Result, Split, Trial
+from optibench.records import EngineRequest, Entry, Plan, Result, Trial
 from optibench.report.progress import Progress
 from optibench.trials.loop import Question, SearchLoop
-from optibench.trials.refit import fitted_model, judge, refit
-from optibench.trials.schedule import Schedule, rehearse
-from optibench.trials.worker import TrialContext, run_batch
-from optibench.validation import validate_split
+from optibench.trials.refit import fitted_model
+from optibench.trials.schedule import rehearse
+from optibench.ways import way_modules, way_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from optibench.config.schema import Config
-    from optibench.contracts import Engine, Tracker
+    from optibench.contracts import Tracker
     from optibench.preparation import Prepared, Settled
-
-KEEP_PART = 8  # all workers together keep at most this part of the memory for candidates to share
+    from optibench.ways import Way
 
 
 def run(
@@ -65,12 +60,12 @@ def run(
                     premises.stop_processes,
                 )
             )
-            import_data_libraries()
+            import_libraries(way_modules(config))
         with clock.phase("load"):
             prepared = load(settled)
         with clock.phase("split"):
-            parts = _split(prepared)
-            validate_split(config, parts, prepared.examples)
+            way = way_of(prepared)
+            way.split()
             prepared = prepared.without_rows()
         with clock.phase("startup"):
             tracker = tracker or open_tracker(config)
@@ -83,17 +78,20 @@ def run(
                 record.note_engine(running)
                 record.open_journal()
             with clock.phase("search"), record.driver_profile():
+                way.connect(running.engine)
                 if prepared.search.uses_folds:
-                    shared, parts = _share(prepared, parts, running.engine)
-                    _search(prepared, running.engine, shared, record)
+                    _search(prepared, way, record)
             results = record.summarise()
             winner = best(results) if prepared.search.uses_folds else prepared.examples[0]
             with clock.phase("fit"), record.driver_profile():
-                estimator = refit(prepared, parts, winner.params)
+                estimator = way.refit(winner.params)
             with clock.phase("score"), record.driver_profile():
-                quality = judge(prepared, parts, estimator)
+                quality = way.judge(estimator)
             with clock.phase("tracking"):
-                record.write(results, winner, fitted_model(prepared, parts, estimator), quality)
+                record.note_facts(way.facts())
+                record.write(
+                    results, winner, fitted_model(prepared, way.scaler, estimator), quality
+                )
             record.write_metrics()
             with clock.phase("shutdown"):
                 engines.close()
@@ -109,21 +107,10 @@ def plan(config: Config) -> Plan:
     return plan_of(load(settle(config)))
 
 
-def _split(prepared: Prepared) -> Split:
-    config = prepared.config
-    plan = SplitPlan(
-        task=prepared.task,
-        settings=config.evaluation,
-        scale=prepared.scaling,
-        seed=config.top.seed,
-        with_folds=prepared.search.uses_folds,
-    )
-    return split(prepared.dataset, plan)
-
-
 def _request(settled: Settled, premises: Premises) -> EngineRequest:
     modules = (
         *settled.config.model.modules,
+        *way_modules(settled.config),
         "optibench.trials.worker",
         "optibench.measure.profiles",
     )
@@ -131,19 +118,9 @@ def _request(settled: Settled, premises: Premises) -> EngineRequest:
     return EngineRequest(budget.workers, budget.threads, modules, premises.logs)
 
 
-def _share(prepared: Prepared, parts: Split, engine: Engine) -> tuple[Any, Split]:
-    """Share the train part with every worker; the driver goes on with what the workers see."""
-    shared = engine.share(_context(prepared, parts))
-    seen = engine.view(shared)
-    return shared, replace(parts, X_train=seen.X, y_train=seen.y, folds=())
-
-
-def _search(prepared: Prepared, engine: Engine, shared: Any, record: RunRecord) -> None:
+def _search(prepared: Prepared, way: Way, record: RunRecord) -> None:
     """Ask, run, tell, until the search proposes nothing more."""
-    config, folds = prepared.config, prepared.config.evaluation.folds
-    limits = (config.search.target, config.search.max_seconds, prepared.search.window)
-    in_order = any(limit is not None for limit in limits)  # whole candidates soon, not the longest
-    schedule = Schedule(engine, run_batch, shared, in_order=in_order)
+    config, folds, schedule = prepared.config, prepared.config.evaluation.folds, way.schedule()
     better = greater_is_better(prepared.metric)
     total, enabled = prepared.search.total * folds, config.top.progress
     with Progress(total, prepared.metric, greater_is_better=better, enabled=enabled) as progress:
@@ -156,21 +133,3 @@ def _search(prepared: Prepared, engine: Engine, shared: Any, record: RunRecord) 
         loop = SearchLoop(question, prepared.search, schedule, on_trials)
         record.note_search(loop, schedule)
         loop.run()
-
-
-def _context(prepared: Prepared, parts: Split) -> TrialContext:
-    config = prepared.config
-    return TrialContext(
-        model=config.model,
-        X=parts.X_train,
-        y=parts.y_train,
-        folds=parts.folds,
-        facts=prepared.facts,
-        scoring=prepared.scoring,
-        metric=prepared.metric,
-        seed=config.top.seed,
-        threads=prepared.budget.threads,
-        profiling=config.profiling.enabled,
-        reuse=config.search.reuse,
-        keep_bytes=available_memory_bytes() // (KEEP_PART * prepared.budget.workers),
-    )

@@ -6,6 +6,7 @@
     │   └── DataError       a file, a column, a row
     └── BenchmarkError      the benchmark failed, its MLflow run says FAILED          exit code 1
         ├── EngineError     the engine (joblib, Dask, Spark) failed or was lost
+        ├── FitError        a fit on all workers failed; the search records it as a trial's error
         ├── SearchError     nothing finite came out of the search
         └── TrackingError   the tracking store refused
 
@@ -42,6 +43,10 @@ class BenchmarkError(OptiBenchError):
 
 class EngineError(BenchmarkError):
     """The engine failed, or could not be reached, or lost its workers."""
+
+
+class FitError(BenchmarkError):
+    """A fit that all workers made together failed, and no worker was lost."""
 
 
 class SearchError(BenchmarkError):

@@ -111,9 +111,9 @@ def settle(config: Config) -> Settled:
     return Settled(config, budget, search, search.examples, metric)
 
 
-def import_data_libraries() -> None:
-    """What reading and splitting a table needs, so that neither phase pays for imports."""
-    for name in ("pandas", "sklearn.model_selection", "sklearn.preprocessing"):
+def import_libraries(more: Sequence[str]) -> None:
+    """What reading and splitting a table needs, and `more`, so that no phase pays for imports."""
+    for name in ("pandas", "sklearn.model_selection", "sklearn.preprocessing", *more):
         importlib.import_module(name)
 
 
@@ -130,6 +130,15 @@ def load(settled: Settled) -> Prepared:
     dataset = encode(table, config.model.task)
     scaling = scaling_on(config.dataset.scale, config.model.task)
     return Prepared(**vars(settled), dataset=dataset, scaling=scaling)
+
+
+def _memory(parallelism: str, table_mib: float, workers: int) -> str:
+    if parallelism == "data":
+        return f"table {table_mib:.1f} MiB, {table_mib / workers:.1f} MiB of it at each worker"
+    return (
+        f"table {table_mib:.1f} MiB, mapped by all; "
+        f"a fit takes about {2 * table_mib:.1f} MiB of its own in each worker"
+    )
 
 
 def make_budget(config: Config) -> Budget:
@@ -182,10 +191,7 @@ def plan_of(prepared: Prepared) -> Plan:
             "workers": f"{budget.workers} x {budget.threads} thread(s) of {budget.cores} core(s)",
             "candidates": f"{prepared.search.total} by search={config.search.name}, {folds}",
             "fits": f"{prepared.n_fits}, the refit of the winner included",
-            "memory": (
-                f"table {table_mib:.1f} MiB, mapped by all; "
-                f"a fit takes about {2 * table_mib:.1f} MiB of its own in each worker"
-            ),
+            "memory": _memory(parallelism, table_mib, budget.workers),
             "tracking": config.tracking.uri or "MLFLOW_TRACKING_URI, else ./mlruns/mlflow.db",
         }
     )

@@ -72,6 +72,7 @@ class RunRecord:
         self.trials: list[Trial] = []
         self._schedule: Schedule | None = None
         self._loop: SearchLoop | None = None
+        self._facts: dict[str, Any] = {}
         self._logs = premises.logs
 
     def __enter__(self) -> Self:
@@ -115,6 +116,10 @@ class RunRecord:
         self._notes += engine.notes
         with self._clock.phase("tracking"):
             self._tracker.log_params(facts)
+
+    def note_facts(self, facts: Mapping[str, Any]) -> None:
+        """Keep parameters that were found on the way."""
+        self._facts |= facts
 
     def note_search(self, loop: SearchLoop, schedule: Schedule) -> None:
         """Keep the search that begins, to tell what became of it."""
@@ -176,7 +181,8 @@ class RunRecord:
             **self._efficiency(),
         }
         self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
-        tracker.log_params({f"best_{name}": value for name, value in winner.params.items()})
+        best = {f"best_{name}": value for name, value in winner.params.items()}
+        tracker.log_params({**best, **self._facts})
         notes = [*self._notes, *self._clock.notes]
         if isinstance(winner, CandidateResult) and winner.budget < 1.0:
             notes.append(

@@ -10,24 +10,44 @@ from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettin
 from optibench.contracts.running import Engine, Tracker, WorkerTask
 from optibench.contracts.savings import Bill, FitSetting, FoldRows, Kept, Member, Savings, Shared
 from optibench.contracts.searching import Journal, SearchFacts, SearchState
+from optibench.contracts.training import (
+    Ask,
+    FitJob,
+    Groups,
+    PartitionedTable,
+    ReadChunks,
+    Trainer,
+    TrainerRequest,
+    TrainingEngine,
+    WholeFit,
+)
 
 __all__ = [
+    "Ask",
     "Backend",
     "Bill",
     "DatasetSource",
     "Engine",
     "EvaluationSettings",
+    "FitJob",
     "FitSetting",
     "FoldRows",
+    "Groups",
     "Journal",
     "Kept",
     "Member",
     "Model",
+    "PartitionedTable",
+    "ReadChunks",
     "Savings",
     "Search",
     "SearchFacts",
     "SearchState",
     "Shared",
     "Tracker",
+    "Trainer",
+    "TrainerRequest",
+    "TrainingEngine",
+    "WholeFit",
     "WorkerTask",
 ]

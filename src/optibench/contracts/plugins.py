@@ -65,6 +65,10 @@ class Model(Protocol):
     def savings(self) -> Savings | None:
         """What candidates can share; None: each is fitted by itself."""
 
+    @property
+    def together(self) -> Any:
+        """What the engines' trainers of it are given; None: it is fitted in trials only."""
+
     def check(self, params: Params) -> None:
         """Raise `ConfigError` for an unknown hyperparameter or a value that is not allowed."""
 

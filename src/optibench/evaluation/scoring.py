@@ -188,15 +188,30 @@ def baselines(split: Split, task: Task, settings: ScoringSettings) -> dict[str, 
 
     The constant is the majority class of the train part, or for regression its mean.
     """
-    if task is Task.CLUSTERING or split.y_train is None:
+    if task is Task.CLUSTERING or split.y_train is None or split.y_test is None:
         return {}
-    from sklearn.dummy import DummyClassifier, DummyRegressor
-
     if task is Task.REGRESSION:
-        mean = DummyRegressor(strategy="mean").fit(split.X_train, split.y_train)
-        prediction = Prediction(mean.predict(split.X_test))
+        constant = split.y_train.mean()
     else:
-        prior = DummyClassifier(strategy="prior").fit(split.X_train, split.y_train)
-        prediction = Prediction(prior.predict(split.X_test), prior.predict_proba(split.X_test))
-    scores = score(task, split.X_test, split.y_test, prediction, settings)
+        constant = np.bincount(split.y_train, minlength=settings.n_classes) / len(split.y_train)
+    return constant_scores(task, split.y_test, constant, settings)
+
+
+def constant_scores(
+    task: Task, y: NDArray[Any], constant: Any, settings: ScoringSettings
+) -> dict[str, float]:
+    """Score one answer for all rows, as `baseline_<metric>`.
+
+    Args:
+        task: with a target.
+        y: (n,) the target.
+        constant: the value, or (n_classes,) the probabilities, of which the largest is the class.
+        settings: of the metrics.
+    """
+    if task is Task.REGRESSION:
+        prediction = Prediction(np.full(len(y), constant))
+    else:
+        probabilities = np.tile(constant, (len(y), 1))
+        prediction = Prediction(np.full(len(y), np.argmax(constant)), probabilities)
+    scores = score_target(task, y, prediction, settings)
     return {f"baseline_{metric}": value for metric, value in scores.values.items()}

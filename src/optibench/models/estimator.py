@@ -43,6 +43,7 @@ class ImportedEstimator:
 
     accepts_categories: ClassVar[bool] = False
     savings: ClassVar[None] = None
+    together: ClassVar[None] = None
 
     name: str = "estimator"
     estimator: str | None = None

@@ -13,6 +13,7 @@ from optibench.models.kmeans_starts import (
     complete,
     make_estimator,
 )
+from optibench.models.kmeans_together import StartsTogether
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class KMeans(Tunable):
     accepts_categories: ClassVar[bool] = False
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
     savings: ClassVar[SharedStarts] = SharedStarts()
+    together: ClassVar[StartsTogether] = StartsTogether()
 
     name: str = "kmeans"
 

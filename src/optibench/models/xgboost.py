@@ -9,6 +9,7 @@ from optibench.errors import ConfigError
 from optibench.models.classifier import most_probable
 from optibench.models.hyperparameters import SET_HERE, Catalogue, Choice, Number, Tunable
 from optibench.models.xgboost_paths import BoostingPaths, make_estimator, with_count
+from optibench.models.xgboost_together import BoostTogether
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class XGBoost(Tunable):
     accepts_categories: ClassVar[bool] = True
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
     savings: ClassVar[BoostingPaths] = BoostingPaths(HYPERPARAMETERS)
+    together: ClassVar[BoostTogether] = BoostTogether(HYPERPARAMETERS)
 
     name: str = "xgboost"
 

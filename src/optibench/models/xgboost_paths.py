@@ -82,13 +82,13 @@ class Path:
         with self.bill.score() as payers:
             payers.extend(asking)
             answers = booster.inplace_predict(self.fold.X_validation, validate_features=False)
-            prediction = _prediction(answers, self.setting.facts.n_classes)
+            prediction = booster_prediction(answers, self.setting.facts.n_classes)
         resumable = [i for i in asking if self.members[i].resumable]
         state = pickle.dumps((self.family, bytes(booster.save_raw("ubj")))) if resumable else b""
         return Shared(tuple(asking), prediction, dict.fromkeys(resumable, state))
 
 
-def _prediction(answers: NDArray[Any], n_classes: int) -> Prediction:
+def booster_prediction(answers: NDArray[Any], n_classes: int) -> Prediction:
     """What a booster says, as the scikit-learn API tells it."""
     import numpy as np
 
@@ -138,7 +138,7 @@ class BoostingPaths:
         everyone = list(range(len(members)))
         with bill.fit() as payers:
             payers.extend(everyone)
-            settings = _booster_settings(full[longest], setting)
+            settings = booster_settings(full[longest], setting)
             matrix = _matrix(full[longest], settings, fold, setting)
             booster, done = self._begin(full[longest], settings, matrix.value, members[longest])
         if not matrix.fresh:
@@ -210,7 +210,7 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-def _booster_settings(params: Mapping[str, Any], setting: FitSetting) -> dict[str, Any]:
+def booster_settings(params: Mapping[str, Any], setting: FitSetting) -> dict[str, Any]:
     """What the scikit-learn API hands to its booster."""
     settings = {**_common_settings(setting), **params}
     del settings["n_estimators"]

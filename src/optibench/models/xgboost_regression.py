@@ -9,6 +9,7 @@ from optibench.models.hyperparameters import Catalogue, Choice, Number
 from optibench.models.xgboost import HYPERPARAMETERS as OF_CLASSES
 from optibench.models.xgboost import XGBoost
 from optibench.models.xgboost_paths import BoostingPaths
+from optibench.models.xgboost_together import BoostTogether
 from optibench.records import Prediction, Task
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class XGBoostRegression(XGBoost):
     task: ClassVar[Task] = Task.REGRESSION
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
     savings: ClassVar[BoostingPaths] = BoostingPaths(HYPERPARAMETERS)
+    together: ClassVar[BoostTogether] = BoostTogether(HYPERPARAMETERS)
 
     name: str = "xgboost_regression"
 

@@ -6,6 +6,7 @@ run. Times named `*_seconds` are durations; `start` and `end` are seconds since 
 (`time.time()`).
 """
 
+from optibench.records.blocks import HELD_OUT, Block, Chunk, Rows
 from optibench.records.data import DataFacts, Dataset, Prediction, Scores, Split, Table
 from optibench.records.folds import Folds
 from optibench.records.kinds import Params, Status, Task
@@ -31,10 +32,13 @@ from optibench.records.trials import (
 )
 
 __all__ = [
+    "HELD_OUT",
     "Batch",
     "BatchOutcome",
+    "Block",
     "Candidate",
     "CandidateResult",
+    "Chunk",
     "DataFacts",
     "Dataset",
     "EngineRequest",
@@ -47,6 +51,7 @@ __all__ = [
     "Prediction",
     "Result",
     "Reused",
+    "Rows",
     "RunHeader",
     "Sample",
     "Scores",

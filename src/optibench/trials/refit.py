@@ -66,13 +66,13 @@ def _default_scores(prepared: Prepared, parts: Split) -> dict[str, float]:
     return {f"default_{metric}": value for metric, value in scores.values.items()}
 
 
-def fitted_model(prepared: Prepared, parts: Split, estimator: Any) -> FittedModel:
+def fitted_model(prepared: Prepared, scaler: Any | None, estimator: Any) -> FittedModel:
     """The winner with all that is needed to use it elsewhere."""
     dataset, model = prepared.dataset, prepared.config.model
     return FittedModel(
         task=prepared.task,
         estimator=estimator,
-        scaler=parts.scaler,
+        scaler=scaler,
         classes=dataset.classes,
         feature_names=dataset.feature_names,
         categories=dataset.categories,

@@ -10,6 +10,7 @@ from optibench.evaluation.scoring import METRICS
 from optibench.evaluation.split import scaling_on
 from optibench.search.points import corner_points
 from optibench.search.space import parse_space
+from optibench.validation.data_parallel import check_data_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 SEEDS = 2**32
 FEWEST_FOLDS = 2
+PARALLELISMS = {
+    "trials": "each candidate x fold is a fit of its own",
+    "data": "each fit uses all workers",
+}
 SMALLEST_SILHOUETTE_SAMPLE = 3  # two clusters, and one of them with two rows
 
 
@@ -62,8 +67,8 @@ def check_top_level(config: Config, metric: str) -> None:
         ),
         f"repeats={top.repeats}": (top.repeats >= 1, "a whole number of at least 1"),
         f"backend.parallelism={config.backend.parallelism!r}": (
-            config.backend.parallelism == "trials",
-            "trials: each candidate x fold is a fit of its own",
+            config.backend.parallelism in PARALLELISMS,
+            "; ".join(f"{name}: {what}" for name, what in PARALLELISMS.items()),
         ),
     }
     for came, (right, allowed) in wrong.items():
@@ -121,4 +126,5 @@ CONFIG_CHECKS: tuple[Callable[[Config, str], None], ...] = (
     check_order,
     check_scale,
     check_hyperparameters,
+    check_data_parallel,
 )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 OTHER_KEYS = {"spark.master": "backend.master", "spark.task.cpus": "backend.threads_per_trial"}
 OURS = OTHER_KEYS.keys()
+PERSIST = ("MEMORY_AND_DISK", "MEMORY_ONLY", "DISK_ONLY", "none")
+# In trials the JVM only hands tasks on: compiling that well costs more than it saves.
+IN_TRIALS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 ELSEWHERE = (
     "CPU and memory of the executors at backend.master are not in the resource metrics: they are "
     "no children of this process"
@@ -39,6 +42,7 @@ class SparkBackend:
     threads_per_trial: int = 1
     parallelism: str = "trials"
     master: str | None = None
+    persist: str = "MEMORY_AND_DISK"
     conf: dict[str, Any] = field(default_factory=dict)
     keep_alive: bool = False
 
@@ -52,6 +56,9 @@ class SparkBackend:
         if taken:
             key = taken[0]
             msg = f"backend.conf.{key} is set by OptiBench; use {OTHER_KEYS[key]}."
+            raise ConfigError(msg)
+        if self.persist not in PERSIST:
+            msg = f"backend.persist={self.persist!r}: allowed are {', '.join(PERSIST)}."
             raise ConfigError(msg)
         if self.master is None:
             return
@@ -89,15 +96,20 @@ class SparkBackend:
             )
             raise ConfigError(msg) from error
 
+    @property
+    def _properties(self) -> dict[str, Any]:
+        """Those of `conf`, on top of what suits the parallelism."""
+        return {**(IN_TRIALS if self.parallelism == "trials" else {}), **flatten(self.conf)}
+
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[SparkEngine]:
         """Start a session and its Python workers, and stop all of it, the JVM too."""
         local = self.master is None or self.master.startswith("local")
         with ExitStack() as stack:
-            context = stack.enter_context(spark_context(self.master, self.conf, request))
+            context = stack.enter_context(spark_context(self.master, self._properties, request))
             files = stack.enter_context(MappedFiles()) if local else None
             with translated("A Spark job failed"):
-                engine = stack.enter_context(SparkEngine(context, request, files))
+                engine = stack.enter_context(SparkEngine(context, request, files, self.persist))
                 engine.notes = () if local else (ELSEWHERE,)
                 engine.warm(request.modules)
                 yield engine

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optibench.backends import mapped, worker_process
 from optibench.backends.spark.session import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from optibench.backends.mapped import MappedFiles
-    from optibench.contracts import WorkerTask
+    from optibench.contracts import Trainer, TrainerRequest, WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
 
 
@@ -23,16 +26,28 @@ class SparkEngine:
     overhead_seconds = 0.08  # 50 ms of CPU in the JVM, and 30 ms between two tasks of a worker
     notes: tuple[str, ...] = ()
 
-    def __init__(self, context: Any, request: EngineRequest, files: MappedFiles | None) -> None:
+    def __init__(
+        self,
+        context: Any,
+        request: EngineRequest,
+        files: MappedFiles | None,
+        persist: str = "MEMORY_AND_DISK",
+    ) -> None:
         """Run at most `request.workers` tasks at a time on `context`.
 
-        `files`: for shared data where the workers are on this machine; None: broadcast.
+        Args:
+            context: a SparkContext.
+            request: how many workers.
+            files: for shared data where the workers are on this machine; None: broadcast.
+            persist: the storage level of tables that fits on all workers use.
         """
-        self._context = context
+        self._context = self.context = context
         self._files = files
+        self.persist = persist
         self._one = context.parallelize([0], 1)
         self._waiters = ThreadPoolExecutor(2 * request.workers, thread_name_prefix="spark-job")
         self._broadcasts: list[Any] = []
+        self._groups = itertools.count()
         self.slots = request.workers
 
     def __enter__(self) -> SparkEngine:
@@ -100,6 +115,26 @@ class SparkEngine:
         with translated("A Spark job failed"):
             outcome: BatchOutcome = self._one.mapPartitions(run).collect()[0]
             return outcome
+
+    def trainer(self, request: TrainerRequest) -> Trainer:
+        """What fits a model with all workers at once."""
+        trainers = importlib.import_module(f"optibench.backends.spark.{request.model.name}")
+        trainer: Trainer = trainers.TRAINER(self, request)
+        return trainer
+
+    @contextmanager
+    def attempts(self) -> Iterator[Callable[[], int]]:
+        """Run a job inside; afterwards the function says how often its last stage was begun."""
+        group = f"optibench-{next(self._groups)}"
+        self._context.setJobGroup(group, "a fit on all workers")
+        tracker = self._context.statusTracker()
+
+        def count() -> int:
+            jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(group)]
+            stages = [tracker.getStageInfo(s) for job in jobs if job for s in job.stageIds]
+            return 1 + max((stage.currentAttemptId for stage in stages if stage), default=0)
+
+        yield count
 
     def versions(self) -> Mapping[str, str]:
         """Versions of Spark and of its Java."""

@@ -31,8 +31,6 @@ PROPERTIES = {
     "spark.python.worker.reuse": "true",  # a new worker imports everything again
     "spark.log.level": "ERROR",
     # Over TCP a Python task waits for a delayed acknowledgement: 72 ms, 28 ms this way.
-    # In trials the JVM only hands tasks on: compiling that well costs more than it saves.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.python.unix.domain.socket.enabled": "true",
 }
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}

@@ -1,0 +1,150 @@
+"""A connected Dask client as an engine: one executor for each worker."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from optibench.backends import mapped, worker_process
+from optibench.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from concurrent.futures import Future
+
+    from optibench.backends.mapped import MappedFiles
+    from optibench.contracts import Trainer, TrainerRequest, WorkerTask
+    from optibench.records import Batch, BatchOutcome, EngineRequest
+
+
+@dataclass(frozen=True, eq=False)
+class Scattered:
+    """A value at the workers of a given cluster, and here."""
+
+    future: Any
+    value: Any
+
+
+class DaskEngine:
+    """A connected client and the workers that it uses."""
+
+    overhead_seconds = 0.005
+    notes: tuple[str, ...] = ()
+    persist: str = "MEMORY_AND_DISK"
+    rebalance: bool = False
+
+    def __init__(self, client: Any, request: EngineRequest, files: MappedFiles | None) -> None:
+        """Use at most `request.workers` of the cluster's workers.
+
+        `files`: for shared data where the workers are on this machine; None: scatter.
+        """
+        self._client = client
+        self._files = files
+        client.wait_for_workers(1, timeout=30)
+        found = client.scheduler_info(n_workers=-1)["workers"]
+        single = sorted(name for name, worker in found.items() if worker["nthreads"] == 1)
+        if len(single) < request.workers:
+            msg = (
+                f"The Dask cluster has {len(single)} workers with one thread (of {len(found)}), "
+                f"fewer than the {request.workers} asked for: start them with "
+                f"`dask worker --nworkers {request.workers} --nthreads 1`, or lower "
+                "backend.workers. Trials in threads of one process cannot be measured apart."
+            )
+            raise EngineError(msg)
+        self._workers = single[: request.workers]
+        self._executors = {
+            worker: client.get_executor(pure=False, workers=[worker], allow_other_workers=True)
+            for worker in self._workers
+        }
+        self._counting = threading.Lock()  # futures end in a thread of the client's
+        self._queued = Counter(dict.fromkeys(self._workers, 0))
+        self.slots = len(self._workers)
+        self.client = client
+
+    def begin(self, request: EngineRequest) -> None:
+        """Import what a trial needs on every worker; our own workers also print to our log."""
+        if self._files is None:
+            self.warm(request.modules)
+            return
+        from optibench.backends.dask.placement import AnyWorkerWillDo
+
+        self._client.register_plugin(AnyWorkerWillDo())
+        arguments: tuple[Any, ...] = (str(request.logs), request.modules)
+        self._client.run(worker_process.begin, *arguments, workers=self._workers)
+
+    def warm(self, modules: Sequence[str]) -> None:
+        """Import `modules` on every worker."""
+        self._client.run(worker_process.load, modules, workers=self._workers)
+
+    def forget(self) -> None:
+        """Remove the file that was shared; what was scattered goes with its handle."""
+        if self._files is not None:
+            self._files.clear()
+            self._client.run(mapped.let_go, workers=self._workers)
+
+    def share(self, value: Any) -> Any:
+        """Map `value` from one file, or scatter it to every worker of a given cluster."""
+        if self._files is not None:
+            return self._files.write(value)
+        future = self._client.scatter(value, broadcast=True, hash=False, workers=self._workers)
+        return Scattered(future, value)
+
+    def view(self, shared: Any) -> Any:
+        """Map the file here, too; what was scattered stays as it was."""
+        return shared.value if isinstance(shared, Scattered) else mapped.view(shared)
+
+    def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
+        """Queue one batch at the worker with the fewest.
+
+        Left to itself the scheduler, which cannot know how long a batch takes, now and then lets
+        one worker wait while two batches are queued at the other.
+        """
+        with self._counting:
+            worker, _ = min(self._queued.items(), key=itemgetter(1))
+            self._queued[worker] += 1
+        executor = self._executors[worker]
+        future: Future[BatchOutcome] = (
+            executor.submit(task, shared.future, batch)
+            if isinstance(shared, Scattered)
+            else executor.submit(mapped.run_on_mapped, task, shared, batch)
+        )
+        future.add_done_callback(lambda _: self._landed(worker))
+        return future
+
+    def _landed(self, worker: str) -> None:
+        with self._counting:
+            self._queued[worker] -= 1
+
+    def trainer(self, request: TrainerRequest) -> Trainer:
+        """What fits a model with all workers at once."""
+        trainers = importlib.import_module(f"optibench.backends.dask.{request.model.name}")
+        trainer: Trainer = trainers.TRAINER(self, request)
+        return trainer
+
+    def live_workers(self) -> list[str]:
+        """The workers to use now: one that was lost has come back under another address."""
+        self.client.wait_for_workers(self.slots, timeout=60)
+        found = self.client.scheduler_info(n_workers=-1)["workers"]
+        return sorted(name for name, worker in found.items() if worker["nthreads"] == 1)[
+            : self.slots
+        ]
+
+    @property
+    def own_address(self) -> str:
+        """The address of this machine that the workers reach."""
+        from distributed import utils
+
+        find: Any = utils.get_ip  # distributed's functions have no types
+        host = urlsplit(self.client.scheduler.address).hostname
+        return "127.0.0.1" if host in ("127.0.0.1", "localhost") else str(find(host))
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of dask and distributed."""
+        from importlib.metadata import version
+
+        return {name: version(name) for name in ("dask", "distributed")}

@@ -1,0 +1,97 @@
+"""K-means on a whole Dask cluster, by `dask_ml.cluster.KMeans`.
+
+dask-ml measures convergence by the squared shift of all centres together, not scaled by the data
+as scikit-learn does; and what it calls inertia is now and then a sum of plain distances.
+"""
+
+from __future__ import annotations
+
+import time
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from dask import array
+from dask.delayed import delayed
+from dask_ml.cluster import KMeans
+
+from optibench.backends.dask.partitions import DaskPartitions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from optibench.backends.dask.engine import DaskEngine
+    from optibench.contracts import Ask, FitJob, Groups, ReadChunks, TrainerRequest, WholeFit
+    from optibench.records import Chunk
+
+
+class DaskKMeans:
+    """Implements `contracts.Trainer`, and what K-means asks of an engine."""
+
+    def __init__(self, engine: DaskEngine, request: TrainerRequest) -> None:
+        """Hold nothing yet."""
+        self._client = engine.client
+        self._together = request.model.together
+        self._setting = request.setting
+        self._partitions = DaskPartitions(engine)
+
+    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+        """In the workers' memory; beyond their limit Dask spills to their disks."""
+        self._partitions.hold(table, groups, read)
+
+    def rows(self, ask: Ask) -> Chunk:
+        """Gathered, by their order."""
+        return self._partitions.rows(ask)
+
+    def fit(self, job: FitJob) -> Iterator[WholeFit]:
+        """One candidate after the other."""
+        with self._partitions.in_use():
+            yield from self._together.fit(job, self._setting, self)
+
+    def close(self) -> None:
+        """Let go of the chunks."""
+        self._partitions.close()
+
+    def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
+        """One start."""
+        told = self._told(full, seed, job.spread)
+        with self._client.as_current():
+            fitted = KMeans(**told).fit(self._array(job))
+        centres = fitted.cluster_centers_
+        inertia = sum(self._partitions.each(job.train, self._together.inertia_of, centres))
+        return self._together.start(centres, int(fitted.n_iter_), inertia, told)
+
+    def cpu_seconds(self) -> float:
+        """Of the workers."""
+        return float(sum(self._client.run(time.process_time).values()))
+
+    def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:
+        """Where the chunks are."""
+        return self._partitions.each(ask.parts, self._together.answer, estimator, ask.limit)
+
+    def _told(self, full: Mapping[str, Any], seed: int, spread: float) -> dict[str, Any]:
+        """By dask-ml's names; what it has beside these changes nothing."""
+        together, scalable = self._together, full["init"] == "k-means++"
+        return {
+            "n_clusters": full["n_clusters"],
+            "init": together.scalable if scalable else full["init"],
+            "oversampling_factor": together.oversampling * full["n_clusters"],
+            "init_max_iter": together.rounds,
+            "n_init": 10,  # of the K-means over the few rows that k-means|| has drawn
+            "max_iter": full["max_iter"],
+            "tol": full["tol"] * spread,
+            "random_state": seed,
+        }
+
+    def _array(self, job: FitJob) -> Any:
+        """The rows to train on as one Dask array, a block for each chunk."""
+        arrays: Any = array  # Dask's functions have no types
+        features: Any = delayed(attrgetter("X"), pure=True)
+        return arrays.concatenate(
+            [
+                arrays.from_delayed(features(chunk.future), chunk.shape, dtype="float64")
+                for chunk in self._partitions.of(job.train)
+            ]
+        )
+
+
+TRAINER = DaskKMeans

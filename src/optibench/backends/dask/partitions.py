@@ -1,0 +1,139 @@
+"""A table in chunks at the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from distributed import wait
+
+from optibench.backends import mapped
+from optibench.backends.dask.engine import Scattered
+from optibench.records import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterator, Sequence
+
+    from optibench.backends.dask.engine import DaskEngine
+    from optibench.contracts import Ask, Groups, ReadChunks
+    from optibench.records import Block
+
+
+@dataclass(frozen=True, eq=False)
+class HeldChunk:
+    """A chunk at a worker, as the driver knows it.
+
+    Attributes:
+        shape: of its features.
+        future: stands for the `Chunk`.
+    """
+
+    part: int
+    shape: tuple[int, int]
+    future: Any
+
+
+class DaskPartitions:
+    """Chunks that stay where they were read.
+
+    Group i is always read by worker i: the same rows meet in the same places, and sums over them
+    round alike, whichever workers were lost before.
+    """
+
+    def __init__(self, engine: DaskEngine) -> None:
+        """Hold nothing yet."""
+        self._engine = engine
+        self._client = engine.client
+        self._source: tuple[Any, Groups, ReadChunks]
+        self.chunks: list[HeldChunk] = []
+
+    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+        """Read each group at one worker, and wait until all are there."""
+        self._source = (table, groups, read)
+        self.hold_again()
+
+    def hold_again(self) -> None:
+        """From the source, as a whole."""
+        table, groups, read = self._source
+        table = table.future if isinstance(table, Scattered) else table
+        self.chunks.clear()
+        client, workers = self._client, self._engine.live_workers()
+        places = [
+            {"workers": [workers[i % len(workers)]], "allow_other_workers": True}
+            for i in range(len(groups))
+        ]
+        wholes = [
+            client.submit(_read, read, table, group, pure=False, **place)
+            for group, place in zip(groups, places, strict=True)
+        ]
+        told = client.gather([client.submit(_describe, whole) for whole in wholes])
+        for whole, shapes, place in zip(wholes, told, places, strict=True):
+            self.chunks += [
+                HeldChunk(part, shape, client.submit(_nth, whole, k, **place))
+                for k, (part, shape) in enumerate(shapes)
+            ]
+        futures = [chunk.future for chunk in self.chunks]
+        wait_for: Any = wait  # distributed's functions have no types
+        with client.as_current():
+            wait_for(futures)
+        if self._engine.rebalance:
+            client.rebalance(futures)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Where the table is not persisted it is read inside, anew each time."""
+        if not self.chunks:
+            self.hold_again()
+        yield
+        if self._engine.persist == "none":
+            self.chunks.clear()
+
+    def of(self, wanted: Container[int]) -> list[HeldChunk]:
+        """Those of some parts."""
+        return [chunk for chunk in self.chunks if chunk.part in wanted]
+
+    def each(
+        self, parts: Container[int], function: Callable[..., Any], *arguments: Any
+    ) -> list[Any]:
+        """Call `function(chunk, *arguments)` where each chunk is; the results in their order."""
+        calls = [
+            self._client.submit(function, chunk.future, *arguments, pure=False)
+            for chunk in self.of(parts)
+        ]
+        return list(self._client.gather(calls))
+
+    def rows(self, ask: Ask) -> Chunk:
+        """Gathered, by their order."""
+        with self.in_use():
+            return Chunk.join(self.each(ask.parts, _sampled, ask.limit)).in_order()
+
+    def at_each_worker(self) -> dict[str, list[Any]]:
+        """The futures of the chunks that every worker has."""
+        where = self._client.who_has([chunk.future for chunk in self.chunks])
+        found: dict[str, list[Any]] = {worker: [] for worker in self._engine.live_workers()}
+        for chunk in self.chunks:
+            holders = where[chunk.future.key]
+            found[next(worker for worker in found if worker in holders)].append(chunk.future)
+        return found
+
+    def close(self) -> None:
+        """Let go of them."""
+        self.chunks.clear()
+
+
+def _read(read: ReadChunks, table: Any, group: Sequence[Block]) -> list[Chunk]:
+    """In a worker: the chunks of a group, of a table that is mapped or was scattered."""
+    return read(mapped.view(table) if isinstance(table, str) else table, group)
+
+
+def _describe(chunks: Sequence[Chunk]) -> list[tuple[int, tuple[int, int]]]:
+    return [(chunk.part, chunk.X.shape) for chunk in chunks]
+
+
+def _nth(chunks: Sequence[Chunk], number: int) -> Chunk:
+    return chunks[number]
+
+
+def _sampled(chunk: Chunk, limit: int) -> Chunk:
+    return chunk.below(limit)

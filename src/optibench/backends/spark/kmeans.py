@@ -1,0 +1,167 @@
+"""K-means on a whole Spark cluster, by `pyspark.ml.clustering.KMeans`.
+
+Spark stops when no centre moves by more than `tol`, scikit-learn when the squared shifts of all
+centres add up to less than `tol` times the variance of the data: `tol` is translated so that
+Spark never stops earlier.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+from pyspark.ml.clustering import KMeans
+from pyspark.ml.functions import array_to_vector, vector_to_array
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import col
+
+from optibench.backends.spark.partitions import persist, reading
+from optibench.backends.spark.session import translated
+from optibench.records import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from optibench.backends.spark.engine import SparkEngine
+    from optibench.contracts import Ask, FitJob, Groups, ReadChunks, TrainerRequest, WholeFit
+
+ROWS_AT_ONCE = 20_000  # between the JVM and Python
+SCHEMA = "part int, place long, features array<double>"
+INIT = {"k-means++": "k-means||", "random": "random"}
+
+
+class SparkKMeans:
+    """Implements `contracts.Trainer`, and what K-means asks of an engine."""
+
+    def __init__(self, engine: SparkEngine, request: TrainerRequest) -> None:
+        """Hold nothing yet."""
+        self._engine = engine
+        self._together = request.model.together
+        self._setting = request.setting
+        self._session = SparkSession(engine.context)
+        self._table: Any = None
+
+    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+        """As a DataFrame of vectors, persisted."""
+        shares, read_group = dict(enumerate(groups)), reading(table, read)
+
+        def rows(batches: Iterable[Any]) -> Iterator[Any]:
+            for batch in batches:
+                for number in batch.column(0).to_pylist():
+                    for chunk in read_group(shares[number]):
+                        yield from _batches(chunk)
+
+        numbers = self._session.range(0, len(groups), 1, len(groups))
+        frame = numbers.mapInArrow(rows, SCHEMA)
+        self._table = frame.withColumn("features", array_to_vector(col("features")))
+        persist(self._table, self._engine.persist)
+        with translated("Spark could not read the table"):
+            self._table.count()
+
+    def rows(self, ask: Ask) -> Chunk:
+        """Gathered, by their order."""
+        limit = ask.limit
+
+        def sampled(chunk: Chunk) -> dict[str, Any]:
+            rows = chunk.below(limit)
+            return {"place": rows.order.view(np.int64), "features": _lists(rows.X)}
+
+        found = self._each(ask, sampled, "place long, features array<double>")
+        X = found.column("features").combine_chunks().flatten().to_numpy()
+        order = found.column("place").to_numpy().view(np.uint64)
+        return Chunk(min(ask.parts), X.reshape(len(order), -1), None, order).in_order()
+
+    def fit(self, job: FitJob) -> Iterator[WholeFit]:
+        """One candidate after the other."""
+        yield from self._together.fit(job, self._setting, self)
+
+    def close(self) -> None:
+        """Let go of the table."""
+        if self._table is not None:
+            self._table.unpersist()
+
+    def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
+        """One start."""
+        told = self._told(full, seed, job.spread)
+        with translated("Spark's K-means failed"):
+            fitted = KMeans(featuresCol="features", **told).fit(self._of(job.train))
+            centres = np.array(fitted.clusterCenters())
+            summary = fitted.summary
+            iterations, cost = int(summary.numIter), float(summary.trainingCost)
+        return self._together.start(centres, iterations, cost, told)
+
+    def cpu_seconds(self) -> float:
+        """Of the JVM, which holds the executors of a local session, too."""
+        times = psutil.Process(self._engine.context._gateway.proc.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:
+        """Where the rows are."""
+        answer, limit = self._together.answer, ask.limit
+
+        def asked(chunk: Chunk) -> dict[str, Any]:
+            order, labels, squared = answer(chunk, estimator, limit)
+            return {"place": order.view(np.int64), "label": labels, "squared": squared}
+
+        found = self._each(ask, asked, "place long, label long, squared double")
+        columns = [found.column(name).to_numpy() for name in ("place", "label", "squared")]
+        return [(columns[0].view(np.uint64), *columns[1:])]
+
+    def _told(self, full: Mapping[str, Any], seed: int, spread: float) -> dict[str, Any]:
+        """By Spark's names."""
+        k = full["n_clusters"]
+        return {
+            "k": k,
+            "initMode": INIT[full["init"]],
+            "initSteps": self._together.rounds,
+            "maxIter": full["max_iter"],
+            "tol": math.sqrt(full["tol"] * spread / k),
+            "seed": seed,
+            "distanceMeasure": "euclidean",
+            "solver": "row",
+            "maxBlockSizeInMB": 0.0,
+        }
+
+    def _of(self, parts: Iterable[int]) -> Any:
+        return self._table.where(col("part").isin(sorted(parts)))
+
+    def _each(self, ask: Ask, function: Callable[[Chunk], dict[str, Any]], schema: str) -> Any:
+        """Call a function on the rows of an ask, some at a time; answers as one Arrow table."""
+
+        def call(batches: Iterable[Any]) -> Iterator[Any]:
+            for batch in batches:
+                place, features = batch.column(0).to_numpy(), batch.column(1)
+                X = features.flatten().to_numpy().reshape(len(place), -1)
+                chunk = Chunk(0, X, None, place.view(np.uint64))
+                yield pa.RecordBatch.from_pydict(function(chunk))
+
+        chosen = self._of(ask.parts).select("place", vector_to_array(col("features")))
+        with translated("A Spark job failed"):
+            return chosen.mapInArrow(call, schema).toArrow()
+
+
+def _batches(chunk: Chunk) -> Iterator[Any]:
+    """A chunk as Arrow has it, some rows at a time."""
+    for first in range(0, len(chunk.X), ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        X = chunk.X[rows]
+        yield pa.RecordBatch.from_pydict(
+            {
+                "part": pa.array(np.full(len(X), chunk.part, np.int32)),
+                "place": pa.array(chunk.order[rows].view(np.int64)),
+                "features": _lists(X),
+            }
+        )
+
+
+def _lists(X: Any) -> Any:
+    """The rows of a matrix as an Arrow column of lists."""
+    n_rows, width = X.shape
+    starts = pa.array(np.arange(0, (n_rows + 1) * width, width, dtype=np.int32))
+    return pa.ListArray.from_arrays(starts, pa.array(np.ascontiguousarray(X).ravel()))
+
+
+TRAINER = SparkKMeans

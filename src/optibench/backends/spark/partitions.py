@@ -1,0 +1,71 @@
+"""A table in chunks that Spark keeps: one partition for each slot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optibench.backends import mapped
+from optibench.backends.spark.session import translated
+from optibench.records import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Sequence
+
+    from optibench.backends.spark.engine import SparkEngine
+    from optibench.contracts import Ask, Groups, ReadChunks
+    from optibench.records import Block
+
+
+class SparkPartitions:
+    """An RDD of chunks, persisted as `backend.persist` says; what is lost is read again."""
+
+    def __init__(self, engine: SparkEngine) -> None:
+        """Hold nothing yet."""
+        self._engine = engine
+        self._chunks: Any = None
+
+    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+        """Read each group in one task, and keep what it gives."""
+        context = self._engine.context
+        read_group = reading(table, read)
+        self._chunks = context.parallelize(groups, len(groups)).flatMap(read_group)
+        persist(self._chunks, self._engine.persist)
+        with translated("Spark could not read the table"):
+            self._chunks.count()
+
+    def rows(self, ask: Ask) -> Chunk:
+        """Gathered, by their order."""
+        return Chunk.join(self.each(ask.parts, lambda chunk: chunk.below(ask.limit))).in_order()
+
+    def each(self, parts: Container[int], function: Callable[[Chunk], Any]) -> list[Any]:
+        """Call a function where each chunk of some parts is."""
+        chosen = self._chunks.filter(lambda chunk: chunk.part in parts)
+        with translated("A Spark job failed"):
+            return list(chosen.map(function).collect())
+
+    def together(self, function: Callable[[Any], Any]) -> list[Any]:
+        """Call a function once for each partition, all at the same time (a barrier stage)."""
+        with translated("A Spark job failed"):
+            return list(self._chunks.barrier().mapPartitions(function).collect())
+
+    def close(self) -> None:
+        """Let go of them."""
+        if self._chunks is not None:
+            self._chunks.unpersist()
+
+
+def reading(table: Any, read: ReadChunks) -> Callable[[Sequence[Block]], list[Chunk]]:
+    """What a task does with a group: of a table that is mapped, or was broadcast."""
+
+    def read_group(group: Sequence[Block]) -> list[Chunk]:
+        return read(mapped.view(table) if isinstance(table, str) else table.value, group)
+
+    return read_group
+
+
+def persist(held: Any, level: str) -> None:
+    """Keep an RDD or a DataFrame, by the name of a storage level; "none": it is read each time."""
+    from pyspark import StorageLevel
+
+    if level != "none":
+        held.persist(getattr(StorageLevel, level))

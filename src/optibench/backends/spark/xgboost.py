@@ -1,0 +1,95 @@
+"""XGBoost on a whole Spark cluster: a barrier stage whose tasks train together.
+
+It is the way of `xgboost.spark` (the tracker in the first task, so that Spark can run the stage
+again where a worker is lost), with one difference: all candidates of a job are trained in one
+stage, on rows that are quantised once.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from optibench.backends.spark.partitions import SparkPartitions
+from optibench.errors import FitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from optibench.backends.spark.engine import SparkEngine
+    from optibench.contracts import Ask, FitJob, Groups, ReadChunks, TrainerRequest, WholeFit
+    from optibench.records import Chunk
+
+
+class SparkXGBoost:
+    """Implements `contracts.Trainer`."""
+
+    def __init__(self, engine: SparkEngine, request: TrainerRequest) -> None:
+        """Hold nothing yet."""
+        self._engine = engine
+        self._request = request
+        self._partitions = SparkPartitions(engine)
+
+    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+        """One partition for each slot, persisted."""
+        self._partitions.hold(table, groups, read)
+
+    def rows(self, ask: Ask) -> Chunk:
+        """Gathered, by their order."""
+        return self._partitions.rows(ask)
+
+    def fit(self, job: FitJob) -> Iterator[WholeFit]:
+        """All candidates in one go; Spark runs the stage anew where a worker is lost meanwhile."""
+        request = self._request
+        together, model, setting = request.model.together, request.model, request.setting
+
+        def train(chunks: Iterable[Chunk]) -> Iterator[tuple[Any, str | None]]:
+            yield _train_here(together, list(chunks), (job, setting))
+
+        with self._engine.attempts() as attempts:
+            outcomes = self._partitions.together(train)
+        error = next((error for _, error in outcomes if error is not None), None)
+        if error is not None:
+            raise FitError(error)
+        of_workers = [shares for shares, _ in outcomes]
+        for fit in together.gathered(of_workers, model, job, setting):
+            yield replace(fit, attempts=attempts())
+
+    def close(self) -> None:
+        """Let go of the chunks."""
+        self._partitions.close()
+
+
+def _train_here(
+    together: Any, chunks: list[Chunk], job: tuple[Any, Any]
+) -> tuple[Any, str | None]:
+    """In a task: what it has to say, or the error. An error that is raised is tried again."""
+    from pyspark import BarrierTaskContext
+    from xgboost.collective import CommunicatorContext, get_rank
+
+    context = BarrierTaskContext.get()
+    number = context.partitionId()
+    tasks = context.getTaskInfos()
+    host = tasks[0].address.split(":")[0]
+    mine = json.dumps(_meeting_point(len(tasks), host)) if number == 0 else ""
+    meeting = json.loads(context.allGather(mine)[0])
+    try:
+        with CommunicatorContext(**meeting, dmlc_task_id=f"{number:06d}"):
+            return together(chunks, *job, first=get_rank() == 0), None
+    except Exception as error:
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _meeting_point(workers: int, host: str) -> Mapping[str, Any]:
+    """Start XGBoost's tracker for `workers` in this process; what they need to find it."""
+    from xgboost.tracker import RabitTracker
+
+    tracker = RabitTracker(n_workers=workers, host_ip=host, sortby="task")
+    tracker.start()
+    Thread(target=tracker.wait_for, name="xgboost-tracker", daemon=True).start()
+    return tracker.worker_args()
+
+
+TRAINER = SparkXGBoost

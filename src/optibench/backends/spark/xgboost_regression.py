@@ -1,0 +1,5 @@
+"""Trees that predict a number are trained as those that predict a class."""
+
+from optibench.backends.spark.xgboost import TRAINER
+
+__all__ = ["TRAINER"]

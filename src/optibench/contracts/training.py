@@ -1,0 +1,129 @@
+"""Fits that use every worker of an engine at once (`backend.parallelism=data`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from optibench.contracts.running import Engine
+from optibench.records import Block, Chunk, Params, Prediction, Reused, Rows
+
+if TYPE_CHECKING:
+    from optibench.contracts.plugins import Model
+    from optibench.contracts.savings import FitSetting
+
+Groups = Sequence[Sequence[Block]]
+
+
+class PartitionedTable(Protocol):
+    """A table that is read block by block; it is shared with every worker."""
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """All of it, in order."""
+
+    def read(self, block: Block) -> Rows:
+        """The encoded rows of one block."""
+
+
+ReadChunks = Callable[[PartitionedTable, Sequence[Block]], list[Chunk]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Rows about which fitted candidates are asked: of some parts, those below a limit.
+
+    Attributes:
+        limit: of the rows' order; see `evaluation.parts.sample_limit`.
+    """
+
+    parts: frozenset[int]
+    limit: int
+
+
+@dataclass(frozen=True, eq=False)
+class FitJob:
+    """Candidates to fit on the same rows, and what they are asked afterwards.
+
+    Attributes:
+        train: the parts whose rows they are fitted on.
+        spread: the mean over the features of their variance in these rows.
+        begin_before: no candidate is begun after this moment, seconds since the epoch.
+    """
+
+    candidates: Sequence[Params]
+    train: frozenset[int]
+    asks: Sequence[Ask]
+    spread: float = 1.0
+    begin_before: float = math.inf
+
+
+@dataclass(frozen=True, eq=False)
+class WholeFit:
+    """What became of one candidate of a `FitJob`.
+
+    Attributes:
+        position: of the candidate in its job.
+        estimator: fitted, in the driver; None where it failed.
+        answers: one prediction for each `Ask`, its rows by their order.
+        fit_seconds, predict_seconds: wall time.
+        cpu_seconds: of all workers together, what is shared in equal parts.
+        standalone_cpu_seconds: an estimate of them if nothing had been shared.
+        reused: what it had from others.
+        applied: what the engine was really told, by the engine's names.
+        attempts: how many times it was fitted; more than 1 where a worker was lost.
+    """
+
+    position: int
+    estimator: Any
+    answers: tuple[Prediction, ...] = ()
+    fit_seconds: float = 0.0
+    predict_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    standalone_cpu_seconds: float = 0.0
+    reused: Reused = Reused.NOTHING
+    applied: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 1
+    error: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainerRequest:
+    """What a trainer is made for."""
+
+    model: Model
+    setting: FitSetting
+
+
+class TrainingEngine(Engine, Protocol):
+    """A started engine that can also fit one model with all its workers at once."""
+
+    def trainer(self, request: TrainerRequest) -> Trainer:
+        """For the model of the request."""
+
+
+class Trainer(Protocol):
+    """Fits one kind of model with all workers of one engine at once.
+
+    The module `optibench/backends/<engine>/<model>.py` names its class in `TRAINER`.
+    """
+
+    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+        """Have the workers read the table, once for all fits.
+
+        Args:
+            table: the handle of a shared `PartitionedTable`.
+            groups: blocks that are read, and held, by one worker.
+            read: makes chunks of a group's blocks.
+        """
+
+    def rows(self, ask: Ask) -> Chunk:
+        """The rows of an ask, gathered, by their order; the part is the ask's lowest."""
+
+    def fit(self, job: FitJob) -> Iterator[WholeFit]:
+        """Fit every candidate on the rows of `job.train`, and ask it."""
+
+    def close(self) -> None:
+        """Free what the workers hold."""

@@ -1,0 +1,1 @@
+"""Runs a benchmark with `backend.parallelism=data`: each fit uses all workers at once."""

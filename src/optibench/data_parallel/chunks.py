@@ -1,0 +1,94 @@
+"""From blocks of a table to the chunks that workers hold: pure, and the same on every engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optibench.evaluation.parts import PartPlan, part_numbers, row_keys, sampling_order
+from optibench.records import Block, Chunk, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from optibench.contracts import PartitionedTable
+
+FEWEST_BLOCKS = 64  # so that they can be dealt out to as many workers evenly
+BLOCK_BYTES = 32 * 2**20  # of float64 values; a worker has a few of them in its hands at a time
+
+
+@dataclass(frozen=True, eq=False)
+class TableInMemory:
+    """Implements `contracts.PartitionedTable` for a table that the driver has loaded."""
+
+    name: str
+    X: NDArray[np.float64]
+    y: NDArray[Any] | None
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """At least FEWEST_BLOCKS, and each at most BLOCK_BYTES."""
+        rows, width = self.X.shape
+        step = max(1, min(BLOCK_BYTES // (8 * width), rows // FEWEST_BLOCKS))
+        return [Block(self.name, first, min(step, rows - first)) for first in range(0, rows, step)]
+
+    def read(self, block: Block) -> Rows:
+        """A slice."""
+        rows = slice(block.first_row, block.first_row + block.n_rows)
+        return Rows(self.X[rows], None if self.y is None else self.y[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkReader:
+    """Reads blocks, deals their rows out to parts, and scales them. Implements `ReadChunks`.
+
+    Attributes:
+        centre, scale: (n_features,) of the scaler, or None where scaling is off.
+        dtype: of the features: float32 is what XGBoost makes of them in any case.
+    """
+
+    plan: PartPlan
+    centre: NDArray[np.float64] | None
+    scale: NDArray[np.float64] | None
+    dtype: str
+
+    def __call__(self, table: PartitionedTable, group: Sequence[Block]) -> list[Chunk]:
+        """One chunk for each part that has rows in these blocks."""
+        pieces: dict[int, list[Chunk]] = {}
+        for block in group:
+            for chunk in self._split(table.read(block), block):
+                pieces.setdefault(chunk.part, []).append(chunk)
+        return [Chunk.join(chunks) for _, chunks in sorted(pieces.items())]
+
+    def _split(self, rows: Rows, block: Block) -> list[Chunk]:
+        keys = row_keys(self.plan.seed, block.file, block.first_row, len(rows.X))
+        parts, order = part_numbers(keys, self.plan), sampling_order(keys)
+        chunks = []
+        for part in np.unique(parts):
+            own = np.flatnonzero(parts == part)
+            y = None if rows.y is None else rows.y[own]
+            chunks.append(Chunk(int(part), self._scaled(rows.X[own]), y, order[own]))
+        return chunks
+
+    def _scaled(self, X: NDArray[np.float64]) -> NDArray[Any]:
+        """As scikit-learn's StandardScaler does, to the last bit."""
+        if self.centre is not None and self.scale is not None:
+            X = X - self.centre
+            X /= self.scale
+        return np.ascontiguousarray(X, dtype=self.dtype)
+
+
+def groups_of(blocks: Sequence[Block], workers: int) -> list[list[Block]]:
+    """Deal blocks out to workers in order, with about as many rows each; none may be empty."""
+    total = sum(block.n_rows for block in blocks)
+    groups: list[list[Block]] = [[] for _ in range(workers)]
+    done = 0
+    for block in blocks:
+        middle = done + block.n_rows / 2
+        groups[min(int(middle * workers / total), workers - 1)].append(block)
+        done += block.n_rows
+    return groups

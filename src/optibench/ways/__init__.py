@@ -1,0 +1,64 @@
+"""The two ways to use an engine: many fits side by side, or one fit on all workers.
+
+Both (`backend.parallelism=trials` and `data`) tell one story, step by step, to `benchmark.run`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optibench.config.schema import Config
+    from optibench.contracts import Engine
+    from optibench.preparation import Prepared
+    from optibench.records import Params
+
+
+class Way(Protocol):
+    """A benchmark's steps that depend on how its engine is used."""
+
+    @property
+    def scaler(self) -> Any | None:
+        """Fitted on the train part; None where scaling is off."""
+
+    def split(self) -> None:
+        """Hold out rows and make the folds.
+
+        Raises:
+            DataError: a part cannot be fitted or scored.
+        """
+
+    def connect(self, engine: Engine) -> None:
+        """Bring the data to the workers."""
+
+    def schedule(self) -> Any:
+        """What runs the units of the search."""
+
+    def refit(self, params: Params) -> Any:
+        """Fit the winner on the whole train part."""
+
+    def judge(self, estimator: Any) -> dict[str, float]:
+        """Score it on both parts, and its baselines on the held-out one."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """What was found on the way that belongs to the run's parameters."""
+
+
+def way_modules(config: Config) -> tuple[str, ...]:
+    """What the driver and every worker import for it before any clock of a phase runs."""
+    if config.backend.parallelism == "data":
+        return (f"optibench.backends.{config.backend.name}.{config.model.name}",)
+    return ()
+
+
+def way_of(prepared: Prepared) -> Way:
+    """The way that `backend.parallelism` names."""
+    if prepared.config.backend.parallelism == "data":
+        from optibench.ways.data import DataWay
+
+        return DataWay(prepared)
+    from optibench.ways.trials import TrialsWay
+
+    return TrialsWay(prepared)

@@ -1,0 +1,146 @@
+"""parallelism=data: the table lies in parts at the workers, and every fit uses all of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+from optibench.contracts import Ask, FitJob, FitSetting, TrainerRequest
+from optibench.data_parallel.chunks import TableInMemory, groups_of
+from optibench.data_parallel.parts import Parts, survey
+from optibench.data_parallel.schedule import Bench, WholeSchedule
+from optibench.errors import FitError
+from optibench.evaluation.parts import PartPlan, sample_limit
+from optibench.evaluation.scoring import constant_scores, score
+from optibench.records import HELD_OUT, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from optibench.contracts import Engine, Trainer, TrainingEngine, WholeFit
+    from optibench.preparation import Prepared
+    from optibench.records import Chunk, Params
+
+SCORED_BYTES = 256 * 2**20  # of the rows that the driver gathers to score one part
+
+
+class DataWay:
+    """Implements `Way`."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        """Begin with the whole table."""
+        self._prepared = prepared
+        self._table: TableInMemory
+        self._parts: Parts
+        self._trainer: Trainer
+        self._schedule: WholeSchedule | None = None
+        self._winner: WholeFit
+        self._rows: dict[frozenset[int], Chunk] = {}
+
+    @property
+    def scaler(self) -> Any | None:
+        """Of the parts."""
+        return self._parts.scaler
+
+    def split(self) -> None:
+        """By a hash of seed, file and row."""
+        prepared, config = self._prepared, self._prepared.config
+        dataset, clusters = prepared.dataset, prepared.task is Task.CLUSTERING
+        self._table = TableInMemory(dataset.name, dataset.X, None if clusters else dataset.y)
+        folds = config.evaluation.folds if prepared.search.uses_folds else 1
+        plan = PartPlan(config.top.seed, config.evaluation.test_size, folds)
+        found = [survey(self._table, self._table.blocks, plan)]
+        self._parts = Parts.make(plan, found, scale=prepared.scaling)
+        self._parts.check(len(dataset.classes))
+        self._prepared = prepared.without_rows()
+
+    def connect(self, engine: Engine) -> None:
+        """Have every worker read its share of the table, once for all fits."""
+        prepared, config = self._prepared, self._prepared.config
+        setting = FitSetting(prepared.facts, config.top.seed, prepared.budget.threads)
+        self._trainer = cast("TrainingEngine", engine).trainer(
+            TrainerRequest(config.model, setting)
+        )
+        groups = groups_of(self._table.blocks, prepared.budget.workers)
+        shared, reader = engine.share(self._table), self._parts.reader(config.model.together.dtype)
+        del self._table
+        self._trainer.hold(shared, groups, reader)
+
+    def schedule(self) -> WholeSchedule:
+        """One job after the other."""
+        prepared, config = self._prepared, self._prepared.config
+        asks = {fold: self._ask({fold}) for fold in sorted(self._parts.train)}
+        bench = Bench(
+            trainer=self._trainer,
+            parts=self._parts,
+            task=prepared.task,
+            metric=prepared.metric,
+            scoring=prepared.scoring,
+            rows={fold: self._gathered(ask) for fold, ask in asks.items()},
+            asks=asks,
+            reuse=config.search.reuse,
+        )
+        self._schedule = WholeSchedule(bench)
+        return self._schedule
+
+    def refit(self, params: Params) -> Any:
+        """On all workers; it is asked about both parts at once."""
+        self._winner = self._fit(params, [self._ask({HELD_OUT}), self._ask(self._parts.train)])
+        return self._winner.estimator
+
+    def judge(self, estimator: Any) -> dict[str, float]:
+        """From what the workers have answered; the defaults are fitted on all workers, too."""
+        del estimator
+        held_out, train = self._ask({HELD_OUT}), self._ask(self._parts.train)
+        scores = self._scores(self._winner, 0, held_out)
+        of_train = self._scores(self._winner, 1, train)
+        return {
+            **scores,
+            **{f"train_{metric}": value for metric, value in of_train.items()},
+            **{f"default_{metric}": v for metric, v in self._default_scores(held_out).items()},
+            **self._baselines(held_out),
+        }
+
+    def facts(self) -> Mapping[str, Any]:
+        """How rows were dealt out, what the engine was told, what was done again."""
+        applied = {f"engine_params.{name}": v for name, v in self._winner.applied.items()}
+        refits = self._winner.attempts - 1
+        refits += self._schedule.refits if self._schedule else 0
+        return {"split": "hash of seed, file and row", "refits": refits, **applied}
+
+    def _fit(self, params: Params, asks: list[Ask]) -> WholeFit:
+        train = self._parts.train
+        (fit,) = self._trainer.fit(FitJob([params], train, asks, self._parts.spread(train)))
+        return fit
+
+    def _default_scores(self, ask: Ask) -> Mapping[str, float]:
+        """NaN where the library's defaults do not fit the data."""
+        try:
+            return self._scores(self._fit({}, [ask]), 0, ask)
+        except FitError:
+            return dict.fromkeys(self._prepared.metrics, math.nan)
+
+    def _baselines(self, ask: Ask) -> Mapping[str, float]:
+        """Of the constant answer; none for clusters."""
+        rows, prepared = self._gathered(ask), self._prepared
+        if rows.y is None:
+            return {}
+        constant = self._parts.constant(len(prepared.dataset.classes))
+        return constant_scores(prepared.task, rows.y, constant, prepared.scoring)
+
+    def _ask(self, parts: Iterable[int]) -> Ask:
+        """As many rows of some parts as the driver can hold, the same on every engine."""
+        prepared, wanted = self._prepared, frozenset(parts)
+        features = prepared.dataset.X.shape[1] if prepared.task is Task.CLUSTERING else 0
+        width = 8 * (features + len(prepared.dataset.classes) + 2)
+        return Ask(wanted, sample_limit(self._parts.n_rows(wanted), SCORED_BYTES // width))
+
+    def _scores(self, fit: WholeFit, which: int, ask: Ask) -> Mapping[str, float]:
+        rows, prepared = self._gathered(ask), self._prepared
+        return score(prepared.task, rows.X, rows.y, fit.answers[which], prepared.scoring).values
+
+    def _gathered(self, ask: Ask) -> Chunk:
+        """The rows of an ask; gathered once."""
+        if ask.parts not in self._rows:
+            self._rows[ask.parts] = self._trainer.rows(ask)
+        return self._rows[ask.parts]
