@@ -94,6 +94,7 @@ def run(
                 )
             record.write_metrics()
             with clock.phase("shutdown"):
+                way.close()
                 engines.close()
             return record.finish()
 

@@ -42,6 +42,9 @@ class Way(Protocol):
     def judge(self, estimator: Any) -> dict[str, float]:
         """Score it on both parts, and its baselines on the held-out one."""
 
+    def close(self) -> None:
+        """Let go of what the workers hold; the engine may outlive the run."""
+
     def facts(self) -> Mapping[str, Any]:
         """What was found on the way that belongs to the run's parameters."""
 

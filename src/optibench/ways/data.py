@@ -101,6 +101,10 @@ class DataWay:
             **self._baselines(held_out),
         }
 
+    def close(self) -> None:
+        """At the end of a run that went well: an engine with an error is never kept."""
+        self._trainer.close()
+
     def facts(self) -> Mapping[str, Any]:
         """How rows were dealt out, what the engine was told, what was done again."""
         applied = {f"engine_params.{name}": v for name, v in self._winner.applied.items()}

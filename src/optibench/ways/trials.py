@@ -78,6 +78,9 @@ class TrialsWay:
         """In the driver."""
         return judge(self._prepared, self._parts, estimator)
 
+    def close(self) -> None:
+        """What was shared goes with the engine, or when it is told to forget."""
+
     def facts(self) -> Mapping[str, Any]:
         """Nothing that the configuration does not say."""
         return {}

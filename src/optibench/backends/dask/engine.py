@@ -43,7 +43,7 @@ class DaskEngine:
 
         `files`: for shared data where the workers are on this machine; None: scatter.
         """
-        self._client = client
+        self.client = client
         self._files = files
         client.wait_for_workers(1, timeout=30)
         found = client.scheduler_info(n_workers=-1)["workers"]
@@ -64,7 +64,6 @@ class DaskEngine:
         self._counting = threading.Lock()  # futures end in a thread of the client's
         self._queued = Counter(dict.fromkeys(self._workers, 0))
         self.slots = len(self._workers)
-        self.client = client
 
     def begin(self, request: EngineRequest) -> None:
         """Import what a trial needs on every worker; our own workers also print to our log."""
@@ -73,25 +72,25 @@ class DaskEngine:
             return
         from optibench.backends.dask.placement import AnyWorkerWillDo
 
-        self._client.register_plugin(AnyWorkerWillDo())
+        self.client.register_plugin(AnyWorkerWillDo())
         arguments: tuple[Any, ...] = (str(request.logs), request.modules)
-        self._client.run(worker_process.begin, *arguments, workers=self._workers)
+        self.client.run(worker_process.begin, *arguments, workers=self._workers)
 
     def warm(self, modules: Sequence[str]) -> None:
         """Import `modules` on every worker."""
-        self._client.run(worker_process.load, modules, workers=self._workers)
+        self.client.run(worker_process.load, modules, workers=self._workers)
 
     def forget(self) -> None:
         """Remove the file that was shared; what was scattered goes with its handle."""
         if self._files is not None:
             self._files.clear()
-            self._client.run(mapped.let_go, workers=self._workers)
+            self.client.run(mapped.let_go, workers=self._workers)
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or scatter it to every worker of a given cluster."""
         if self._files is not None:
             return self._files.write(value)
-        future = self._client.scatter(value, broadcast=True, hash=False, workers=self._workers)
+        future = self.client.scatter(value, broadcast=True, hash=False, workers=self._workers)
         return Scattered(future, value)
 
     def view(self, shared: Any) -> Any:

@@ -14,63 +14,42 @@ from dask import array
 from dask.delayed import delayed
 from dask_ml.cluster import KMeans
 
-from optibench.backends.dask.partitions import DaskPartitions
+from optibench.backends.dask.partitions import DaskTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from optibench.backends.dask.engine import DaskEngine
-    from optibench.contracts import Ask, FitJob, Groups, ReadChunks, TrainerRequest, WholeFit
-    from optibench.records import Chunk
+    from optibench.contracts import Ask, FitJob, WholeFit
 
 
-class DaskKMeans:
+class DaskKMeans(DaskTrainer):
     """Implements `contracts.Trainer`, and what K-means asks of an engine."""
-
-    def __init__(self, engine: DaskEngine, request: TrainerRequest) -> None:
-        """Hold nothing yet."""
-        self._client = engine.client
-        self._together = request.model.together
-        self._setting = request.setting
-        self._partitions = DaskPartitions(engine)
-
-    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
-        """In the workers' memory; beyond their limit Dask spills to their disks."""
-        self._partitions.hold(table, groups, read)
-
-    def rows(self, ask: Ask) -> Chunk:
-        """Gathered, by their order."""
-        return self._partitions.rows(ask)
 
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
         """One candidate after the other."""
-        with self._partitions.in_use():
-            yield from self._together.fit(job, self._setting, self)
-
-    def close(self) -> None:
-        """Let go of the chunks."""
-        self._partitions.close()
+        with self.partitions.in_use():
+            yield from self.together.fit(job, self.request.setting, self)
 
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""
         told = self._told(full, seed, job.spread)
-        with self._client.as_current():
+        with self.engine.client.as_current():
             fitted = KMeans(**told).fit(self._array(job))
         centres = fitted.cluster_centers_
-        inertia = sum(self._partitions.each(job.train, self._together.inertia_of, centres))
-        return self._together.start(centres, int(fitted.n_iter_), inertia, told)
+        inertia = sum(self.partitions.each(job.train, self.together.inertia_of, centres))
+        return self.together.start(centres, int(fitted.n_iter_), inertia, told)
 
     def cpu_seconds(self) -> float:
         """Of the workers."""
-        return float(sum(self._client.run(time.process_time).values()))
+        return float(sum(self.engine.client.run(time.process_time).values()))
 
     def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:
         """Where the chunks are."""
-        return self._partitions.each(ask.parts, self._together.answer, estimator, ask.limit)
+        return self.partitions.each(ask.parts, self.together.answer, estimator, ask.limit)
 
     def _told(self, full: Mapping[str, Any], seed: int, spread: float) -> dict[str, Any]:
         """By dask-ml's names; what it has beside these changes nothing."""
-        together, scalable = self._together, full["init"] == "k-means++"
+        together, scalable = self.together, full["init"] == "k-means++"
         return {
             "n_clusters": full["n_clusters"],
             "init": together.scalable if scalable else full["init"],
@@ -89,7 +68,7 @@ class DaskKMeans:
         return arrays.concatenate(
             [
                 arrays.from_delayed(features(chunk.future), chunk.shape, dtype="float64")
-                for chunk in self._partitions.of(job.train)
+                for chunk in self.partitions.of(job.train)
             ]
         )
 

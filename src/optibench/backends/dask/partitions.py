@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from optibench.backends.dask.engine import DaskEngine
-    from optibench.contracts import Ask, Groups, ReadChunks
+    from optibench.contracts import Ask, Groups, ReadChunks, TrainerRequest
     from optibench.records import Block
 
 
@@ -120,6 +120,29 @@ class DaskPartitions:
     def close(self) -> None:
         """Let go of them."""
         self.chunks.clear()
+
+
+class DaskTrainer:
+    """What the trainers of Dask have in common; each adds `fit`."""
+
+    def __init__(self, engine: DaskEngine, request: TrainerRequest) -> None:
+        """Hold nothing yet."""
+        self.engine = engine
+        self.request = request
+        self.together = request.model.together
+        self.partitions = DaskPartitions(engine)
+
+    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+        """In the workers' memory; beyond their limit Dask spills to their disks."""
+        self.partitions.hold(table, groups, read)
+
+    def rows(self, ask: Ask) -> Chunk:
+        """Gathered, by their order."""
+        return self.partitions.rows(ask)
+
+    def close(self) -> None:
+        """Let go of the chunks."""
+        self.partitions.close()
 
 
 def _read(read: ReadChunks, table: Any, group: Sequence[Block]) -> list[Chunk]:

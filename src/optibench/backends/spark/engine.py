@@ -41,7 +41,7 @@ class SparkEngine:
             files: for shared data where the workers are on this machine; None: broadcast.
             persist: the storage level of tables that fits on all workers use.
         """
-        self._context = self.context = context
+        self.context = context
         self._files = files
         self.persist = persist
         self._one = context.parallelize([0], 1)
@@ -57,7 +57,7 @@ class SparkEngine:
     def __exit__(self, *exception: object) -> None:
         """Give up the jobs that nobody waits for any more."""
         if any(exception):
-            self._context.cancelAllJobs()
+            self.context.cancelAllJobs()
         self._waiters.shutdown(wait=True, cancel_futures=True)
 
     def warm(self, modules: Sequence[str]) -> None:
@@ -68,7 +68,7 @@ class SparkEngine:
         """Map `value` from one file, or broadcast it to a cluster."""
         if self._files is not None:
             return self._files.write(value)
-        self._broadcasts.append(self._context.broadcast(value))
+        self._broadcasts.append(self.context.broadcast(value))
         return self._broadcasts[-1]
 
     def forget(self) -> None:
@@ -93,7 +93,7 @@ class SparkEngine:
                 function(*arguments)
                 return [worker_process.meet(folder, slots)] if shares_disk else []
 
-            self._context.parallelize(range(slots), slots).mapPartitions(call).collect()
+            self.context.parallelize(range(slots), slots).mapPartitions(call).collect()
 
     def view(self, shared: Any) -> Any:
         """Map the file here, too; a broadcast value is the driver's own."""
@@ -126,8 +126,8 @@ class SparkEngine:
     def attempts(self) -> Iterator[Callable[[], int]]:
         """Run a job inside; afterwards the function says how often its last stage was begun."""
         group = f"optibench-{next(self._groups)}"
-        self._context.setJobGroup(group, "a fit on all workers")
-        tracker = self._context.statusTracker()
+        self.context.setJobGroup(group, "a fit on all workers")
+        tracker = self.context.statusTracker()
 
         def count() -> int:
             jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(group)]
@@ -138,5 +138,5 @@ class SparkEngine:
 
     def versions(self) -> Mapping[str, str]:
         """Versions of Spark and of its Java."""
-        java = self._context._jvm.java.lang.System.getProperty("java.version")
-        return {"pyspark": str(self._context.version), "java": str(java)}
+        java = self.context._jvm.java.lang.System.getProperty("java.version")
+        return {"pyspark": str(self.context.version), "java": str(java)}

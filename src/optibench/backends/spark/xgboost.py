@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from optibench.backends.meeting import meeting_point
 from optibench.backends.spark.partitions import SparkPartitions
 from optibench.errors import FitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from optibench.backends.spark.engine import SparkEngine
     from optibench.contracts import Ask, FitJob, Groups, ReadChunks, TrainerRequest, WholeFit
@@ -73,23 +73,13 @@ def _train_here(
     number = context.partitionId()
     tasks = context.getTaskInfos()
     host = tasks[0].address.split(":")[0]
-    mine = json.dumps(_meeting_point(len(tasks), host)) if number == 0 else ""
+    mine = json.dumps(meeting_point(len(tasks), host)) if number == 0 else ""
     meeting = json.loads(context.allGather(mine)[0])
     try:
         with CommunicatorContext(**meeting, dmlc_task_id=f"{number:06d}"):
             return together(chunks, *job, first=get_rank() == 0), None
     except Exception as error:
         return None, f"{type(error).__name__}: {error}"
-
-
-def _meeting_point(workers: int, host: str) -> Mapping[str, Any]:
-    """Start XGBoost's tracker for `workers` in this process; what they need to find it."""
-    from xgboost.tracker import RabitTracker
-
-    tracker = RabitTracker(n_workers=workers, host_ip=host, sortby="task")
-    tracker.start()
-    Thread(target=tracker.wait_for, name="xgboost-tracker", daemon=True).start()
-    return tracker.worker_args()
 
 
 TRAINER = SparkXGBoost
