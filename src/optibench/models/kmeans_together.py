@@ -12,8 +12,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import numpy as np
-
 from optibench.contracts import WholeFit
 from optibench.errors import ConfigError
 from optibench.models.kmeans_starts import complete, make_estimator
@@ -22,14 +20,13 @@ from optibench.records import Prediction, Reused
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from optibench.contracts import Ask, FitJob, FitSetting
     from optibench.records import Chunk, Params
 
     Answer = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float64]]
-
-_NO_ROWS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +77,19 @@ class StartsTogether:
     @staticmethod
     def start(centres: Any, n_iter: int, inertia: float, applied: Mapping[str, Any]) -> Start:
         """What a trainer says of one run."""
+        import numpy as np
+
         return Start(np.asarray(centres, dtype=np.float64), n_iter, float(inertia), applied)
 
     @staticmethod
     def answer(chunk: Chunk, estimator: Any, limit: int) -> Answer:
         """In a worker: of the rows below `limit` the order, the cluster, the squared distance."""
+        import numpy as np
+
         rows = chunk.below(limit)
-        labels = estimator.predict(rows.X).astype(np.int64) if len(rows.X) else _NO_ROWS
+        labels = (
+            estimator.predict(rows.X).astype(np.int64) if len(rows.X) else np.empty(0, np.int64)
+        )
         return rows.order, labels, squared_distances(rows.X, estimator.cluster_centers_[labels])
 
     @staticmethod
@@ -142,6 +145,8 @@ def _reused(known: int, n_init: int) -> Reused:
 
 def merged(answers: Sequence[Answer]) -> Prediction:
     """One prediction out of those of all chunks, its rows by their order."""
+    import numpy as np
+
     order, labels, squared = (np.concatenate(column) for column in zip(*answers, strict=True))
     rows = np.argsort(order)
     return Prediction(labels[rows], inertia=float(squared[rows].sum()))
@@ -176,6 +181,8 @@ class _Starts:
 
     def best(self, params: Params) -> tuple[Start, list[float]]:
         """The best of a candidate's starts, and what those had cost that others had made."""
+        import numpy as np
+
         full = complete(params)
         seeds = np.random.RandomState(self.seed).randint(2**31 - 1, size=full["n_init"])
         starts: list[Start] = []

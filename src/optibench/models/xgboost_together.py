@@ -12,8 +12,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from optibench.contracts import FitJob, FitSetting, WholeFit
 from optibench.errors import ConfigError
 from optibench.models.xgboost_paths import (
@@ -232,6 +230,8 @@ class _Rows:
         return tuple(self._answer(booster, ask) for ask in self._asks)
 
     def _answer(self, booster: Any, ask: Ask) -> tuple[Any, Any]:
+        import numpy as np
+
         orders, answers = [], []
         for chunk in self._chunks:
             if chunk.part not in ask.parts:
@@ -271,6 +271,8 @@ def _iterator(chunks: Sequence[Chunk]) -> Any:
 
 def merged(answers: Sequence[tuple[Any, Any]], n_classes: int) -> Prediction:
     """One prediction out of all workers' answers, its rows by their order."""
+    import numpy as np
+
     order = np.concatenate([order for order, _ in answers])
     values = np.concatenate([value for _, value in answers if value is not None])
     return booster_prediction(values[np.argsort(order)], n_classes)

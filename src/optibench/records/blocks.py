@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 HELD_OUT = -1  # the part of rows that no search sees; the others are numbered like the folds
@@ -68,11 +67,15 @@ class Chunk:
 
     def in_order(self) -> Chunk:
         """The same rows, sorted by their order: the same however they were dealt out."""
+        import numpy as np
+
         return self._take(np.argsort(self.order))
 
     @staticmethod
     def join(chunks: Sequence[Chunk]) -> Chunk:
         """One chunk of several; its part is the first one's."""
+        import numpy as np
+
         if len(chunks) == 1:
             return chunks[0]
         ys = [chunk.y for chunk in chunks if chunk.y is not None]
