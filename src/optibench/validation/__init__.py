@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optibench.datasets.facts import FrameColumn
 from optibench.errors import DataError
 from optibench.validation.case import Case
 from optibench.validation.columns import COLUMN_CHECKS
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from optibench.config.schema import Config
     from optibench.records import Candidate, Split, Table
 
-__all__ = ["validate_config", "validate_split", "validate_table"]
+__all__ = ["Case", "check_table", "validate_config", "validate_split", "validate_table"]
 
 
 def validate_config(config: Config, metric: str) -> None:
@@ -54,7 +55,17 @@ def validate_table(
     Raises:
         DataError: naming the column or the rows, and what to do.
     """
-    case = Case(config, table, tuple(candidates), with_folds)
+    frame = table.frame
+    columns = {str(name): FrameColumn(frame[name]) for name in frame.columns}
+    check_table(Case(config, table, columns, len(frame), tuple(candidates), with_folds))
+
+
+def check_table(case: Case) -> None:
+    """The checks of `validate_table`, of a table that is described and need not be in memory.
+
+    Raises:
+        DataError: naming the column or the rows, and what to do.
+    """
     for check in (*COLUMN_CHECKS, *ROW_CHECKS):
         objection = check(case)
         if objection is not None:

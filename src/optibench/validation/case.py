@@ -4,29 +4,61 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from optibench.datasets.columns import Kind, kind_of
 from optibench.records import Task
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping
 
     from optibench.config.schema import Config
     from optibench.contracts import EvaluationSettings, Model
-    from optibench.records import Candidate, Table
+    from optibench.datasets.columns import Kind
+    from optibench.datasets.facts import Column
+    from optibench.records import Candidate
 
 
 NAMES_TOLD = 5
 
 
+class Roles(Protocol):
+    """What the columns of a table are for; see `records.Table`."""
+
+    @property
+    def target(self) -> str | None:
+        """The target column."""
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """Feature columns to treat as categories."""
+
+    @property
+    def groups(self) -> str | None:
+        """The column with groups."""
+
+    @property
+    def time(self) -> str | None:
+        """The column that orders the rows."""
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that a model sees."""
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A table and what is to be done with it."""
+    """A table and what is to be done with it.
+
+    Attributes:
+        table: what its columns are for.
+        columns: what is known of each.
+        n_rows: how many it has.
+    """
 
     config: Config
-    table: Table
+    table: Roles
+    columns: Mapping[str, Column]
+    n_rows: int
     candidates: tuple[Candidate, ...]
     with_folds: bool
 
@@ -56,14 +88,13 @@ class Case:
         return self.model.task is not Task.CLUSTERING
 
     @property
-    def target(self) -> pd.Series:
+    def target(self) -> Column:
         """The target column; call it only where there is one."""
-        return self.table.frame[self.table.target]
+        return self.columns[str(self.table.target)]
 
-    @cached_property
-    def kinds(self) -> dict[str, Kind]:
-        """What each feature column holds."""
-        return {name: kind_of(self.table.frame[name]) for name in self.table.features}
+    def kind(self, name: str) -> Kind:
+        """What a feature column holds."""
+        return self.columns[name].kind
 
     @property
     def numeric(self) -> list[str]:
@@ -73,12 +104,12 @@ class Case:
     @property
     def n_test(self) -> int:
         """Rows that will be held out; scikit-learn rounds up."""
-        return math.ceil(self.evaluation.test_size * len(self.table.frame))
+        return math.ceil(self.evaluation.test_size * self.n_rows)
 
     @property
     def n_train(self) -> int:
         """Rows that remain for the search."""
-        return len(self.table.frame) - self.n_test
+        return self.n_rows - self.n_test
 
 
 def plain(value: Any) -> Any:

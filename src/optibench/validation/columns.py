@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from optibench.datasets.columns import Kind, numbers, sort_keys
+from optibench.datasets.columns import Kind
 from optibench.datasets.selection import require_column
 from optibench.evaluation.split import scaling_on
 from optibench.validation.case import listed
@@ -19,17 +17,17 @@ if TYPE_CHECKING:
 
 def aside_columns(case: Case) -> str | None:
     """Groups and time name columns of their own, without gaps."""
-    frame, table = case.table.frame, case.table
+    table = case.table
     for key, column in (("groups", table.groups), ("time", table.time)):
         if column is None:
             continue
-        require_column(f"evaluation.{key}", column, [str(name) for name in frame.columns])
+        require_column(f"evaluation.{key}", column, list(case.columns))
         if column == table.target or column in table.categorical:
             return (
                 f"evaluation.{key}={column!r} is also the target or in dataset.categorical: a "
                 "column has one use. Choose another column."
             )
-        missing = int(frame[column].isna().sum())
+        missing = case.columns[column].missing
         if missing:
             return (
                 f"evaluation.{key}={column!r}: {missing} rows have no value there; fill them in."
@@ -39,16 +37,12 @@ def aside_columns(case: Case) -> str | None:
 
 def sortable_time(case: Case) -> str | None:
     """The time column has an order."""
-    if case.table.time is None:
+    if case.table.time is None or case.columns[case.table.time].is_sortable:
         return None
-    try:
-        sort_keys(case.table.frame[case.table.time])
-    except (ValueError, TypeError):
-        return (
-            f"evaluation.time={case.table.time!r}: the column holds neither numbers nor dates; "
-            "allowed are numbers, dates, and text such as 2024-05-31 or 2024-05-31T12:00:00."
-        )
-    return None
+    return (
+        f"evaluation.time={case.table.time!r}: the column holds neither numbers nor dates; "
+        "allowed are numbers, dates, and text such as 2024-05-31 or 2024-05-31T12:00:00."
+    )
 
 
 def some_feature(case: Case) -> str | None:
@@ -64,7 +58,7 @@ def some_feature(case: Case) -> str | None:
 def known_kinds(case: Case) -> str | None:
     """Feature columns hold numbers, or are named as categories."""
     for kind, remedy in _remedies(case).items():
-        wrong = [name for name in case.numeric if case.kinds[name] is kind]
+        wrong = [name for name in case.numeric if case.kind(name) is kind]
         if wrong:
             verb = "holds" if len(wrong) == 1 else "hold"
             noun = "column" if len(wrong) == 1 else "columns"
@@ -107,7 +101,7 @@ def allowed_categories(case: Case) -> str | None:
             f"dataset.categorical={list(categorical)}: categories cannot be standardised. Trees "
             "need no scaling: set dataset.scale=false."
         )
-    empty = [name for name in categorical if case.kinds[name] is Kind.EMPTY]
+    empty = [name for name in categorical if case.kind(name) is Kind.EMPTY]
     return (
         f"Categorical column {empty[0]!r} is empty; leave it out with dataset.drop."
         if empty
@@ -117,11 +111,7 @@ def allowed_categories(case: Case) -> str | None:
 
 def finite(case: Case) -> str | None:
     """No model takes infinite values."""
-    counts = {
-        name: int(np.isinf(numbers(case.table.frame[name])).sum())
-        for name in case.numeric
-        if case.kinds[name] is Kind.NUMBER
-    }
+    counts = {name: case.columns[name].infinite for name in case.numeric}
     wrong = [name for name, count in counts.items() if count]
     if not wrong:
         return None
@@ -136,8 +126,8 @@ def complete(case: Case) -> str | None:
     """Some models take no missing values."""
     if case.model.accepts_missing:
         return None
-    counts = case.table.frame[case.table.features].isna().sum()
-    wrong = [str(name) for name, count in counts.items() if count]
+    counts = {name: case.columns[name].missing for name in case.table.features}
+    wrong = [name for name, count in counts.items() if count]
     if not wrong:
         return None
     names = ",".join(wrong)
@@ -151,8 +141,7 @@ def complete(case: Case) -> str | None:
 
 def some_variation(case: Case) -> str | None:
     """At least one feature tells rows apart; a single constant column does no harm."""
-    frame = case.table.frame
-    if any(frame[name].nunique(dropna=False) > 1 for name in case.table.features):
+    if any(case.columns[name].varies for name in case.table.features):
         return None
     return (
         f"Every feature column has one value only ({listed(case.table.features)}): there is "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from optibench.datasets.columns import Kind, kind_of, numbers
+from optibench.datasets.columns import Kind
 from optibench.records import Task
 from optibench.validation.case import plain
 
@@ -30,7 +29,7 @@ def target_given(case: Case) -> str | None:
     return (
         f"dataset.target is null, and model={case.model.name} {does}: name the column with "
         f"the {what}, dataset.target=<one of "
-        f"{', '.join(map(str, case.table.frame.columns[:12]))}>."
+        f"{', '.join(list(case.columns)[:12])}>."
     )
 
 
@@ -38,11 +37,11 @@ def target_complete(case: Case) -> str | None:
     """A row without a class, or a number, can neither be learnt from nor scored."""
     if not case.needs_target:
         return None
-    missing = int(case.target.isna().sum())
+    missing = case.target.missing
     if not missing:
         return None
     return (
-        f"Target column {case.table.target!r} has {missing} missing values of {len(case.target)}; "
+        f"Target column {case.table.target!r} has {missing} missing values of {case.n_rows}; "
         f"every row needs a {'class' if case.classifies else 'number'}. Delete these rows in the "
         "file."
     )
@@ -52,15 +51,14 @@ def target_of_classes(case: Case) -> str | None:
     """The target holds classes and not measurements."""
     if not case.classifies:
         return None
-    kind = kind_of(case.target)
+    kind = case.target.kind
     if kind is Kind.DATE:
         return f"Target column {case.table.target!r} holds dates; allowed are text and numbers."
     if kind is not Kind.NUMBER:
         return None
-    values = numbers(case.target)
-    distinct = len(np.unique(values))
-    infinite = bool(np.isinf(values).any())
-    fractions = not infinite and bool((values != np.floor(values)).any())
+    values, infinite = list(case.target.counts), case.target.infinite
+    distinct = len(values)
+    fractions = not infinite and any(value != math.floor(value) for value in values)
     if infinite or (fractions and distinct > MOST_FRACTIONAL_CLASSES):
         return (
             f"Target column {case.table.target!r} holds {distinct} distinct numbers that look "
@@ -74,32 +72,33 @@ def target_of_numbers(case: Case) -> str | None:
     """What is predicted are finite numbers, and not all the same."""
     if not case.predicts_numbers:
         return None
-    name, kind = case.table.target, kind_of(case.target)
+    name, kind = case.table.target, case.target.kind
     if kind is not Kind.NUMBER:
         return (
             f"Target column {name!r} holds {kind}; model={case.model.name} predicts numbers. "
             "Choose another dataset.target, or take model=xgboost for classes."
         )
-    values = numbers(case.target)
-    infinite = int(np.isinf(values).sum())
-    if infinite:
-        return f"Target column {name!r} has {infinite} infinite values. Mend them in the file."
-    if len(np.unique(values)) == 1:
+    if case.target.infinite:
         return (
-            f"Target column {name!r} is {values[0]:g} in all {len(values)} rows: there is nothing "
-            "to predict. Choose another dataset.target."
+            f"Target column {name!r} has {case.target.infinite} infinite values. "
+            "Mend them in the file."
+        )
+    if not case.target.varies:
+        return (
+            f"Target column {name!r} is {next(iter(case.target.counts)):g} in all {case.n_rows} "
+            "rows: there is nothing to predict. Choose another dataset.target."
         )
     return None
 
 
 def several_classes(case: Case) -> str | None:
     """With one class only there is nothing to tell apart."""
-    if not case.classifies or case.target.nunique() > 1:
+    if not case.classifies or len(case.target.counts) > 1:
         return None
-    only = plain(case.target.iloc[0])
+    only = plain(next(iter(case.target.counts)))
     return (
         f"Target column {case.table.target!r} has one class only ({only!r} in all "
-        f"{len(case.target)} rows); at least 2 are needed. Choose another dataset.target or other "
+        f"{case.n_rows} rows); at least 2 are needed. Choose another dataset.target or other "
         "rows."
     )
 
@@ -108,16 +107,16 @@ def enough_of_each_class(case: Case) -> str | None:
     """Every fold needs a row of every class; ordered in time that is seen only after the split."""
     if not case.classifies or case.table.time is not None:
         return None
-    counts = case.target.value_counts()
+    counts = list(case.target.counts.items())
     needed = case.evaluation.folds if case.with_folds else BINARY
-    rarest, count = plain(counts.index[-1]), int(counts.iloc[-1])
+    rarest, count = plain(counts[-1][0]), counts[-1][1]
     if count >= needed:
         return None
     why = f"evaluation.folds={needed}" if case.with_folds else "2, one for each part"
     hint = (
         " Many classes are rare: is it a column of classes? For numbers take "
         "model=xgboost_regression."
-        if len(counts) * MANY_CLASSES > len(case.target)
+        if len(counts) * MANY_CLASSES > case.n_rows
         else ""
     )
     return (
@@ -130,11 +129,11 @@ def room_for_classes(case: Case) -> str | None:
     """Both parts of a stratified split hold every class."""
     if not case.classifies or case.table.time is not None or case.table.groups is not None:
         return None
-    n_classes = case.target.nunique()
+    n_classes = len(case.target.counts)
     if min(case.n_train, case.n_test) >= n_classes:
         return None
     return (
-        f"evaluation.test_size={case.evaluation.test_size} of {len(case.target)} rows gives "
+        f"evaluation.test_size={case.evaluation.test_size} of {case.n_rows} rows gives "
         f"{case.n_train} to train and {case.n_test} held out; each needs at least one row of each "
         f"of the {n_classes} classes. Change test_size, or take more rows."
     )
@@ -144,7 +143,7 @@ def objective_of_classes(case: Case) -> str | None:
     """An objective that is given outright fits the number of classes."""
     if not case.classifies:
         return None
-    n_classes = case.target.nunique()
+    n_classes = len(case.target.counts)
     wanted = "binary:" if n_classes == BINARY else "multi:"
     for candidate in case.candidates:
         objective = candidate.params.get("objective")
@@ -161,7 +160,7 @@ def enough_groups(case: Case) -> str | None:
     """Every fold, and the held-out part, needs a group of its own."""
     if case.table.groups is None:
         return None
-    distinct = case.table.frame[case.table.groups].nunique()
+    distinct = len(case.columns[case.table.groups].counts)
     needed = 1 + (case.evaluation.folds if case.with_folds else 1)
     if distinct >= needed:
         return None
@@ -181,7 +180,7 @@ def enough_rows(case: Case) -> str | None:
     if case.n_test >= fewest and case.n_train // pieces >= fewest:
         return None
     return (
-        f"The table has {len(case.table.frame)} rows: {case.n_train} to train (in {pieces} "
+        f"The table has {case.n_rows} rows: {case.n_train} to train (in {pieces} "
         f"pieces) and {case.n_test} held out; each piece needs at least {fewest}. Take more rows, "
         f"fewer folds (evaluation.folds={case.evaluation.folds}), or change "
         f"evaluation.test_size={case.evaluation.test_size}."
