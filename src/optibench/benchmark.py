@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from optibench.backends.kept import opened
@@ -23,8 +24,10 @@ from optibench.ways import way_modules, way_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from optibench.backends.kept import Running
+    from optibench.backends.shield import EngineStart
     from optibench.config.schema import Config
-    from optibench.contracts import Tracker
+    from optibench.contracts import Engine, Tracker
     from optibench.preparation import Prepared, Settled
     from optibench.ways import Way
 
@@ -62,7 +65,7 @@ def run(
             )
             import_libraries(way_modules(config))
         with clock.phase("load"):
-            prepared = load(settled)
+            prepared = load(settled, partial(_started, clock, engine_start))
         with clock.phase("split"):
             way = way_of(prepared)
             way.split()
@@ -106,6 +109,12 @@ def plan(config: Config) -> Plan:
         InputError: wrong configuration or data.
     """
     return plan_of(load(settle(config)))
+
+
+def _started(clock: Recorder, start: EngineStart[Running]) -> Engine:
+    """Wait for the engine, on start-up's account."""
+    with clock.phase("startup"):
+        return start.wait().engine
 
 
 def _request(settled: Settled, premises: Premises) -> EngineRequest:

@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from optibench.contracts import SearchFacts
+from optibench.data_parallel.files import SurveyedFiles
+from optibench.data_parallel.survey import Question, Seen, asked_of, look
 from optibench.datasets.encoding import encode
 from optibench.errors import ConfigError
+from optibench.evaluation.parts import PartPlan
 from optibench.evaluation.scoring import (
     METRICS,
     ScoringSettings,
@@ -17,17 +20,18 @@ from optibench.evaluation.scoring import (
 )
 from optibench.evaluation.split import scaling_on
 from optibench.measure.machine import available_cores
-from optibench.records import Candidate, DataFacts, Plan
+from optibench.records import Candidate, DataFacts, Plan, Task
 from optibench.redaction import redact
 from optibench.trials.refit import EXAMPLE_ROWS
-from optibench.validation import validate_config, validate_table
+from optibench.validation import Case, check_table, validate_config, validate_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from optibench.config.schema import Config
-    from optibench.contracts import SearchState
-    from optibench.records import Dataset, Task
+    from optibench.contracts import Engine, SearchState
+    from optibench.datasets.in_blocks import BlockFiles
+    from optibench.records import Dataset
 
 MIB = 1024 * 1024
 
@@ -51,13 +55,27 @@ class Settled:
     examples: Sequence[Candidate]
     metric: str
 
+    @property
+    def part_plan(self) -> PartPlan:
+        """How rows are dealt out where all workers fit together."""
+        evaluation, seed = self.config.evaluation, self.config.top.seed
+        return PartPlan(
+            seed, evaluation.test_size, evaluation.folds if self.search.uses_folds else 1
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared(Settled):
-    """A benchmark whose configuration and data are known to be usable."""
+    """A benchmark whose configuration and data are known to be usable.
+
+    Attributes:
+        dataset: the whole table, or its first rows where nobody holds the whole.
+        files: where workers read the table themselves.
+    """
 
     dataset: Dataset
     scaling: bool
+    files: SurveyedFiles | None = None
 
     def without_rows(self) -> Prepared:
         """The same once the table is split: only the rows of the model's example are left."""
@@ -117,19 +135,46 @@ def import_libraries(more: Sequence[str]) -> None:
         importlib.import_module(name)
 
 
-def load(settled: Settled) -> Prepared:
-    """Load the table and check everything that can be checked without an engine.
+def load(settled: Settled, engine: Callable[[], Engine] | None = None) -> Prepared:
+    """Load the table, or have the engine look through its files, and check all that it shows.
+
+    Args:
+        settled: what to load.
+        engine: waits for the started engine; None: files are looked through here.
 
     Raises:
         InputError: the data cannot be used.
     """
     config, evaluation = settled.config, settled.config.evaluation
+    if config.backend.parallelism == "data":
+        files = config.dataset.in_blocks(classes=config.model.task is Task.CLASSIFICATION)
+        if files is not None:
+            return _look_through(settled, files, engine)
     table = config.dataset.load(config.top.seed)
     table = replace(table, groups=evaluation.groups, time=evaluation.time)
     validate_table(config, table, settled.examples, with_folds=settled.search.uses_folds)
     dataset = encode(table, config.model.task)
     scaling = scaling_on(config.dataset.scale, config.model.task)
     return Prepared(**vars(settled), dataset=dataset, scaling=scaling)
+
+
+def _look_through(
+    settled: Settled, files: BlockFiles, engine: Callable[[], Engine] | None
+) -> Prepared:
+    config, with_folds = settled.config, settled.search.uses_folds
+    question = Question(files, config.model.task, settled.part_plan)
+    if engine is None:
+        looks = [look(question, batch) for batch in question.batches()]
+    else:
+        looks = asked_of(engine(), question)
+    surveyed = SurveyedFiles.of(question, Seen.merge(looks))
+    examples = tuple(settled.examples)
+    check_table(
+        Case(config, files.roles, surveyed.columns, surveyed.seen.n_rows, examples, with_folds)
+    )
+    scaling = scaling_on(config.dataset.scale, config.model.task)
+    dataset = surveyed.dataset(EXAMPLE_ROWS)
+    return Prepared(**vars(settled), dataset=dataset, scaling=scaling, files=surveyed)
 
 
 def _memory(parallelism: str, table_mib: float, workers: int) -> str:
@@ -176,8 +221,8 @@ def make_budget(config: Config) -> Budget:
 def plan_of(prepared: Prepared) -> Plan:
     """What would run, without running it."""
     config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
-    rows, columns = dataset.X.shape
-    table_mib = dataset.X.nbytes / MIB
+    rows, columns = dataset.n_samples, dataset.X.shape[1]
+    table_mib = 8 * dataset.n_samples * columns / MIB
     folds = f"{config.evaluation.folds} folds" if prepared.search.uses_folds else "no folds"
     where = getattr(config.backend, "address", None) or getattr(config.backend, "master", None)
     engine, parallelism = config.backend.name, config.backend.parallelism

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from optibench.data_parallel.chunks import ChunkReader, TableInMemory, groups_of
+from optibench.data_parallel.chunks import ChunkReader, TableInMemory, batches_of, shares_of
 from optibench.data_parallel.parts import Parts, survey
 from optibench.errors import DataError
 from optibench.evaluation.parts import PartPlan
@@ -36,9 +36,9 @@ def test_every_row_is_in_one_chunk_whatever_the_number_of_workers(n_rows, worker
     held = table(n_rows)
     reader = ChunkReader(PLAN, None, None, "float64")
     alone = by_part(reader(held, held.blocks))
-    groups = groups_of(held.blocks, workers)
-    shared = by_part([chunk for group in groups for chunk in reader(held, group)])
-    assert [block for group in groups for block in group] == list(held.blocks)
+    batches = [batch for share in shares_of(held.blocks, workers, 4) for batch in share]
+    shared = by_part([chunk for batch in batches for chunk in reader(held, batch)])
+    assert [block for batch in batches for block in batch] == list(held.blocks)
     assert sorted(row for chunk in alone.values() for row in chunk.X[:, 0]) == list(range(n_rows))
     assert alone.keys() == shared.keys()
     for part, chunk in alone.items():
@@ -46,16 +46,26 @@ def test_every_row_is_in_one_chunk_whatever_the_number_of_workers(n_rows, worker
         assert np.array_equal(chunk.y, shared[part].y)
 
 
-def test_groups_are_about_equally_large():
+def test_shares_are_about_equally_large_and_none_is_empty():
     blocks = [Block("f", 10 * i, 10) for i in range(41)]
-    sizes = [sum(block.n_rows for block in group) for group in groups_of(blocks, 4)]
+    shares = shares_of(blocks, 4, width=1)
+    sizes = [sum(block.n_rows for (batch,) in [share] for block in batch) for share in shares]
     assert sum(sizes) == 410
     assert max(sizes) - min(sizes) <= 10
+    assert shares_of(blocks[:2], 4, width=1) == [[blocks[:1]], [blocks[1:2]]]
+
+
+def test_a_share_is_read_in_batches_that_a_worker_can_hold():
+    blocks = [Block("f", 10**6 * i, 10**6) for i in range(20)]
+    batches = batches_of(blocks, width=4)
+    assert [block for batch in batches for block in batch] == blocks
+    assert {len(batch) for batch in batches} == {2}  # 2 x 10^6 x 4 x 8 bytes
+    assert {len(batch) for batch in batches_of(blocks, width=100)} == {1}
 
 
 def test_the_train_rows_are_scaled_as_by_scikit_learn():
     held = table()
-    parts = Parts.make(PLAN, [survey(held, held.blocks, PLAN)], scale=True)
+    parts = Parts.make(PLAN, survey(held, held.blocks, PLAN), scale=True)
     chunks = parts.reader("float64")(held, held.blocks)
     raw = ChunkReader(PLAN, None, None, "float64")(held, held.blocks)
     train = np.concatenate([chunk.X for chunk in raw if chunk.part != HELD_OUT])
@@ -66,8 +76,7 @@ def test_the_train_rows_are_scaled_as_by_scikit_learn():
 
 def test_what_is_known_of_parts_is_what_is_in_them():
     held = table()
-    found = [survey(held, [block], PLAN) for block in held.blocks]
-    parts = Parts.make(PLAN, found, scale=False)
+    parts = Parts.make(PLAN, survey(held, held.blocks, PLAN), scale=False)
     raw = by_part(ChunkReader(PLAN, None, None, "float64")(held, held.blocks))
     for part, chunk in raw.items():
         assert parts.n_rows([part]) == len(chunk.X)
@@ -81,12 +90,12 @@ def test_what_is_known_of_parts_is_what_is_in_them():
 
 def test_a_fold_without_rows_or_without_a_class_is_refused():
     few = table(6)
-    parts = Parts.make(PLAN, [survey(few, few.blocks, PLAN)], scale=False)
+    parts = Parts.make(PLAN, survey(few, few.blocks, PLAN), scale=False)
     with pytest.raises(DataError, match=r"dealt out by a hash, and .* got [01] of 6: take more"):
         parts.check(2)
     lacking = table()
     lacking = TableInMemory("table", lacking.X, np.where(lacking.X[:, 0] == 7, 1, 0))
-    parts = Parts.make(PLAN, [survey(lacking, lacking.blocks, PLAN)], scale=False)
+    parts = Parts.make(PLAN, survey(lacking, lacking.blocks, PLAN), scale=False)
     with pytest.raises(DataError, match="have none of the class with code 1"):
         parts.check(2)
 

@@ -43,7 +43,7 @@ def schedule_of(trainer, *, reuse=True):
     plan = PartPlan(0, 0.2, FOLDS)
     bench = Bench(
         trainer=trainer,
-        parts=Parts.make(plan, [survey(table, table.blocks, plan)], scale=False),
+        parts=Parts.make(plan, survey(table, table.blocks, plan), scale=False),
         task=Task.CLASSIFICATION,
         metric="accuracy",
         scoring=ScoringSettings(10, 0, 2),

@@ -66,10 +66,14 @@ class EngineStart(Generic[T]):
         self._thread = threading.Thread(target=self._enter, name="engine-start", daemon=True)
         self._thread.start()
 
+    def wait(self) -> T:
+        """Wait for the engine, which still goes when nobody takes it."""
+        return self._entered.result()
+
     @contextmanager
     def taken(self) -> Iterator[T]:
         """Wait for the engine, and close it when left; errors of the start are raised here."""
-        value = self._entered.result()
+        value = self.wait()
         self._is_taken = True
         try:
             yield value

@@ -33,6 +33,12 @@ class DatasetSource(Protocol):
     def load(self, seed: int) -> Table:
         """Read the table; raise `DataError` where there is nothing usable to read."""
 
+    def in_blocks(self, *, classes: bool) -> Any | None:
+        """The table's files, to be read block by block by workers; None where it has none.
+
+        See `datasets.in_blocks.BlockFiles`. `classes`: the target holds labels.
+        """
+
 
 class Model(Protocol):
     """One kind of estimator: its task, its hyperparameters, how to make, fit and ask it."""

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from optibench.records import (
-    Batch,
-    BatchOutcome,
-    CandidateResult,
-    FittedModel,
-    RunHeader,
-    Sample,
-    Status,
-)
-
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-WorkerTask = Callable[[Any, Batch], BatchOutcome]
+    from optibench.records import (
+        CandidateResult,
+        FittedModel,
+        RunHeader,
+        Sample,
+        Status,
+    )
+
+WorkerTask = Callable[[Any, Any], Any]  # of a shared value and one part of the work
 
 
 class Engine(Protocol):
@@ -35,7 +33,7 @@ class Engine(Protocol):
     def view(self, shared: Any) -> Any:
         """The driver's own look at a shared value; mapped, not copied, where workers map it."""
 
-    def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
+    def submit(self, task: WorkerTask, shared: Any, batch: Any) -> Future[Any]:
         """Run `task(value, batch)` on some worker, where `shared` is the handle of value."""
 
     def versions(self) -> Mapping[str, str]:

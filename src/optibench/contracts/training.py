@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from optibench.contracts.plugins import Model
     from optibench.contracts.savings import FitSetting
 
-Groups = Sequence[Sequence[Block]]
+Shares = Sequence[Sequence[Sequence[Block]]]  # of each worker, in batches
 
 
 class PartitionedTable(Protocol):
@@ -24,8 +24,8 @@ class PartitionedTable(Protocol):
     def blocks(self) -> Sequence[Block]:
         """All of it, in order."""
 
-    def read(self, block: Block) -> Rows:
-        """The encoded rows of one block."""
+    def read(self, block: Block) -> Iterator[Rows]:
+        """The encoded rows of one block, some at a time."""
 
 
 ReadChunks = Callable[[PartitionedTable, Sequence[Block]], list[Chunk]]
@@ -110,13 +110,13 @@ class Trainer(Protocol):
     The module `optibench/backends/<engine>/<model>.py` names its class in `TRAINER`.
     """
 
-    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
         """Have the workers read the table, once for all fits.
 
         Args:
             table: the handle of a shared `PartitionedTable`.
-            groups: blocks that are read, and held, by one worker.
-            read: makes chunks of a group's blocks.
+            shares: what each worker reads and holds, batch by batch.
+            read: makes chunks of a batch.
         """
 
     def rows(self, ask: Ask) -> Chunk:

@@ -11,7 +11,7 @@ from optibench.evaluation.parts import PartPlan, part_numbers, row_keys, samplin
 from optibench.records import Block, Chunk, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FEWEST_BLOCKS = 64  # so that they can be dealt out to as many workers evenly
 BLOCK_BYTES = 32 * 2**20  # of float64 values; a worker has a few of them in its hands at a time
+BATCH_BYTES = 64 * 2**20  # of float64 values that are read, kept and spilled together
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +37,10 @@ class TableInMemory:
         step = max(1, min(BLOCK_BYTES // (8 * width), rows // FEWEST_BLOCKS))
         return [Block(self.name, first, min(step, rows - first)) for first in range(0, rows, step)]
 
-    def read(self, block: Block) -> Rows:
+    def read(self, block: Block) -> Iterator[Rows]:
         """A slice."""
         rows = slice(block.first_row, block.first_row + block.n_rows)
-        return Rows(self.X[rows], None if self.y is None else self.y[rows])
+        yield Rows(self.X[rows], None if self.y is None else self.y[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +57,19 @@ class ChunkReader:
     scale: NDArray[np.float64] | None
     dtype: str
 
-    def __call__(self, table: PartitionedTable, group: Sequence[Block]) -> list[Chunk]:
+    def __call__(self, table: PartitionedTable, batch: Sequence[Block]) -> list[Chunk]:
         """One chunk for each part that has rows in these blocks."""
         pieces: dict[int, list[Chunk]] = {}
-        for block in group:
-            for chunk in self._split(table.read(block), block):
-                pieces.setdefault(chunk.part, []).append(chunk)
+        for block in batch:
+            first_row = block.first_row
+            for rows in table.read(block):
+                for chunk in self._split(rows, block.file, first_row):
+                    pieces.setdefault(chunk.part, []).append(chunk)
+                first_row += len(rows.X)
         return [Chunk.join(chunks) for _, chunks in sorted(pieces.items())]
 
-    def _split(self, rows: Rows, block: Block) -> list[Chunk]:
-        keys = row_keys(self.plan.seed, block.file, block.first_row, len(rows.X))
+    def _split(self, rows: Rows, file: str, first_row: int) -> list[Chunk]:
+        keys = row_keys(self.plan.seed, file, first_row, len(rows.X))
         parts, order = part_numbers(keys, self.plan), sampling_order(keys)
         chunks = []
         for part in np.unique(parts):
@@ -82,13 +86,29 @@ class ChunkReader:
         return np.ascontiguousarray(X, dtype=self.dtype)
 
 
-def groups_of(blocks: Sequence[Block], workers: int) -> list[list[Block]]:
-    """Deal blocks out to workers in order, with about as many rows each; none may be empty."""
+def shares_of(blocks: Sequence[Block], workers: int, width: int) -> list[list[list[Block]]]:
+    """Deal blocks out to workers in order, with about as many rows each; a share in batches.
+
+    `width`: values of a row. Where there are fewer blocks than workers there are fewer shares.
+    """
     total = sum(block.n_rows for block in blocks)
-    groups: list[list[Block]] = [[] for _ in range(workers)]
+    shares: list[list[Block]] = [[] for _ in range(workers)]
     done = 0
     for block in blocks:
         middle = done + block.n_rows / 2
-        groups[min(int(middle * workers / total), workers - 1)].append(block)
+        shares[min(int(middle * workers / total), workers - 1)].append(block)
         done += block.n_rows
-    return groups
+    return [batches_of(share, width) for share in shares if share]
+
+
+def batches_of(blocks: Sequence[Block], width: int) -> list[list[Block]]:
+    """Consecutive blocks, about BATCH_BYTES of them together; a larger one stays alone."""
+    batches: list[list[Block]] = []
+    rows, most = 0, BATCH_BYTES // (8 * width)
+    for block in blocks:
+        if not batches or rows + block.n_rows > most:
+            batches.append([])
+            rows = 0
+        batches[-1].append(block)
+        rows += block.n_rows
+    return batches

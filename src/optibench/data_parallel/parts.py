@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,13 +28,13 @@ class PartFacts:
     """What is known of one part.
 
     Attributes:
-        classes: rows of each class code; empty where there are no classes.
+        classes: rows of each class; empty where there are no classes.
         target_sum: of the values to predict; 0 where there are none.
     """
 
     n_rows: int
     moments: Moments
-    classes: Counter[int]
+    classes: Counter[Any]
     target_sum: float
 
     @classmethod
@@ -47,14 +47,31 @@ class PartFacts:
             sum(f.target_sum for f in facts),
         )
 
+    def with_codes(self, codes: Mapping[Any, int]) -> PartFacts:
+        """The same with classes as their codes."""
+        coded: Counter[Any] = Counter()
+        for value, rows in self.classes.items():
+            coded[codes[value]] += rows
+        return replace(self, classes=coded)
+
+    @classmethod
+    def by_part(cls, found: Iterable[Mapping[int, PartFacts]]) -> dict[int, PartFacts]:
+        """Merge what was found of each part."""
+        of: dict[int, list[PartFacts]] = {}
+        for facts in found:
+            for part, own in facts.items():
+                of.setdefault(part, []).append(own)
+        return {part: cls.merge(own) for part, own in sorted(of.items())}
+
 
 def survey(
     table: PartitionedTable, blocks: Sequence[Block], plan: PartPlan
 ) -> dict[int, PartFacts]:
-    """Look at some blocks once; runs in a worker, or in the driver for a table in memory."""
+    """Look once at a table that the driver holds."""
     read = ChunkReader(plan, None, None, "float64")
-    found: dict[int, list[PartFacts]] = {}
+    found: list[dict[int, PartFacts]] = []
     for block in blocks:
+        of: dict[int, PartFacts] = {}
         for chunk in read(table, [block]):
             codes: Counter[int] = Counter()
             total = 0.0
@@ -62,9 +79,9 @@ def survey(
                 codes.update(dict(enumerate(np.bincount(chunk.y).tolist())))
             elif chunk.y is not None:
                 total = float(chunk.y.sum())
-            facts = PartFacts(len(chunk.X), Moments.of(chunk.X), codes, total)
-            found.setdefault(chunk.part, []).append(facts)
-    return {part: PartFacts.merge(facts) for part, facts in found.items()}
+            of[chunk.part] = PartFacts(len(chunk.X), Moments.of(chunk.X), codes, total)
+        found.append(of)
+    return PartFacts.by_part(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +98,8 @@ class Parts:
     scaler: Any | None
 
     @classmethod
-    def make(
-        cls, plan: PartPlan, found: Iterable[Mapping[int, PartFacts]], *, scale: bool
-    ) -> Parts:
-        """Put the surveys of all blocks together."""
-        by_part: dict[int, list[PartFacts]] = {}
-        for facts in found:
-            for part, own in facts.items():
-                by_part.setdefault(part, []).append(own)
-        of = {part: PartFacts.merge(facts) for part, facts in sorted(by_part.items())}
+    def make(cls, plan: PartPlan, of: Mapping[int, PartFacts], *, scale: bool) -> Parts:
+        """Fit the scaler, where scaling is on."""
         train = [facts.moments for part, facts in of.items() if part != HELD_OUT]
         return cls(plan, of, scaler_of(Moments.merge(train)) if scale and train else None)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from optibench.datasets.in_blocks import BlockFiles
     from optibench.records import Table
 
 
@@ -48,6 +49,12 @@ class Csv(DatasetFields):
             msg = f"dataset.path={self.path!r} is a directory; dataset=csv reads one file."
             raise DataError(msg)
         return select(_read(path), self, str(self.path), seed)
+
+    def in_blocks(self, *, classes: bool) -> BlockFiles:
+        """The file in blocks of bytes."""
+        from optibench.datasets.csv_blocks import CsvBlocks
+
+        return CsvBlocks.open(self, classes=classes)
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -4,21 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optibench.datasets.columns import Kind, kind_of, numbers, sort_keys
 from optibench.errors import DataError
-from optibench.records import DataFacts, Dataset, Table, Task
+from optibench.records import DataFacts, Dataset, Rows, Table, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    Codes = NDArray[np.int64]
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """How the rows of a table become numbers.
+
+    Attributes:
+        features: the columns of the matrix, in order.
+        categories: for each categorical feature the code of every value.
+        target: the column to predict, or None.
+        classes: the code of every value of the target; None where it holds numbers to predict.
+    """
+
+    features: tuple[str, ...]
+    categories: Mapping[str, Mapping[Any, int]]
+    target: str | None = None
+    classes: Mapping[Any, int] | None = None
+
+    def rows(self, frame: pd.DataFrame) -> Rows:
+        """Encode a frame that has these columns."""
+        X = np.empty((len(frame), len(self.features)), dtype=np.float64)
+        for position, name in enumerate(self.features):
+            codes = self.categories.get(name)
+            column = frame[name]
+            X[:, position] = numbers(column) if codes is None else _coded(column, codes, np.nan)
+        if self.target is None:
+            return Rows(X, None)
+        target = frame[self.target]
+        if self.classes is None:
+            return Rows(X, numbers(target))
+        return Rows(X, _coded(target, self.classes, -1).astype(np.int64))
 
 
 def encode(table: Table, task: Task) -> Dataset:
@@ -31,26 +61,31 @@ def encode(table: Table, task: Task) -> Dataset:
     Raises:
         DataError: the target has missing values.
     """
-    X, categories = _matrix(table)
-    target = None if task is Task.CLUSTERING else table.target
-    y: NDArray[Any] | None = None
+    frame, target = table.frame, None if task is Task.CLUSTERING else table.target
+    codes, categories = {}, {}
+    for name in table.features:
+        if name in table.categorical:
+            codes[name], categories[name] = category_codes(frame[name].factorize()[1])
     classes: tuple[Any, ...] = ()
+    class_codes: dict[Any, int] | None = None
     if target is not None:
-        column = table.frame[target]
-        _refuse_missing(column)
-        y, classes = (numbers(column), ()) if task is Task.REGRESSION else _classes(column)
-    groups = None if table.groups is None else table.frame[table.groups].factorize(sort=True)[0]
-    time = None if table.time is None else sort_keys(table.frame[table.time])
-    names = {"features": table.features, "classes": classes, "categories": categories}
+        _refuse_missing(frame[target])
+        if task is not Task.REGRESSION:
+            values, kind = frame[target].factorize()[1], kind_of(frame[target])
+            class_codes, classes = codes_of_classes(values, kind)
+    rows = Encoder(tuple(table.features), codes, target, class_codes).rows(frame)
+    groups = None if table.groups is None else frame[table.groups].factorize(sort=True)[0]
+    time = None if table.time is None else sort_keys(frame[table.time])
+    names = names_of(table.features, classes, categories)
     return Dataset(
         name=table.name,
-        X=X,
-        y=y,
+        X=rows.X,
+        y=rows.y,
         feature_names=tuple(table.features),
         classes=classes,
         categories=categories,
         source=table.source,
-        digest=_digest(names, (X, y, groups, time)),
+        digest=_digest(names, (rows.X, rows.y, groups, time)),
         target=target,
         groups=groups,
         time=time,
@@ -72,26 +107,56 @@ def category_label(value: Any) -> str:
     return str(value)
 
 
-def _matrix(table: Table) -> tuple[NDArray[np.float64], dict[str, tuple[str, ...]]]:
-    X = np.empty((len(table.frame), len(table.features)), dtype=np.float64)
-    categories: dict[str, tuple[str, ...]] = {}
-    for position, name in enumerate(table.features):
-        column = table.frame[name]
-        if name in table.categorical:
-            X[:, position], categories[name] = _category_codes(column)
-        else:
-            X[:, position] = numbers(column)
-    return X, categories
+def category_codes(
+    values: Iterable[Any], keys: Iterable[Any] | None = None
+) -> tuple[dict[Any, int], tuple[str, ...]]:
+    """Codes in the order of the labels as text.
 
+    Args:
+        values: the distinct ones.
+        keys: what stands for each in the frames to encode; by default itself.
 
-def _category_codes(column: pd.Series) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Codes in the order of the labels as text, NaN for missing values."""
-    found, values = column.factorize()
+    Returns:
+        the code of every key, and the labels by their codes.
+    """
+    values = list(values)
     texts = [category_label(value) for value in values]
     labels = tuple(sorted(set(texts)))
-    code_of = {label: float(code) for code, label in enumerate(labels)}
-    lookup = np.array([*(code_of[text] for text in texts), np.nan])
-    return lookup[found], labels  # factorize says -1 for missing: the last entry
+    code_of = {label: code for code, label in enumerate(labels)}
+    found = values if keys is None else keys
+    return {key: code_of[text] for key, text in zip(found, texts, strict=True)}, labels
+
+
+def codes_of_classes(
+    values: Iterable[Any], kind: Kind, keys: Iterable[Any] | None = None
+) -> tuple[dict[Any, int], tuple[Any, ...]]:
+    """Codes into the sorted labels, whatever the labels are; see `category_codes`.
+
+    Labels of one kind have an order of their own; mixed ones are ordered by their text.
+    """
+    values = list(values)
+    labels = [value.item() if isinstance(value, np.generic) else value for value in values]
+    if kind is Kind.OTHER:
+        classes = sorted(dict.fromkeys(labels), key=lambda label: (str(type(label)), str(label)))
+    else:
+        classes = sorted(set(labels))
+    code_of = {label: code for code, label in enumerate(classes)}
+    found = values if keys is None else keys
+    return {key: code_of[label] for key, label in zip(found, labels, strict=True)}, tuple(classes)
+
+
+def names_of(
+    features: Sequence[str], classes: Sequence[Any], categories: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    """What a digest of the data says beside the numbers."""
+    return {"features": list(features), "classes": tuple(classes), "categories": dict(categories)}
+
+
+def _coded(column: pd.Series, codes: Mapping[Any, int], missing: float) -> NDArray[np.float64]:
+    found, values = column.factorize()
+    lookup = np.array([*(codes[value] for value in values), missing], dtype=np.float64)
+    coded: NDArray[np.float64] = lookup[found]  # factorize says -1 for missing: the last entry
+    return coded
 
 
 def _refuse_missing(column: pd.Series) -> None:
@@ -99,23 +164,6 @@ def _refuse_missing(column: pd.Series) -> None:
     if missing:
         msg = f"Target column {column.name!r} has {missing} missing values; drop these rows."
         raise DataError(msg)
-
-
-def _classes(column: pd.Series) -> tuple[Codes, tuple[Any, ...]]:
-    """Codes into the sorted labels, whatever the labels are."""
-    found, values = column.factorize()
-    labels = [value.item() if isinstance(value, np.generic) else value for value in values]
-    order = sorted(range(len(labels)), key=_sort_key(column, labels))
-    code_of = np.empty(len(labels), dtype=np.int64)
-    code_of[order] = np.arange(len(labels))
-    return code_of[found], tuple(labels[position] for position in order)
-
-
-def _sort_key(column: pd.Series, labels: list[Any]) -> Any:
-    """Labels of one kind have an order of their own; mixed ones are ordered by their text."""
-    if kind_of(column) is Kind.OTHER:
-        return lambda position: (str(type(labels[position])), str(labels[position]))
-    return lambda position: labels[position]
 
 
 def _digest(names: Mapping[str, Any], arrays: tuple[NDArray[Any] | None, ...]) -> str:

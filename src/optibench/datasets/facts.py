@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 from optibench.datasets.columns import Kind, kind_of, numbers, sort_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -84,3 +85,80 @@ class FrameColumn:
         except (ValueError, TypeError):
             return False
         return True
+
+
+@dataclass(frozen=True, eq=False)
+class SeenColumn:
+    """Of a table that is read in blocks; implements `Column`.
+
+    Attributes:
+        present: rows with a value.
+        lowest, highest: of its numbers; NaN where there are none.
+        counts: as in `Column` where it holds labels; of others the one value where all are equal.
+    """
+
+    kind: Kind
+    present: int
+    missing: int
+    infinite: int = 0
+    lowest: float = np.nan
+    highest: float = np.nan
+    counts: Mapping[Any, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: pd.Series, *, labels: bool) -> SeenColumn:
+        """Look at some rows; `labels` are counted."""
+        kind, missing = kind_of(values), int(values.isna().sum())
+        seen = cls(kind, len(values) - missing, missing)
+        if labels:
+            found = values.value_counts()
+            return replace(seen, counts=dict(zip(found.index, found.tolist(), strict=True)))
+        if kind not in (Kind.NUMBER, Kind.BOOLEAN):
+            return seen
+        held = numbers(values)
+        return replace(
+            seen,
+            infinite=int(np.isinf(held).sum()),
+            lowest=float(np.nanmin(held)),
+            highest=float(np.nanmax(held)),
+        )
+
+    @classmethod
+    def merge(cls, seen: Sequence[SeenColumn]) -> SeenColumn:
+        """Of all rows together; a mixture of kinds is text, as it is where it is read at once."""
+        kinds = {column.kind for column in seen} - {Kind.EMPTY} or {Kind.EMPTY}
+        counts: Counter[Any] = Counter()
+        for column in seen:
+            counts.update(column.counts)
+        merged = cls(
+            kinds.pop() if len(kinds) == 1 else Kind.TEXT,
+            sum(column.present for column in seen),
+            sum(column.missing for column in seen),
+            sum(column.infinite for column in seen),
+            float(np.fmin.reduce([column.lowest for column in seen])),
+            float(np.fmax.reduce([column.highest for column in seen])),
+            dict(counts.most_common()),
+        )
+        if not counts and merged.lowest == merged.highest:
+            return replace(merged, counts={merged.lowest: merged.present})
+        return merged
+
+    def meaning(self, kind: Kind, values: Sequence[Any]) -> SeenColumn:
+        """The same column once it is known which value each of its labels stands for."""
+        counts: Counter[Any] = Counter()
+        for value, rows in zip(values, self.counts.values(), strict=True):
+            counts[value] += rows
+        endless = sum(n for v, n in counts.items() if isinstance(v, float) and np.isinf(v))
+        return replace(self, kind=kind, infinite=endless, counts=dict(counts.most_common()))
+
+    @property
+    def varies(self) -> bool:
+        """Two rows differ."""
+        if self.missing and self.present:
+            return True
+        return len(self.counts) > 1 or self.highest > self.lowest
+
+    @property
+    def is_sortable(self) -> bool:
+        """It holds numbers, or dates."""
+        return self.kind in (Kind.NUMBER, Kind.DATE)

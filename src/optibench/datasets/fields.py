@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from optibench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optibench.datasets.in_blocks import BlockFiles
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,15 @@ class DatasetFields:
     n_samples: int | None = None
     n_features: int | None = None
     scale: bool | str = "auto"
+
+    def in_blocks(self, *, classes: bool) -> BlockFiles | None:
+        """The table to be read block by block, where it lies in files; else None.
+
+        Args:
+            classes: the target holds labels.
+        """
+        del classes
+        return None
 
 
 def check_counts(fields: DatasetFields) -> None:

@@ -32,6 +32,20 @@ def existing_path(fields: DatasetFields) -> Path:
     return path
 
 
+def refuse_sampling(fields: DatasetFields) -> None:
+    """Refuse to draw rows of a table that is read in blocks.
+
+    Raises:
+        ConfigError: `n_samples` is given.
+    """
+    if fields.n_samples is not None:
+        msg = (
+            f"dataset.n_samples={fields.n_samples}: with backend.parallelism=data files are read "
+            "in blocks, all rows of them. Set it to null, or take backend.parallelism=trials."
+        )
+        raise ConfigError(msg)
+
+
 def refuse_duplicates(path: Path, columns: Sequence[str]) -> None:
     """Refuse two columns of one name.
 

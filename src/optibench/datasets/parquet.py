@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from optibench.datasets.in_blocks import BlockFiles
     from optibench.records import Table
 
 
@@ -33,6 +34,13 @@ class Parquet(DatasetFields):
         """
         path = existing_path(self)
         return select(_read(path), self, str(self.path), seed)
+
+    def in_blocks(self, *, classes: bool) -> BlockFiles:
+        """The files by their row groups."""
+        from optibench.datasets.parquet_blocks import ParquetBlocks
+
+        del classes  # values have their types in the file
+        return ParquetBlocks.open(self)
 
 
 def _read(path: Path) -> pd.DataFrame:

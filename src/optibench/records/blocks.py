@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+ARRAYS = ("X", "y", "order")
 HELD_OUT = -1  # the part of rows that no search sees; the others are numbered like the folds
 
 
@@ -86,6 +91,73 @@ class Chunk:
             np.concatenate([chunk.order for chunk in chunks]),
         )
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of its features."""
+        n_rows, n_features = self.X.shape
+        return n_rows, n_features
+
+    def __sizeof__(self) -> int:
+        """Bytes of what it holds, for engines that spill."""
+        return sum(array.nbytes for array in (self.X, self.y, self.order) if array is not None)
+
+    def stored(self, folder: str) -> StoredChunk:
+        """The same rows in files within `folder`."""
+        import numpy as np
+
+        own = tempfile.mkdtemp(prefix="optibench-chunk-", dir=folder)
+        for name in ARRAYS:
+            if (array := getattr(self, name)) is not None:
+                np.save(Path(own) / f"{name}.npy", array)
+        return StoredChunk(self.part, self.shape, own)
+
     def _take(self, rows: NDArray[Any]) -> Chunk:
         y = None if self.y is None else self.y[rows]
         return Chunk(self.part, self.X[rows], y, self.order[rows])
+
+
+class StoredChunk:
+    """A `Chunk` whose arrays lie in files of this process, and are read each time.
+
+    The files go with it. In another process it arrives as a plain chunk.
+    """
+
+    def __init__(self, part: int, shape: tuple[int, int], folder: str) -> None:
+        """Made by `Chunk.stored`."""
+        self.part = part
+        self.shape = shape
+        self._folder = Path(folder)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @property
+    def X(self) -> NDArray[Any]:  # noqa: N802 - as in `Chunk`
+        """(n, n_features)."""
+        return self._read("X")
+
+    @property
+    def y(self) -> NDArray[Any] | None:
+        """(n,) or None."""
+        return self._read("y") if (self._folder / "y.npy").exists() else None
+
+    @property
+    def order(self) -> NDArray[np.uint64]:
+        """(n,)."""
+        return self._read("order")
+
+    def below(self, limit: int) -> Chunk:
+        """The rows whose order is below `limit`, in memory."""
+        return self.loaded().below(limit)
+
+    def loaded(self) -> Chunk:
+        """All of it, in memory."""
+        return Chunk(self.part, self.X, self.y, self.order)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels by value."""
+        return Chunk, (self.part, self.X, self.y, self.order)
+
+    def _read(self, name: str) -> NDArray[Any]:
+        import numpy as np
+
+        array: NDArray[Any] = np.load(self._folder / f"{name}.npy")
+        return array

@@ -52,7 +52,8 @@ class Way(Protocol):
 def way_modules(config: Config) -> tuple[str, ...]:
     """What the driver and every worker import for it before any clock of a phase runs."""
     if config.backend.parallelism == "data":
-        return (f"optibench.backends.{config.backend.name}.{config.model.name}",)
+        trainer = f"optibench.backends.{config.backend.name}.{config.model.name}"
+        return (trainer, "optibench.data_parallel.survey", "pandas", "pyarrow.dataset")
     return ()
 
 

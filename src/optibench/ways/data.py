@@ -6,18 +6,18 @@ import math
 from typing import TYPE_CHECKING, Any, cast
 
 from optibench.contracts import Ask, FitJob, FitSetting, TrainerRequest
-from optibench.data_parallel.chunks import TableInMemory, groups_of
+from optibench.data_parallel.chunks import TableInMemory, shares_of
 from optibench.data_parallel.parts import Parts, survey
 from optibench.data_parallel.schedule import Bench, WholeSchedule
 from optibench.errors import FitError
-from optibench.evaluation.parts import PartPlan, sample_limit
+from optibench.evaluation.parts import sample_limit
 from optibench.evaluation.scoring import constant_scores, score
 from optibench.records import HELD_OUT, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from optibench.contracts import Engine, Trainer, TrainingEngine, WholeFit
+    from optibench.contracts import Engine, PartitionedTable, Trainer, TrainingEngine, WholeFit
     from optibench.preparation import Prepared
     from optibench.records import Chunk, Params
 
@@ -30,7 +30,7 @@ class DataWay:
     def __init__(self, prepared: Prepared) -> None:
         """Begin with the whole table."""
         self._prepared = prepared
-        self._table: TableInMemory
+        self._table: PartitionedTable
         self._parts: Parts
         self._trainer: Trainer
         self._schedule: WholeSchedule | None = None
@@ -44,12 +44,15 @@ class DataWay:
 
     def split(self) -> None:
         """By a hash of seed, file and row."""
-        prepared, config = self._prepared, self._prepared.config
+        prepared = self._prepared
         dataset, clusters = prepared.dataset, prepared.task is Task.CLUSTERING
-        self._table = TableInMemory(dataset.name, dataset.X, None if clusters else dataset.y)
-        folds = config.evaluation.folds if prepared.search.uses_folds else 1
-        plan = PartPlan(config.top.seed, config.evaluation.test_size, folds)
-        found = [survey(self._table, self._table.blocks, plan)]
+        plan = prepared.part_plan
+        if prepared.files is not None:
+            self._table, found = prepared.files.table, prepared.files.parts
+        else:
+            y = None if clusters else dataset.y
+            self._table = TableInMemory(dataset.name, dataset.X, y)
+            found = survey(self._table, self._table.blocks, plan)
         self._parts = Parts.make(plan, found, scale=prepared.scaling)
         self._parts.check(len(dataset.classes))
         self._prepared = prepared.without_rows()
@@ -61,10 +64,11 @@ class DataWay:
         self._trainer = cast("TrainingEngine", engine).trainer(
             TrainerRequest(config.model, setting)
         )
-        groups = groups_of(self._table.blocks, prepared.budget.workers)
+        width = len(prepared.dataset.feature_names)
+        shares = shares_of(self._table.blocks, prepared.budget.workers, width)
         shared, reader = engine.share(self._table), self._parts.reader(config.model.together.dtype)
         del self._table
-        self._trainer.hold(shared, groups, reader)
+        self._trainer.hold(shared, shares, reader)
 
     def schedule(self) -> WholeSchedule:
         """One job after the other."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from optibench.backends.dask.engine import DaskEngine
-    from optibench.contracts import Ask, Groups, ReadChunks, TrainerRequest
+    from optibench.contracts import Ask, ReadChunks, Shares, TrainerRequest
     from optibench.records import Block
 
 
@@ -37,7 +37,7 @@ class HeldChunk:
 class DaskPartitions:
     """Chunks that stay where they were read.
 
-    Group i is always read by worker i: the same rows meet in the same places, and sums over them
+    Share i is always read by worker i: the same rows meet in the same places, and sums over them
     round alike, whichever workers were lost before.
     """
 
@@ -45,30 +45,31 @@ class DaskPartitions:
         """Hold nothing yet."""
         self._engine = engine
         self._client = engine.client
-        self._source: tuple[Any, Groups, ReadChunks]
+        self._source: tuple[Any, Shares, ReadChunks]
         self.chunks: list[HeldChunk] = []
 
-    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
-        """Read each group at one worker, and wait until all are there."""
-        self._source = (table, groups, read)
+    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
+        """Read each share at one worker, and wait until all are there."""
+        self._source = (table, shares, read)
         self.hold_again()
 
     def hold_again(self) -> None:
         """From the source, as a whole."""
-        table, groups, read = self._source
+        table, shares, read = self._source
         table = table.future if isinstance(table, Scattered) else table
         self.chunks.clear()
         client, workers = self._client, self._engine.live_workers()
-        places = [
-            {"workers": [workers[i % len(workers)]], "allow_other_workers": True}
-            for i in range(len(groups))
+        batches = [
+            (batch, {"workers": [workers[i % len(workers)]], "allow_other_workers": True})
+            for i, share in enumerate(shares)
+            for batch in share
         ]
         wholes = [
-            client.submit(_read, read, table, group, pure=False, **place)
-            for group, place in zip(groups, places, strict=True)
+            client.submit(_read, read, table, batch, pure=False, **place)
+            for batch, place in batches
         ]
         told = client.gather([client.submit(_describe, whole) for whole in wholes])
-        for whole, shapes, place in zip(wholes, told, places, strict=True):
+        for whole, shapes, (_, place) in zip(wholes, told, batches, strict=True):
             self.chunks += [
                 HeldChunk(part, shape, client.submit(_nth, whole, k, **place))
                 for k, (part, shape) in enumerate(shapes)
@@ -109,13 +110,13 @@ class DaskPartitions:
             return Chunk.join(self.each(ask.parts, _sampled, ask.limit)).in_order()
 
     def at_each_worker(self) -> dict[str, list[Any]]:
-        """The futures of the chunks that every worker has."""
+        """The futures of the chunks that every worker has; one that has none is left out."""
         where = self._client.who_has([chunk.future for chunk in self.chunks])
         found: dict[str, list[Any]] = {worker: [] for worker in self._engine.live_workers()}
         for chunk in self.chunks:
             holders = where[chunk.future.key]
             found[next(worker for worker in found if worker in holders)].append(chunk.future)
-        return found
+        return {worker: futures for worker, futures in found.items() if futures}
 
     def close(self) -> None:
         """Let go of them."""
@@ -132,9 +133,9 @@ class DaskTrainer:
         self.together = request.model.together
         self.partitions = DaskPartitions(engine)
 
-    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
         """In the workers' memory; beyond their limit Dask spills to their disks."""
-        self.partitions.hold(table, groups, read)
+        self.partitions.hold(table, shares, read)
 
     def rows(self, ask: Ask) -> Chunk:
         """Gathered, by their order."""
@@ -145,9 +146,9 @@ class DaskTrainer:
         self.partitions.close()
 
 
-def _read(read: ReadChunks, table: Any, group: Sequence[Block]) -> list[Chunk]:
-    """In a worker: the chunks of a group, of a table that is mapped or was scattered."""
-    return read(mapped.view(table) if isinstance(table, str) else table, group)
+def _read(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list[Chunk]:
+    """In a worker: the chunks of a batch, of a table that is mapped or was scattered."""
+    return read(mapped.view(table) if isinstance(table, str) else table, batch)
 
 
 def _describe(chunks: Sequence[Chunk]) -> list[tuple[int, tuple[int, int]]]:

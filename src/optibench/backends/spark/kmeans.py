@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from optibench.backends.spark.engine import SparkEngine
-    from optibench.contracts import Ask, FitJob, Groups, ReadChunks, TrainerRequest, WholeFit
+    from optibench.contracts import Ask, FitJob, ReadChunks, Shares, TrainerRequest, WholeFit
 
 ROWS_AT_ONCE = 20_000  # between the JVM and Python
 SCHEMA = "part int, place long, features array<double>"
@@ -44,17 +44,17 @@ class SparkKMeans:
         self._session = SparkSession(engine.context)
         self._table: Any = None
 
-    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
         """As a DataFrame of vectors, persisted."""
-        shares, read_group = dict(enumerate(groups)), reading(table, read)
+        read_share = reading(table, read)
 
         def rows(batches: Iterable[Any]) -> Iterator[Any]:
             for batch in batches:
                 for number in batch.column(0).to_pylist():
-                    for chunk in read_group(shares[number]):
+                    for chunk in read_share(shares[number]):
                         yield from _batches(chunk)
 
-        numbers = self._session.range(0, len(groups), 1, len(groups))
+        numbers = self._session.range(0, len(shares), 1, len(shares))
         frame = numbers.mapInArrow(rows, SCHEMA)
         self._table = frame.withColumn("features", array_to_vector(col("features")))
         persist(self._table, self._engine.persist)

@@ -9,11 +9,13 @@ from optibench.backends.spark.session import translated
 from optibench.records import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from optibench.backends.spark.engine import SparkEngine
-    from optibench.contracts import Ask, Groups, ReadChunks
+    from optibench.contracts import Ask, ReadChunks, Shares
     from optibench.records import Block
+
+    Share = Sequence[Sequence[Block]]
 
 
 class SparkPartitions:
@@ -24,11 +26,10 @@ class SparkPartitions:
         self._engine = engine
         self._chunks: Any = None
 
-    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
-        """Read each group in one task, and keep what it gives."""
+    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
+        """Read each share in one task, and keep what it gives."""
         context = self._engine.context
-        read_group = reading(table, read)
-        self._chunks = context.parallelize(groups, len(groups)).flatMap(read_group)
+        self._chunks = context.parallelize(shares, len(shares)).flatMap(reading(table, read))
         persist(self._chunks, self._engine.persist)
         with translated("Spark could not read the table"):
             self._chunks.count()
@@ -54,13 +55,15 @@ class SparkPartitions:
             self._chunks.unpersist()
 
 
-def reading(table: Any, read: ReadChunks) -> Callable[[Sequence[Block]], list[Chunk]]:
-    """What a task does with a group: of a table that is mapped, or was broadcast."""
+def reading(table: Any, read: ReadChunks) -> Callable[[Share], Iterator[Chunk]]:
+    """What a task does with a share: of a table that is mapped, or was broadcast."""
 
-    def read_group(group: Sequence[Block]) -> list[Chunk]:
-        return read(mapped.view(table) if isinstance(table, str) else table.value, group)
+    def read_share(share: Share) -> Iterator[Chunk]:
+        source = mapped.view(table) if isinstance(table, str) else table.value
+        for batch in share:
+            yield from read(source, batch)
 
-    return read_group
+    return read_share
 
 
 def persist(held: Any, level: str) -> None:

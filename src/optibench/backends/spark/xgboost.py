@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from optibench.backends.spark.engine import SparkEngine
-    from optibench.contracts import Ask, FitJob, Groups, ReadChunks, TrainerRequest, WholeFit
+    from optibench.contracts import Ask, FitJob, ReadChunks, Shares, TrainerRequest, WholeFit
     from optibench.records import Chunk
 
 
@@ -32,9 +32,9 @@ class SparkXGBoost:
         self._request = request
         self._partitions = SparkPartitions(engine)
 
-    def hold(self, table: Any, groups: Groups, read: ReadChunks) -> None:
+    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
         """One partition for each slot, persisted."""
-        self._partitions.hold(table, groups, read)
+        self._partitions.hold(table, shares, read)
 
     def rows(self, ask: Ask) -> Chunk:
         """Gathered, by their order."""
