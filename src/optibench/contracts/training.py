@@ -100,6 +100,12 @@ class TrainerRequest:
 class TrainingEngine(Engine, Protocol):
     """A started engine that can also fit one model with all its workers at once."""
 
+    persist: str  # where chunks are kept between fits: MEMORY_ONLY, MEMORY_AND_DISK, none
+
+    @property
+    def worker_memory_bytes(self) -> int:
+        """What the engine has given each worker."""
+
     def trainer(self, request: TrainerRequest) -> Trainer:
         """For the model of the request."""
 
@@ -110,13 +116,14 @@ class Trainer(Protocol):
     The module `optibench/backends/<engine>/<model>.py` names its class in `TRAINER`.
     """
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
+    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """Have the workers read the table, once for all fits.
 
         Args:
             table: the handle of a shared `PartitionedTable`.
             shares: what each worker reads and holds, batch by batch.
             read: makes chunks of a batch.
+            in_files: a share is too large for a worker's memory: keep chunks in its files.
         """
 
     def rows(self, ask: Ask) -> Chunk:

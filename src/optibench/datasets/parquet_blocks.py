@@ -95,6 +95,8 @@ class ParquetBlocks:
         except (pa.ArrowException, OSError, ValueError) as error:
             msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
             raise DataError(msg) from error
+        finally:
+            pa.default_memory_pool().release_unused()  # a worker's limit counts what it keeps
 
     def interpret(self, kind: Kind, labels: Sequence[Any]) -> tuple[Kind, list[Any]]:
         """Values have their types in the file."""

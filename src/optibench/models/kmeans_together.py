@@ -51,12 +51,16 @@ class StartsTogether:
 
     Attributes:
         dtype: in which chunks hold features.
+        value_bytes: that a value takes.
+        scored_by: the method of chunks that gives what its scores need.
         scalable: what stands for init='k-means++'.
         rounds: of it; five suffice (Bahmani et al., 2012, section 5).
         oversampling: rows drawn in each round, in units of n_clusters.
     """
 
     dtype: ClassVar[str] = "float64"
+    value_bytes: ClassVar[int] = 8
+    scored_by: ClassVar[str] = "below"
     scalable: ClassVar[str] = "k-means||"
     rounds: ClassVar[int] = 5
     oversampling: ClassVar[float] = 2.0

@@ -21,7 +21,7 @@ from optibench.models.xgboost_paths import (
     booster_settings,
     with_count,
 )
-from optibench.records import Reused
+from optibench.records import Reused, StoredChunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -68,9 +68,13 @@ class BoostTogether:
 
     Attributes:
         dtype: in which chunks hold features: what XGBoost makes of them in any case.
+        value_bytes: that a value takes, quantised beside.
+        scored_by: the method of chunks that gives what its scores need.
     """
 
     dtype: ClassVar[str] = "float32"
+    value_bytes: ClassVar[int] = 5
+    scored_by: ClassVar[str] = "targets"
 
     catalogue: Catalogue
 
@@ -213,12 +217,17 @@ class _Rows:
         self._asks = job.asks
 
     def matrix(self, bins: int) -> Any:
-        """The rows to train on, quantised together with the other workers'."""
-        from xgboost import QuantileDMatrix
+        """The rows to train on, quantised together with the other workers'.
+
+        Where chunks lie in files, so does the matrix, and the trees are the same.
+        """
+        from xgboost import ExtMemQuantileDMatrix, QuantileDMatrix
 
         types = self.setting.facts.feature_types
-        return QuantileDMatrix(
-            _iterator(self._train),
+        stored = next((c.folder for c in self._train if isinstance(c, StoredChunk)), None)
+        make = QuantileDMatrix if stored is None else ExtMemQuantileDMatrix
+        return make(
+            _iterator(self._train, types, None if stored is None else f"{stored}-{bins}"),
             max_bin=bins,
             missing=math.nan,
             enable_categorical=types is not None,
@@ -236,30 +245,33 @@ class _Rows:
         for chunk in self._chunks:
             if chunk.part not in ask.parts:
                 continue
-            wanted = chunk.order < ask.limit
-            if wanted.any():
-                X = chunk.X if wanted.all() else chunk.X[wanted]
-                orders.append(chunk.order[wanted])
-                answers.append(booster.inplace_predict(X, validate_features=False))
+            rows = chunk.below(ask.limit)
+            if len(rows.X):
+                orders.append(rows.order)
+                answers.append(booster.inplace_predict(rows.X, validate_features=False))
         if not orders:
             return np.empty(0, np.uint64), None
         return np.concatenate(orders), np.concatenate(answers)
 
 
-def _iterator(chunks: Sequence[Chunk]) -> Any:
-    """The chunks as XGBoost wants them one after the other, several times over."""
+def _iterator(chunks: Sequence[Chunk], types: Sequence[str] | None, cache: str | None) -> Any:
+    """The chunks as XGBoost wants them one after the other, several times over.
+
+    `cache`: how the names of files begin in which it keeps the matrix; None: in memory.
+    """
     from xgboost import DataIter
 
     class Iterator(DataIter):
         def __init__(self) -> None:
             self._next = 0
-            super().__init__(release_data=False)
+            super().__init__(cache_prefix=cache, on_host=False, release_data=cache is not None)
 
         def next(self, input_data: Callable[..., Any]) -> bool:
             if self._next == len(chunks):
                 return False
             chunk = chunks[self._next]
-            input_data(data=chunk.X, label=chunk.y)
+            kinds = {} if types is None else {"feature_types": list(types)}
+            input_data(data=chunk.X, label=chunk.y, **kinds)
             self._next += 1
             return True
 

@@ -6,7 +6,7 @@ run. Times named `*_seconds` are durations; `start` and `end` are seconds since 
 (`time.time()`).
 """
 
-from optibench.records.blocks import HELD_OUT, Block, Chunk, Rows
+from optibench.records.blocks import HELD_OUT, Block, Chunk, Rows, StoredChunk
 from optibench.records.data import DataFacts, Dataset, Prediction, Scores, Split, Table
 from optibench.records.folds import Folds
 from optibench.records.kinds import Params, Status, Task
@@ -57,6 +57,7 @@ __all__ = [
     "Scores",
     "Split",
     "Status",
+    "StoredChunk",
     "Table",
     "Task",
     "Trial",

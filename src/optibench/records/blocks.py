@@ -70,6 +70,10 @@ class Chunk:
         wanted = self.order < limit
         return self if wanted.all() else self._take(wanted)
 
+    def targets(self, limit: int) -> Chunk:
+        """The same without features, which classes and numbers are scored without."""
+        return Chunk(self.part, self.X[:, :0], self.y, self.order).below(limit)
+
     def in_order(self) -> Chunk:
         """The same rows, sorted by their order: the same however they were dealt out."""
         import numpy as np
@@ -126,18 +130,18 @@ class StoredChunk:
         """Made by `Chunk.stored`."""
         self.part = part
         self.shape = shape
-        self._folder = Path(folder)
+        self.folder = Path(folder)
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     @property
-    def X(self) -> NDArray[Any]:  # noqa: N802 - as in `Chunk`
+    def X(self) -> NDArray[Any]:
         """(n, n_features)."""
         return self._read("X")
 
     @property
     def y(self) -> NDArray[Any] | None:
         """(n,) or None."""
-        return self._read("y") if (self._folder / "y.npy").exists() else None
+        return self._read("y") if (self.folder / "y.npy").exists() else None
 
     @property
     def order(self) -> NDArray[np.uint64]:
@@ -147,6 +151,13 @@ class StoredChunk:
     def below(self, limit: int) -> Chunk:
         """The rows whose order is below `limit`, in memory."""
         return self.loaded().below(limit)
+
+    def targets(self, limit: int) -> Chunk:
+        """The same without features, which are not read."""
+        import numpy as np
+
+        nothing = np.empty((self.shape[0], 0))
+        return Chunk(self.part, nothing, self.y, self.order).below(limit)
 
     def loaded(self) -> Chunk:
         """All of it, in memory."""
@@ -159,5 +170,5 @@ class StoredChunk:
     def _read(self, name: str) -> NDArray[Any]:
         import numpy as np
 
-        array: NDArray[Any] = np.load(self._folder / f"{name}.npy")
+        array: NDArray[Any] = np.load(self.folder / f"{name}.npy")
         return array

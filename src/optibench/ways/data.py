@@ -15,12 +15,14 @@ from optibench.evaluation.scoring import constant_scores, score
 from optibench.records import HELD_OUT, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sized
 
     from optibench.contracts import Engine, PartitionedTable, Trainer, TrainingEngine, WholeFit
     from optibench.preparation import Prepared
     from optibench.records import Chunk, Params
 
+ROW_BYTES = 16  # of a row's class and place
+HELD_SHARE = 0.4  # of a worker's memory; the rest is for libraries, and what comes and goes
 SCORED_BYTES = 256 * 2**20  # of the rows that the driver gathers to score one part
 
 
@@ -35,6 +37,7 @@ class DataWay:
         self._trainer: Trainer
         self._schedule: WholeSchedule | None = None
         self._winner: WholeFit
+        self._in_files = False
         self._rows: dict[frozenset[int], Chunk] = {}
 
     @property
@@ -61,14 +64,14 @@ class DataWay:
         """Have every worker read its share of the table, once for all fits."""
         prepared, config = self._prepared, self._prepared.config
         setting = FitSetting(prepared.facts, config.top.seed, prepared.budget.threads)
-        self._trainer = cast("TrainingEngine", engine).trainer(
-            TrainerRequest(config.model, setting)
-        )
+        training = cast("TrainingEngine", engine)
+        self._trainer = training.trainer(TrainerRequest(config.model, setting))
         width = len(prepared.dataset.feature_names)
         shares = shares_of(self._table.blocks, prepared.budget.workers, width)
         shared, reader = engine.share(self._table), self._parts.reader(config.model.together.dtype)
         del self._table
-        self._trainer.hold(shared, shares, reader)
+        self._in_files = self._too_large(training, shares)
+        self._trainer.hold(shared, shares, reader, in_files=self._in_files)
 
     def schedule(self) -> WholeSchedule:
         """One job after the other."""
@@ -114,7 +117,22 @@ class DataWay:
         applied = {f"engine_params.{name}": v for name, v in self._winner.applied.items()}
         refits = self._winner.attempts - 1
         refits += self._schedule.refits if self._schedule else 0
-        return {"split": "hash of seed, file and row", "refits": refits, **applied}
+        return {
+            "split": "hash of seed, file and row",
+            "chunks": "files" if self._in_files else "memory",
+            "refits": refits,
+            **applied,
+        }
+
+    def _too_large(self, engine: TrainingEngine, shares: Sized) -> bool:
+        """The rows of a worker would take more than their part of its memory."""
+        if engine.persist == "MEMORY_ONLY":
+            return False
+        prepared = self._prepared
+        width = len(prepared.dataset.feature_names)
+        row_bytes = width * prepared.config.model.together.value_bytes + ROW_BYTES
+        share_bytes = self._parts.n_rows(self._parts.of) * row_bytes / len(shares)
+        return bool(share_bytes > HELD_SHARE * engine.worker_memory_bytes)
 
     def _fit(self, params: Params, asks: list[Ask]) -> WholeFit:
         train = self._parts.train

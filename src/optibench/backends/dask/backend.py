@@ -40,6 +40,8 @@ SETTINGS = {
     # worker: 0.5 % of a search.
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.scheduler.work-stealing": False,
+    # A worker that has nothing to spill would be paused for ever. One over its limit is ended.
+    "distributed.worker.memory.pause": False,
     "distributed.comm.timeouts.connect": "30s",
     "distributed.logging.distributed": "error",
 }

@@ -10,6 +10,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import psutil
+
 from optibench.backends import mapped, worker_process
 from optibench.errors import EngineError
 
@@ -132,6 +134,13 @@ class DaskEngine:
         return sorted(name for name, worker in found.items() if worker["nthreads"] == 1)[
             : self.slots
         ]
+
+    @property
+    def worker_memory_bytes(self) -> int:
+        """The least of the workers' limits; for one without, its share of this machine."""
+        found = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        limits = [worker["memory_limit"] for worker in found if worker["memory_limit"]]
+        return int(min(limits, default=psutil.virtual_memory().total // self.slots))
 
     @property
     def own_address(self) -> str:

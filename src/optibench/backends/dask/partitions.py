@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-from distributed import wait
+from distributed import get_worker, wait
 
 from optibench.backends import mapped
 from optibench.backends.dask.engine import Scattered
-from optibench.records import Chunk
+from optibench.records import Chunk, StoredChunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -46,17 +47,19 @@ class DaskPartitions:
         self._engine = engine
         self._client = engine.client
         self._source: tuple[Any, Shares, ReadChunks]
+        self._in_files = False
         self.chunks: list[HeldChunk] = []
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
+    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """Read each share at one worker, and wait until all are there."""
-        self._source = (table, shares, read)
+        self._source, self._in_files = (table, shares, read), in_files
         self.hold_again()
 
     def hold_again(self) -> None:
         """From the source, as a whole."""
         table, shares, read = self._source
         table = table.future if isinstance(table, Scattered) else table
+        look: Any = _read_to_files if self._in_files else _read
         self.chunks.clear()
         client, workers = self._client, self._engine.live_workers()
         batches = [
@@ -65,7 +68,7 @@ class DaskPartitions:
             for batch in share
         ]
         wholes = [
-            client.submit(_read, read, table, batch, pure=False, **place)
+            client.submit(look, read, table, batch, pure=False, **place)
             for batch, place in batches
         ]
         told = client.gather([client.submit(_describe, whole) for whole in wholes])
@@ -104,10 +107,11 @@ class DaskPartitions:
         ]
         return list(self._client.gather(calls))
 
-    def rows(self, ask: Ask) -> Chunk:
+    def rows(self, ask: Ask, scored_by: str) -> Chunk:
         """Gathered, by their order."""
+        sampled = methodcaller(scored_by, ask.limit)
         with self.in_use():
-            return Chunk.join(self.each(ask.parts, _sampled, ask.limit)).in_order()
+            return Chunk.join(self.each(ask.parts, sampled)).in_order()
 
     def at_each_worker(self) -> dict[str, list[Any]]:
         """The futures of the chunks that every worker has; one that has none is left out."""
@@ -133,13 +137,13 @@ class DaskTrainer:
         self.together = request.model.together
         self.partitions = DaskPartitions(engine)
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
+    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """In the workers' memory; beyond their limit Dask spills to their disks."""
-        self.partitions.hold(table, shares, read)
+        self.partitions.hold(table, shares, read, in_files=in_files)
 
     def rows(self, ask: Ask) -> Chunk:
         """Gathered, by their order."""
-        return self.partitions.rows(ask)
+        return self.partitions.rows(ask, self.together.scored_by)
 
     def close(self) -> None:
         """Let go of the chunks."""
@@ -151,13 +155,16 @@ def _read(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list[Chunk]:
     return read(mapped.view(table) if isinstance(table, str) else table, batch)
 
 
+def _read_to_files(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list[StoredChunk]:
+    """The same, in files of the worker."""
+    worker: Any = get_worker  # distributed's functions have no types
+    folder = worker().local_directory
+    return [chunk.stored(folder) for chunk in _read(read, table, batch)]
+
+
 def _describe(chunks: Sequence[Chunk]) -> list[tuple[int, tuple[int, int]]]:
-    return [(chunk.part, chunk.X.shape) for chunk in chunks]
+    return [(chunk.part, chunk.shape) for chunk in chunks]
 
 
 def _nth(chunks: Sequence[Chunk], number: int) -> Chunk:
     return chunks[number]
-
-
-def _sampled(chunk: Chunk, limit: int) -> Chunk:
-    return chunk.below(limit)

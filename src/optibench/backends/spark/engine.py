@@ -122,6 +122,19 @@ class SparkEngine:
         trainer: Trainer = trainers.TRAINER(self, request)
         return trainer
 
+    @property
+    def worker_memory_bytes(self) -> int:
+        """A slot's part of what an executor has: for Python, where Spark limits that, else of all.
+
+        On this machine the driver's JVM is the only executor.
+        """
+        conf, local = self.context.getConf(), self.context.master.startswith("local")
+        heap = conf.get("spark.driver.memory" if local else "spark.executor.memory", "1g")
+        cores = self.slots if local else int(conf.get("spark.executor.cores", "1"))
+        given = conf.get("spark.executor.pyspark.memory", heap)
+        to_bytes = self.context._jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes
+        return int(to_bytes(given)) // max(1, cores // int(conf.get("spark.task.cpus", "1")))
+
     @contextmanager
     def attempts(self) -> Iterator[Callable[[], int]]:
         """Run a job inside; afterwards the function says how often its last stage was begun."""

@@ -44,8 +44,9 @@ class SparkKMeans:
         self._session = SparkSession(engine.context)
         self._table: Any = None
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
-        """As a DataFrame of vectors, persisted."""
+    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
+        """As a DataFrame of vectors, which Spark keeps where its storage level says."""
+        del in_files
         read_share = reading(table, read)
 
         def rows(batches: Iterable[Any]) -> Iterator[Any]:

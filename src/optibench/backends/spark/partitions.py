@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from optibench.backends import mapped
@@ -34,9 +37,9 @@ class SparkPartitions:
         with translated("Spark could not read the table"):
             self._chunks.count()
 
-    def rows(self, ask: Ask) -> Chunk:
+    def rows(self, ask: Ask, scored_by: str) -> Chunk:
         """Gathered, by their order."""
-        return Chunk.join(self.each(ask.parts, lambda chunk: chunk.below(ask.limit))).in_order()
+        return Chunk.join(self.each(ask.parts, methodcaller(scored_by, ask.limit))).in_order()
 
     def each(self, parts: Container[int], function: Callable[[Chunk], Any]) -> list[Any]:
         """Call a function where each chunk of some parts is."""
@@ -64,6 +67,12 @@ def reading(table: Any, read: ReadChunks) -> Callable[[Share], Iterator[Chunk]]:
             yield from read(source, batch)
 
     return read_share
+
+
+def scratch() -> Any:
+    """In a task: a folder on the executor's disk, gone in the end."""
+    folders = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")
+    return tempfile.TemporaryDirectory(prefix="optibench-", dir=folders[0] or None)
 
 
 def persist(held: Any, level: str) -> None:

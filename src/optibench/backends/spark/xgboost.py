@@ -8,11 +8,12 @@ stage, on rows that are quantised once.
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from optibench.backends.meeting import meeting_point
-from optibench.backends.spark.partitions import SparkPartitions
+from optibench.backends.spark.partitions import SparkPartitions, scratch
 from optibench.errors import FitError
 
 if TYPE_CHECKING:
@@ -31,22 +32,29 @@ class SparkXGBoost:
         self._engine = engine
         self._request = request
         self._partitions = SparkPartitions(engine)
+        self._in_files = False
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
+    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """One partition for each slot, persisted."""
+        self._in_files = in_files
         self._partitions.hold(table, shares, read)
 
     def rows(self, ask: Ask) -> Chunk:
         """Gathered, by their order."""
-        return self._partitions.rows(ask)
+        return self._partitions.rows(ask, self._request.model.together.scored_by)
 
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
         """All candidates in one go; Spark runs the stage anew where a worker is lost meanwhile."""
         request = self._request
         together, model, setting = request.model.together, request.model, request.setting
+        in_files = self._in_files
 
         def train(chunks: Iterable[Chunk]) -> Iterator[tuple[Any, str | None]]:
-            yield _train_here(together, list(chunks), (job, setting))
+            with ExitStack() as stack:
+                held: list[Any] = []
+                folder = stack.enter_context(scratch()) if in_files else None
+                held += chunks if folder is None else (chunk.stored(folder) for chunk in chunks)
+                yield _train_here(together, held, (job, setting))
 
         with self._engine.attempts() as attempts:
             outcomes = self._partitions.together(train)
