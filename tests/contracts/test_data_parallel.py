@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
@@ -213,3 +214,31 @@ def test_random_search_and_plain_fits_agree(engine):
 def test_what_cannot_be_had_is_refused_by_name(words, told):
     with pytest.raises(ConfigError, match=told):
         run("model=xgboost", *words)
+
+
+def test_chunks_in_files_give_the_same(engine, monkeypatch, tmp_path):
+    words = [
+        "model=xgboost",
+        "search=none",
+        "dataset=parquet",
+        f"dataset.path={tmp_path}",
+        "dataset.target=y",
+        "dataset.categorical=[kind]",
+        "+model.params.n_estimators=8",
+        f"backend={engine}",
+    ]
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(3000, 4)), columns=list("abcd"))
+    frame["kind"] = rng.choice(["x", "y", "z"], len(frame))
+    frame["y"] = np.where(frame["a"] + (frame["kind"] == "y") > 0.5, "high", "low")
+    for number in range(4):
+        frame.iloc[number::4].to_parquet(tmp_path / f"{number}.parquet", row_group_size=200)
+    in_memory, told = run(*words)
+    monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
+    in_files, also = run(*words)
+    assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
+    quality = ["accuracy", "log_loss", "train_log_loss", "default_log_loss"]
+    assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
+    assert in_memory.metrics["accuracy"] > 0.9
+    trained = in_files.model.estimator.get_booster()
+    assert trained.feature_types == ["q", "q", "q", "q", "c"]
