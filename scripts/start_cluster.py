@@ -1,11 +1,14 @@
 """Start a Dask scheduler with workers, or a Spark standalone master with one, on this machine.
 
     python scripts/start_cluster.py dask --workers 2
+    python scripts/start_cluster.py dask --tls
     python scripts/start_cluster.py spark --workers 2 --memory 2g
+    python scripts/start_cluster.py spark --secret-file my.secret
 
 Prints what to give to optibench (backend.address=... or backend.master=...) once the workers have
 joined, and runs until Ctrl-C, or until its standard input ends where that is a pipe. Everything
-listens on 127.0.0.1 only; everybody with an account here can use it.
+listens on 127.0.0.1 only; everybody with an account here can use it, unless it has certificates
+(Dask) or a secret (Spark).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -30,59 +34,136 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 90.0
 DEPLOY = "org.apache.spark.deploy"
+SECRET = "OPTIBENCH_SPARK_SECRET"  # noqa: S105 - a variable's name, not a secret
 
 
 def main() -> None:
     """Start the cluster that is asked for, and hold it."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("engine", choices=["dask", "spark"])
-    parser.add_argument("--workers", type=int, default=2, help="processes (Dask), slots (Spark)")
-    parser.add_argument("--memory", help="of each Dask worker, of Spark's executor: e.g. 1GB, 2g")
-    parser.add_argument("--port", type=int, help="default: a free one")
-    options = parser.parse_args()
+    options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     start = start_dask if options.engine == "dask" else start_spark
     with ExitStack() as stack, suppress(KeyboardInterrupt):
-        port = options.port or free_port()
-        print(start(stack, port, options.workers, options.memory), flush=True)
+        options.port = options.port or free_port()
+        print(start(stack, options), flush=True)
         hold()
 
 
-def start_dask(stack: ExitStack, port: int, workers: int, memory: str | None) -> str:
+def arguments() -> argparse.Namespace:
+    """What is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("engine", choices=["dask", "spark"])
+    parser.add_argument("--workers", type=int, default=2, help="processes (Dask), cores (Spark)")
+    parser.add_argument("--memory", help="of each Dask worker, of Spark's executor: e.g. 1GB, 2g")
+    parser.add_argument("--port", type=int, help="default: a free one")
+    parser.add_argument(
+        "--tls", action="store_true", help="Dask: with the given files, else with new ones"
+    )
+    for name in ("ca-file", "cert", "key"):
+        parser.add_argument(f"--tls-{name}", metavar="FILE", help="Dask, in PEM format")
+    parser.add_argument(
+        "--secret-file", metavar="FILE", help=f"Spark; default: the environment's {SECRET}"
+    )
+    options = parser.parse_args()
+    given = [options.tls_ca_file, options.tls_cert, options.tls_key]
+    if any(given) and not all(given):
+        parser.error("--tls-ca-file, --tls-cert and --tls-key go together")
+    options.tls = options.tls or any(given)
+    return options
+
+
+def start_dask(stack: ExitStack, options: argparse.Namespace) -> str:
     """A scheduler, and single-threaded workers."""
-    dask, address = [sys.executable, "-m", "dask"], f"tcp://{HOST}:{port}"
-    quiet = ["--host", HOST, "--no-dashboard"]
-    stack.enter_context(started([*dask, "scheduler", "--port", str(port), *quiet]))
-    wait_for_port(port)
-    size = ["--memory-limit", memory] if memory else []
-    shape = ["--nworkers", str(workers), "--nthreads", "1", *size]
-    stack.enter_context(started([*dask, "worker", address, *shape, *quiet]))
     from distributed import Client
+    from distributed.security import Security
 
-    with Client(address, set_as_default=False) as client:
-        client.wait_for_workers(workers, timeout=PATIENCE_SECONDS)
-    return f"backend.address={address}"
+    dask, port = [sys.executable, "-m", "dask"], options.port
+    address = f"{'tls' if options.tls else 'tcp'}://{HOST}:{port}"
+    files = certificates(stack, options) if options.tls else {}
+    quiet = ["--host", HOST, "--no-dashboard"]
+    for name, path in files.items():
+        quiet += [f"--tls-{name.replace('_', '-')}", path]
+    protocol = ["--protocol", "tls"] if options.tls else []
+    stack.enter_context(started([*dask, "scheduler", "--port", str(port), *protocol, *quiet]))
+    wait_for_port(port)
+    size = ["--memory-limit", options.memory] if options.memory else []
+    shape = ["--nworkers", str(options.workers), "--nthreads", "1", *size]
+    stack.enter_context(started([*dask, "worker", address, *shape, *quiet]))
+    security = Security(
+        require_encryption=True,
+        tls_ca_file=files["ca_file"],
+        tls_client_cert=files["cert"],
+        tls_client_key=files["key"],
+    ) if files else None  # fmt: skip
+    with Client(address, set_as_default=False, security=security) as client:
+        client.wait_for_workers(options.workers, timeout=PATIENCE_SECONDS)
+    return " ".join(
+        [f"backend.address={address}", *(f"backend.tls.{k}={v}" for k, v in files.items())]
+    )
 
 
-def start_spark(stack: ExitStack, port: int, workers: int, memory: str | None) -> str:
-    """A standalone master, and one worker with as many cores as slots are wanted."""
+def certificates(stack: ExitStack, options: argparse.Namespace) -> dict[str, str]:
+    """The given files, or new ones that end with the cluster; only this account can read them."""
+    if options.tls_cert:
+        given = (options.tls_ca_file, options.tls_cert, options.tls_key)
+        paths = [str(Path(path).resolve()) for path in given]
+        return dict(zip(("ca_file", "cert", "key"), paths, strict=True))
+    from distributed.security import Security
+
+    made = Security.temporary()
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="optibench-tls-")))
+    texts = {
+        "ca_file": made.tls_ca_file,
+        "cert": made.tls_client_cert,
+        "key": made.tls_client_key,
+    }
+    for name, text in texts.items():
+        write_secret(folder / f"{name}.pem", text)
+    return {name: str(folder / f"{name}.pem") for name in texts}
+
+
+def start_spark(stack: ExitStack, options: argparse.Namespace) -> str:
+    """A standalone master, and one worker with as many cores as are wanted."""
     import pyspark
 
     spark_class = str(Path(pyspark.__file__).parent / "bin" / "spark-class")
-    here = ["--host", HOST, "--webui-port", "0"]
-    address = f"spark://{HOST}:{port}"
-    stack.enter_context(
-        started([spark_class, f"{DEPLOY}.master.Master", *here, "--port", str(port)], java=True)
-    )
-    wait_for_port(port)
-    size = ["--memory", memory] if memory else []
+    properties = spark_secret(stack, options)
+    here = ["--host", HOST, "--webui-port", "0", *properties]
+    address = f"spark://{HOST}:{options.port}"
+    master = [spark_class, f"{DEPLOY}.master.Master", *here, "--port", str(options.port)]
+    stack.enter_context(started(master, java=True))
+    wait_for_port(options.port)
+    size = ["--memory", options.memory] if options.memory else []
     worker_port = free_port()
-    shape = ["--cores", str(workers), *size, "--port", str(worker_port)]
-    stack.enter_context(
-        started([spark_class, f"{DEPLOY}.worker.Worker", *here, *shape, address], java=True)
-    )
+    shape = ["--cores", str(options.workers), *size, "--port", str(worker_port)]
+    worker = [spark_class, f"{DEPLOY}.worker.Worker", *here, *shape, address]
+    stack.enter_context(started(worker, java=True))
     wait_for_port(worker_port)
     return f"backend.master={address}"
+
+
+def spark_secret(stack: ExitStack, options: argparse.Namespace) -> list[str]:
+    """How master and worker are told a secret: by a file, since everybody sees command lines."""
+    if options.secret_file:
+        secret = Path(options.secret_file).read_text(encoding="utf-8").strip()
+    else:
+        secret = os.environ.get(SECRET, "").strip()
+    if not secret:
+        if options.secret_file:
+            sys.exit(f"{options.secret_file} is empty.")
+        return []
+    if not secret.isprintable():
+        sys.exit("The secret must be one line of printable characters.")
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="optibench-spark-")))
+    escaped = secret.replace("\\", "\\\\")
+    text = f"spark.authenticate true\nspark.authenticate.secret {escaped}\n"
+    write_secret(folder / "spark.conf", text)
+    return ["--properties-file", str(folder / "spark.conf")]
+
+
+def write_secret(path: Path, text: str) -> None:
+    """A file that only this account can read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
 
 
 @contextmanager

@@ -192,7 +192,7 @@ def make_budget(config: Config) -> Budget:
     Raises:
         ConfigError: more cores than there are, or more workers x threads than cores.
     """
-    usable = available_cores()
+    usable = _usable_cores(config)
     cores = usable if config.top.cores is None else config.top.cores
     if not 1 <= cores <= usable:
         msg = (
@@ -216,6 +216,15 @@ def make_budget(config: Config) -> Budget:
         )
         raise ConfigError(msg)
     return Budget(cores, workers, threads)
+
+
+def _usable_cores(config: Config) -> int:
+    """Those of this process; of workers elsewhere, those that the configuration asks for."""
+    here, backend = available_cores(), config.backend
+    if not backend.is_elsewhere:
+        return here
+    asked = (backend.workers or 0) * backend.threads_per_trial
+    return config.top.cores or asked or here
 
 
 def plan_of(prepared: Prepared) -> Plan:

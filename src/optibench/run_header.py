@@ -50,7 +50,8 @@ def platform_digest() -> str:
 
 def tags_of(prepared: Prepared) -> dict[str, str]:
     """What a run is told apart by: its question, its data, its sweep, its machine."""
-    described = {k: v for k, v in prepared.config.resolved.items() if k not in NOT_IN_DIGEST}
+    resolved = redact(dict(prepared.config.resolved))  # a digest of secrets could be guessed at
+    described = {k: v for k, v in resolved.items() if k not in NOT_IN_DIGEST}
     described["backend"] = {k: v for k, v in described["backend"].items() if k != "keep_alive"}
     digest = hashlib.sha256(
         json.dumps(described, sort_keys=True, default=str).encode()

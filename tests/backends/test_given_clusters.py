@@ -1,19 +1,10 @@
 """Engines that somebody else has started: a Dask scheduler, a Spark standalone master."""
 
-import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
+from tests.backends.clusters import another_machine, cluster, run
 
-from optibench import benchmark
-from optibench.config.composition import compose
-from optibench.config.resolution import resolve
 from optibench.errors import EngineError
-from optibench.tracking.memory import MemoryTracker
 
-START = Path(__file__).parents[2] / "scripts" / "start_cluster.py"
 SMALL = [
     "model=kmeans",
     "model.space.n_clusters=[2,3]",
@@ -39,39 +30,17 @@ CLUSTERS = [
 ]
 
 
-def run(*words):
-    tracker = MemoryTracker()
-    return benchmark.run(resolve(compose(list(words))), tracker=tracker), tracker
-
-
-@contextmanager
-def cluster(*words):
-    """What `scripts/start_cluster.py` starts, and the word that leads to it."""
-    with subprocess.Popen(
-        [sys.executable, str(START), *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        word = process.stdout.readline().strip()
-        assert word, "it did not come up"
-        try:
-            yield word
-        finally:
-            process.stdin.close()
-            process.wait(60)
-
-
 @pytest.fixture(scope="module")
-def dask_address():
-    with cluster("dask", "--workers", "2") as word:
+def dask_address(tmp_path_factory):
+    elsewhere = another_machine(tmp_path_factory.mktemp("dask"))
+    with cluster("dask", "--workers", "2", **elsewhere) as word:
         yield word
 
 
 @pytest.fixture(scope="module")
-def spark_master():
-    with cluster("spark", "--workers", "2") as word:
+def spark_master(tmp_path_factory):
+    elsewhere = another_machine(tmp_path_factory.mktemp("spark"))
+    with cluster("spark", "--workers", "2", **elsewhere) as word:
         yield word
 
 

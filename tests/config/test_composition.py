@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from optibench.cli.arguments import prepare
 from optibench.config.composition import compose, normalise, split_top_level
 from optibench.config.resolution import resolve
 from optibench.errors import ConfigError
@@ -158,3 +159,13 @@ def test_a_sweep_over_spaces_wraps_each_choice():
 
 def test_splitting_respects_brackets_and_quotes():
     assert split_top_level("[1,2],{a: 1, b: 2},'x,y'") == ["[1,2]", "{a: 1, b: 2}", "'x,y'"]
+
+
+def test_sparks_secret_comes_from_the_environment_and_is_in_no_word_that_hydra_writes(monkeypatch):
+    assert resolve(compose(["backend=spark"])).backend.secret is None
+    monkeypatch.setenv("OPTIBENCH_SPARK_SECRET", "12345")
+    assert resolve(compose(["backend=spark"])).resolved["backend"]["secret"] == "12345"
+    monkeypatch.setenv("OPTIBENCH_SECRET_0", "a-word")  # set already: put back after the test
+    words = prepare(["backend=spark", "backend.secret=a-word", "backend.tls.key=key.pem"])
+    assert words[1:] == ["backend.secret=${oc.env:OPTIBENCH_SECRET_0}", "backend.tls.key=key.pem"]
+    assert resolve(compose(words[:2])).resolved["backend"]["secret"] == "a-word"

@@ -27,7 +27,7 @@ def test_a_stored_chunk_is_the_same_rows(chunk, tmp_path):
     assert same(stored.below(5), chunk.below(5))
     assert same(stored.targets(5), chunk.targets(5))
     assert chunk.targets(5).X.shape == (2, 0)
-    travelled = pickle.loads(pickle.dumps(stored))
+    travelled = pickle.loads(pickle.dumps(stored))  # noqa: S301 - our own
     assert isinstance(travelled, Chunk)
     assert same(travelled, chunk)
 

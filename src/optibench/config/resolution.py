@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
@@ -68,7 +68,7 @@ def _unwrap(space: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fill(schema: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(schema), values)
+        merged = OmegaConf.merge(_writable(schema), values)
         return OmegaConf.to_object(merged)
     except ConfigKeyError as error:
         allowed = [field.name for field in fields(schema)]
@@ -85,6 +85,15 @@ def _fill(schema: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
         )
         msg = f"{prefix}{key}={value!r}: {_first_line(error)}; allowed is {wanted}."
         raise ConfigError(msg) from error
+
+
+def _writable(schema: type[Any]) -> Any:
+    """The schema to merge into: OmegaConf would leave a frozen dataclass within one as it is."""
+    structured = OmegaConf.structured(schema)
+    for field in fields(schema):
+        if is_dataclass(field.default_factory):
+            OmegaConf.set_readonly(structured[field.name], None)
+    return structured
 
 
 def _first_line(error: Exception) -> str:

@@ -132,6 +132,10 @@ class Backend(Protocol):
     threads_per_trial: int
     parallelism: str
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """True for workers that somebody else has started; this machine does not limit them."""
+
     def check(self, workers: int) -> None:
         """Raise `ConfigError` for what can be refused without the engine.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -119,6 +119,10 @@ class BatchOutcome:
         """The trials of all units."""
         return tuple(trial for unit in self.units for trial in unit.trials)
 
+    def moved(self, seconds: float) -> BatchOutcome:
+        """The same by a clock that is so many seconds ahead."""
+        return replace(self, units=tuple(unit.moved(seconds) for unit in self.units))
+
 
 @dataclass(frozen=True)
 class UnitOutcome:
@@ -134,6 +138,11 @@ class UnitOutcome:
     trials: tuple[Trial, ...]
     seconds: float
     states: tuple[bytes | None, ...] = ()
+
+    def moved(self, seconds: float) -> UnitOutcome:
+        """The same by a clock that is so many seconds ahead."""
+        trials = (replace(t, start=t.start + seconds, end=t.end + seconds) for t in self.trials)
+        return replace(self, trials=tuple(trials))
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import socket
+import ssl
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from optibench.backends import worker_process
 from optibench.backends.dask.engine import DaskEngine
+from optibench.backends.dask.tls import TLSFiles, greet
 from optibench.backends.mapped import MappedFiles
 from optibench.backends.shield import checkpoint
 from optibench.errors import ConfigError, EngineError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from optibench.records import EngineRequest
 
-CONNECT_SECONDS = 5.0
 ELSEWHERE = (
     "CPU and memory of the workers at backend.address are not in the resource metrics: they are "
     "no children of this process"
@@ -56,6 +56,7 @@ class DaskBackend:
     threads_per_trial: int = 1
     parallelism: str = "trials"
     address: str | None = None
+    tls: TLSFiles = field(default_factory=TLSFiles)
     persist: str = MEMORY_AND_DISK
     rebalance: bool = False
     memory_limit: str = "auto"
@@ -69,22 +70,38 @@ class DaskBackend:
             raise ConfigError(msg)
         self._check_memory_limit()
         if self.address is None:
-            return
-        parts = urlsplit(self.address)
+            self.tls.context("")
+        else:
+            self._check_address(self.address)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """True for the workers of a given cluster."""
+        return self.address is not None
+
+    def _check_address(self, address: str) -> None:
+        parts, told = urlsplit(address), redact(address)
         try:
             place = (parts.hostname, parts.port)
         except ValueError:
             place = (None, None)
-        if parts.scheme not in ("tcp", "tls", "ws", "wss") or None in place:
-            told = redact(self.address)
+        host, port = place
+        if parts.scheme not in ("tcp", "tls", "ws", "wss") or host is None or port is None:
             msg = f"backend.address={told!r}: allowed is tcp://host:port (or tls, ws, wss)."
             raise ConfigError(msg)
+        context = self.tls.context(parts.scheme)
         try:
-            socket.create_connection(place, timeout=CONNECT_SECONDS).close()
+            greet((host, port), parts.scheme, context)
+        except ssl.SSLError as error:
+            msg = (
+                f"backend.address={told!r}: no encrypted connection with these certificates "
+                f"({error.reason or error}). Give those of the cluster by backend.tls.ca_file, "
+                "cert and key, or a tcp:// address where it has none."
+            )
+            raise ConfigError(msg) from error
         except OSError as error:
             msg = (
-                f"backend.address={redact(self.address)!r}: nobody answers there ({error}). "
-                "Start a "
+                f"backend.address={told!r}: nobody answers there ({error}). Start a "
                 "scheduler (dask scheduler), or leave the key out to have workers started on this "
                 "machine."
             )
@@ -127,11 +144,14 @@ class DaskBackend:
                     _local_cluster(request.workers, self.memory_limit)
                 )
                 checkpoint()
-                client = stack.enter_context(connect(target, set_as_default=False))
+                client = stack.enter_context(
+                    connect(target, set_as_default=False, security=self.tls.security())
+                )
                 files = stack.enter_context(MappedFiles()) if self.address is None else None
                 engine = DaskEngine(client, request, files)
                 engine.notes = () if self.address is None else (ELSEWHERE,)
                 engine.persist, engine.rebalance = self.persist, self.rebalance
+                checkpoint()
                 engine.begin(request)
             except (OSError, TimeoutError) as error:
                 msg = f"Dask could not be started or reached at {place}: {error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from operator import itemgetter
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from optibench.backends import mapped, worker_process
+from optibench.backends import elsewhere, mapped, worker_process
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
@@ -66,11 +67,17 @@ class DaskEngine:
         self._counting = threading.Lock()  # futures end in a thread of the client's
         self._queued = Counter(dict.fromkeys(self._workers, 0))
         self.slots = len(self._workers)
+        self._carried: set[str] = set()
+        self._offsets: dict[str, float] = {}
 
     def begin(self, request: EngineRequest) -> None:
         """Import what a trial needs on every worker; our own workers also print to our log."""
         if self._files is None:
+            from optibench.backends.dask.code import check_software
+
+            check_software(self.client)
             self.warm(request.modules)
+            self._compare_clocks()
             return
         from optibench.backends.dask.placement import AnyWorkerWillDo
 
@@ -79,8 +86,21 @@ class DaskEngine:
         self.client.run(worker_process.begin, *arguments, workers=self._workers)
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Import `modules` on every worker."""
+        """Import `modules` on every worker; workers elsewhere get their code first."""
+        if self._files is None:
+            from optibench.backends.dask.code import carry
+
+            self._carried |= carry(self.client, modules, self._carried)
+            names = elsewhere.compared(modules)
+            told = self.client.run(elsewhere.describe, names, workers=self._workers)
+            elsewhere.check_versions(told.values(), names)
         self.client.run(worker_process.load, modules, workers=self._workers)
+
+    def _compare_clocks(self) -> None:
+        before = time.time()
+        told = self.client.run(elsewhere.describe, (), workers=self._workers)
+        self._offsets = elsewhere.clock_offsets(told.values(), before, time.time())
+        self.notes += elsewhere.notes_on(self._offsets)
 
     def forget(self) -> None:
         """Remove the file that was shared; what was scattered goes with its handle."""
@@ -110,7 +130,7 @@ class DaskEngine:
             self._queued[worker] += 1
         executor = self._executors[worker]
         future: Future[BatchOutcome] = (
-            executor.submit(task, shared.future, batch)
+            executor.submit(elsewhere.run_by_clock, task, shared.future, batch, self._offsets)
             if isinstance(shared, Scattered)
             else executor.submit(mapped.run_on_mapped, task, shared, batch)
         )

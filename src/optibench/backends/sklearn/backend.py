@@ -31,6 +31,11 @@ class SklearnBackend:
     parallelism: str = "trials"
     keep_alive: bool = False
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Never."""
+        return False
+
     def check(self, workers: int) -> None:
         """Nothing can be refused before the start."""
         del workers

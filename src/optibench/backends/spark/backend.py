@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from optibench.backends.mapped import MappedFiles
 from optibench.backends.spark.engine import SparkEngine
 from optibench.backends.spark.java import find_java_home
-from optibench.backends.spark.session import flatten, spark_context, translated
+from optibench.backends.spark.session import spark_context, translated
+from optibench.backends.spark.settings import SessionSettings, flatten, is_local
 from optibench.errors import ConfigError, EngineError
 from optibench.redaction import redact
 
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from optibench.records import EngineRequest
 
 CONNECT_SECONDS = 5.0
-OTHER_KEYS = {"spark.master": "backend.master", "spark.task.cpus": "backend.threads_per_trial"}
+OTHER_KEYS = {
+    "spark.master": "backend.master",
+    "spark.task.cpus": "backend.threads_per_trial",
+    "spark.authenticate": "backend.secret",
+    "spark.authenticate.secret": "backend.secret",
+    "spark.dynamicAllocation.enabled": "backend.workers",
+}
 OURS = OTHER_KEYS.keys()
 PERSIST = ("MEMORY_AND_DISK", "MEMORY_ONLY", "DISK_ONLY", "none")
 # In trials the JVM only hands tasks on: compiling that well costs more than it saves.
@@ -43,8 +50,14 @@ class SparkBackend:
     parallelism: str = "trials"
     master: str | None = None
     persist: str = "MEMORY_AND_DISK"
+    secret: str | None = field(default=None, repr=False)
     conf: dict[str, Any] = field(default_factory=dict)
     keep_alive: bool = False
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """True for the workers of a given master."""
+        return not is_local(self.master)
 
     def check(self, workers: int) -> None:
         """Refuse a missing Java, a master that nobody answers at, and more slots than workers."""
@@ -60,20 +73,21 @@ class SparkBackend:
         if self.persist not in PERSIST:
             msg = f"backend.persist={self.persist!r}: allowed are {', '.join(PERSIST)}."
             raise ConfigError(msg)
-        if self.master is None:
-            return
-        if self.master.startswith("local"):
-            self._check_local(workers)
-        else:
+        if self.is_elsewhere:
             self._check_remote()
+        elif self.master is not None:
+            self._check_local(workers)
 
     def _check_local(self, workers: int) -> None:
+        cores = workers * self.threads_per_trial
         match = re.fullmatch(r"local\[(\d+)(,\s*\d+)?\]", self.master or "")
-        if match is None or int(match[1]) != workers:
+        if match is None or int(match[1]) != cores:
+            of_each = "" if self.threads_per_trial == 1 else " x backend.threads_per_trial"
             msg = (
                 f"backend.master={self.master!r}: a local master has as many slots as workers; "
-                f"allowed is local[{workers}] or local[{workers},retries] (in quotes: "
-                f"'backend.master=\"local[{workers}]\"'), or null. The number is backend.workers."
+                f"allowed is local[{cores}] or local[{cores},retries] (in quotes: "
+                f"'backend.master=\"local[{cores}]\"'), or null. The number is "
+                f"backend.workers{of_each}."
             )
             raise ConfigError(msg)
 
@@ -104,12 +118,12 @@ class SparkBackend:
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[SparkEngine]:
         """Start a session and its Python workers, and stop all of it, the JVM too."""
-        local = self.master is None or self.master.startswith("local")
+        settings = SessionSettings.make(self.master, self._properties, self.secret, request)
         with ExitStack() as stack:
-            context = stack.enter_context(spark_context(self.master, self._properties, request))
-            files = stack.enter_context(MappedFiles()) if local else None
+            context = stack.enter_context(spark_context(settings, request.logs))
+            files = None if settings.remote else stack.enter_context(MappedFiles())
             with translated("A Spark job failed"):
                 engine = stack.enter_context(SparkEngine(context, request, files, self.persist))
-                engine.notes = () if local else (ELSEWHERE,)
-                engine.warm(request.modules)
+                engine.notes = (ELSEWHERE,) if settings.remote else ()
+                engine.begin(request)
                 yield engine

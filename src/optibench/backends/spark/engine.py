@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import itertools
 import tempfile
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends import mapped, worker_process
+from optibench.backends import elsewhere, mapped, worker_process
+from optibench.backends.spark.code import carry
 from optibench.backends.spark.session import translated
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ class SparkEngine:
         self._broadcasts: list[Any] = []
         self._groups = itertools.count()
         self.slots = request.workers
+        self._code = tempfile.TemporaryDirectory(prefix="optibench-code-")
+        self._offsets: dict[str, float] = {}
 
     def __enter__(self) -> SparkEngine:
         """Nothing more to start."""
@@ -59,9 +64,26 @@ class SparkEngine:
         if any(exception):
             self.context.cancelAllJobs()
         self._waiters.shutdown(wait=True, cancel_futures=True)
+        self._code.cleanup()
+
+    def begin(self, request: EngineRequest) -> None:
+        """Make the workers ready; compare the clocks of those that are elsewhere."""
+        self.warm(request.modules)
+        if self._files is None:
+            before = time.time()
+            told = self._everywhere(elsewhere.describe, ())
+            self._offsets = elsewhere.clock_offsets(told, before, time.time())
+            self.notes += elsewhere.notes_on(self._offsets)
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Start every Python worker that is not up, and import `modules`."""
+        """Start every Python worker that is not up, and import `modules`.
+
+        Workers elsewhere get their code first.
+        """
+        if self._files is None:
+            carry(self.context, modules, Path(self._code.name))
+            names = elsewhere.compared(modules)
+            elsewhere.check_versions(self._everywhere(elsewhere.describe, names), names)
         self._everywhere(worker_process.load, tuple(modules))
 
     def share(self, value: Any) -> Any:
@@ -79,21 +101,24 @@ class SparkEngine:
         while self._broadcasts:
             self._broadcasts.pop().unpersist()
 
-    def _everywhere(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function in as many tasks as there are slots.
+    def _everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+        """Call a function in every worker, and return what each said.
 
-        Where the workers share a disk with the driver each task blocks until all have begun, so
-        that each worker gets one; elsewhere a worker may be left out.
+        There are as many tasks as slots, and each waits until all have begun: on this machine by
+        the disk that they share with the driver, elsewhere as Spark's barrier tasks.
         """
-        slots, shares_disk = self.slots, self._files is not None
+        slots, is_remote = self.slots, self._files is None
         with tempfile.TemporaryDirectory(prefix="optibench-meet-") as folder:
 
-            def call(rows: Any) -> list[int]:
+            def call(rows: Any) -> list[Any]:
                 list(rows)
-                function(*arguments)
-                return [worker_process.meet(folder, slots)] if shares_disk else []
+                answer = function(*arguments)
+                meet_others() if is_remote else worker_process.meet(folder, slots)
+                return [answer]
 
-            self.context.parallelize(range(slots), slots).mapPartitions(call).collect()
+            tasks = self.context.parallelize(range(slots), slots)
+            tasks = tasks.barrier() if is_remote else tasks
+            return list(tasks.mapPartitions(call).collect())
 
     def view(self, shared: Any) -> Any:
         """Map the file here, too; a broadcast value is the driver's own."""
@@ -101,13 +126,13 @@ class SparkEngine:
 
     def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
         """Run one batch as a job of one task."""
-        is_file = self._files is not None
+        is_file, offsets = self._files is not None, self._offsets
 
         def run(rows: Any) -> list[BatchOutcome]:
             list(rows)  # a worker that leaves input unread is not used again
             if is_file:
                 return [mapped.run_on_mapped(task, shared, batch)]
-            return [task(shared.value, batch)]
+            return [elsewhere.run_by_clock(task, shared.value, batch, offsets)]
 
         return self._waiters.submit(self._collect, run)
 
@@ -130,10 +155,10 @@ class SparkEngine:
         """
         conf, local = self.context.getConf(), self.context.master.startswith("local")
         heap = conf.get("spark.driver.memory" if local else "spark.executor.memory", "1g")
-        cores = self.slots if local else int(conf.get("spark.executor.cores", "1"))
+        cores, task = (int(conf.get(f"spark.{k}", "1")) for k in ("executor.cores", "task.cpus"))
         given = conf.get("spark.executor.pyspark.memory", heap)
         to_bytes = self.context._jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes
-        return int(to_bytes(given)) // max(1, cores // int(conf.get("spark.task.cpus", "1")))
+        return int(to_bytes(given)) // (self.slots if local else max(1, cores // task))
 
     @contextmanager
     def attempts(self) -> Iterator[Callable[[], int]]:
@@ -153,3 +178,10 @@ class SparkEngine:
         """Versions of Spark and of its Java."""
         java = self.context._jvm.java.lang.System.getProperty("java.version")
         return {"pyspark": str(self.context.version), "java": str(java)}
+
+
+def meet_others() -> None:
+    """In a barrier task: wait for the other tasks of its stage."""
+    from pyspark import BarrierTaskContext
+
+    BarrierTaskContext.get().barrier()

@@ -5,87 +5,49 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import warnings
-from collections.abc import Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import optibench
-from optibench.backends import worker_process
-from optibench.backends.shield import checkpoint
+from optibench.backends.shield import Abandoned, checkpoint
 from optibench.backends.spark.java import find_java_home
+from optibench.backends.spark.master import await_slots, refusals_end
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from optibench.records import EngineRequest
-
-TRIES_PER_TASK = 4  # local[n] alone retries nothing
-PROPERTIES = {
-    "spark.app.name": "optibench",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.python.worker.reuse": "true",  # a new worker imports everything again
-    "spark.log.level": "ERROR",
-    # Over TCP a Python task waits for a delayed acknowledgement: 72 ms, 28 ms this way.
-    "spark.python.unix.domain.socket.enabled": "true",
-}
-LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    from optibench.backends.spark.settings import SessionSettings
 
 
 @contextmanager
-def spark_context(
-    master: str | None, properties: Mapping[str, Any], request: EngineRequest
-) -> Iterator[Any]:
-    """Start a SparkContext on `master` (None: this machine) and stop it with its JVM.
+def spark_context(settings: SessionSettings, logs: Path) -> Iterator[Any]:
+    """Start a SparkContext with all its slots, and stop it with its JVM.
 
     Raises:
-        EngineError: it cannot be started.
+        EngineError: it cannot be started, or the master gives it too few slots.
     """
-    from pyspark import SparkConf, SparkContext
-    from pyspark.java_gateway import launch_gateway
+    from pyspark import SparkContext
 
-    on_this_machine = master is None or master.startswith("local") or "//127." in master
-    master = master or f"local[{request.workers},{TRIES_PER_TASK}]"
-    settings = {
-        **PROPERTIES,
-        **(LOOPBACK if on_this_machine else {}),
-        "spark.cores.max": str(request.workers),
-        **flatten(properties),
-        "spark.task.cpus": "1",
-    }
-    conf = SparkConf().setMaster(master).setAll(list(settings.items()))
-    for variable, value in worker_process.thread_environment(request.threads).items():
-        conf.setExecutorEnv(variable, value)
-    conf.setExecutorEnv("PYTHONPATH", os.pathsep.join(_python_path()))
-    os.environ["JAVA_HOME"] = str(find_java_home().path)
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    if SparkContext._active_spark_context is not None:
-        msg = (
-            "A SparkContext is already active in this process; "
-            "stop it before a benchmark on Spark."
-        )
-        raise EngineError(msg)
-    # PySpark imports pandas for its DataFrames, not used here. No `catch_warnings`: other threads
-    # are running.
-    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    _prepare_process(settings)
     checkpoint()
-    launch: Any = launch_gateway  # it has no types
     gateway = SparkContext._gateway  # of a context that the user has had and stopped
+    log = logs / "spark.log"
     try:
-        with (request.logs / "spark.log").open("ab") as log:  # also of the JVM's Python workers
-            gateway = gateway or launch(conf, {"stdout": log, "stderr": log})
+        gateway = gateway or _launched(settings, log)
         checkpoint()
-        context = SparkContext(conf=conf, gateway=gateway)
-    except Exception as error:
+        context = _connected(settings, gateway, log)
+    except BaseException as error:
         _end(gateway)
-        msg = f"Spark could not be started on {master}: {str(error).splitlines()[0]}"
+        if not isinstance(error, Exception) or isinstance(error, EngineError | Abandoned):
+            raise
+        msg = f"Spark could not be started on {settings.master}: {str(error).splitlines()[0]}"
         raise EngineError(msg) from error
     try:
         checkpoint()
+        with translated("Spark's master was lost"):
+            await_slots(context, settings)
         yield context
     finally:
         try:
@@ -96,19 +58,48 @@ def spark_context(
             _end(gateway)
 
 
-def _python_path() -> list[str]:
-    """Where workers look for modules: for this package, and for what the user's own code needs.
+def _prepare_process(settings: SessionSettings) -> None:
+    """What PySpark reads from this process; a second context in it is refused."""
+    from pyspark import SparkContext
 
-    The driver may have found them by a relative path.
-    """
-    own = Path(optibench.__file__).resolve().parents[1]
-    installed = (Path(sys.prefix), Path(sys.base_prefix))
-    found = [Path(entry).resolve() for entry in sys.path]
-    return [
-        str(path)
-        for path in dict.fromkeys((own, *filter(Path.exists, found)))
-        if path == own or not any(path.is_relative_to(prefix) for prefix in installed)
-    ]
+    os.environ["JAVA_HOME"] = str(find_java_home().path)
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = settings.python
+    if SparkContext._active_spark_context is not None:
+        msg = (
+            "A SparkContext is already active in this process; "
+            "stop it before a benchmark on Spark."
+        )
+        raise EngineError(msg)
+    # PySpark imports pandas for its DataFrames, not used here. No `catch_warnings`: other threads
+    # are running.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+
+
+def _launched(settings: SessionSettings, log: Path) -> Any:
+    """Start the JVM; PySpark writes what it is told here on its command line."""
+    from pyspark.java_gateway import launch_gateway
+
+    launch: Any = launch_gateway  # it has no types
+    with log.open("ab") as file:  # also of the JVM's Python workers
+        return launch(_conf(settings), {"stdout": file, "stderr": file})
+
+
+def _connected(settings: SessionSettings, gateway: Any, log: Path) -> Any:
+    """Connect to the master; secrets are told the JVM by PySpark's own, protected connection."""
+    from pyspark import SparkContext
+
+    conf = _conf(settings).setAll(list(settings.hidden.items()))
+    with refusals_end(gateway.proc, log, settings.master):
+        return SparkContext(conf=conf, gateway=gateway)
+
+
+def _conf(settings: SessionSettings) -> Any:
+    from pyspark import SparkConf
+
+    conf = SparkConf().setMaster(settings.master).setAll(list(settings.shown.items()))
+    for variable, value in settings.environment.items():
+        conf.setExecutorEnv(variable, value)
+    return conf
 
 
 def _end(gateway: Any) -> None:
@@ -127,17 +118,6 @@ def _end(gateway: Any) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """`{spark: {driver: {memory: 4g}}}` as Spark's dotted properties."""
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value).lower() if isinstance(value, bool) else str(value)
-    return flat
 
 
 @contextmanager

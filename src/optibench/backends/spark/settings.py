@@ -1,0 +1,132 @@
+"""What a Spark session is told: its properties, and the environment of its Python workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import optibench
+from optibench.backends import worker_process
+from optibench.redaction import is_secret_key
+
+if TYPE_CHECKING:
+    from optibench.records import EngineRequest
+
+TRIES_PER_TASK = 4  # local[n] alone retries nothing
+PROPERTIES = {
+    "spark.app.name": "optibench",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.python.worker.reuse": "true",  # a new worker imports everything again
+    "spark.log.level": "ERROR",
+    # Over TCP a Python task waits for a delayed acknowledgement: 72 ms, 28 ms this way.
+    "spark.python.unix.domain.socket.enabled": "true",
+    # A stage whose tasks run together waits for its slots; 15 s by default between two looks.
+    "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
+}
+LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+PYTHON = "spark.pyspark.python"
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """A session as it is to be.
+
+    Attributes:
+        shown: properties that the JVM gets by its command line, which everybody here can read.
+        hidden: those named like secrets; they are told once the JVM is up.
+        environment: of the Python workers.
+        python: the program that they run.
+        slots: tasks at a time.
+        remote: the workers are those of a given master.
+    """
+
+    master: str
+    shown: Mapping[str, str]
+    hidden: Mapping[str, str] = field(repr=False)
+    environment: Mapping[str, str]
+    python: str
+    slots: int
+    remote: bool
+
+    @classmethod
+    def make(
+        cls,
+        master: str | None,
+        properties: Mapping[str, str],
+        secret: str | None,
+        request: EngineRequest,
+    ) -> Self:
+        """On top of what suits every run; a task has as many cores as a trial has threads.
+
+        `secret`: of the cluster at `master`; without one of these it says nothing.
+        """
+        remote = not is_local(master)
+        cores = request.workers * request.threads
+        settings = {
+            **PROPERTIES,
+            **(LOOPBACK if not remote or "//127." in (master or "") else {}),
+            "spark.cores.max": str(cores),
+            **(_executors(request.threads) if remote else {}),
+            **properties,
+            "spark.task.cpus": str(request.threads),
+        }
+        if remote and secret:
+            settings |= {"spark.authenticate": "true", "spark.authenticate.secret": secret}
+        hidden = {key: value for key, value in settings.items() if is_secret_key(key)}
+        environment = worker_process.thread_environment(request.threads)
+        if not remote:
+            environment["PYTHONPATH"] = os.pathsep.join(_python_path())
+        return cls(
+            master=master or f"local[{cores},{TRIES_PER_TASK}]",
+            shown={key: value for key, value in settings.items() if key not in hidden},
+            hidden=hidden,
+            environment=environment,
+            python=properties.get(PYTHON, sys.executable),
+            slots=request.workers,
+            remote=remote,
+        )
+
+
+def is_local(master: str | None) -> bool:
+    """True where the workers run on this machine, in the driver's JVM."""
+    return master is None or master.startswith("local")
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """`{spark: {driver: {memory: 4g}}}` as Spark's dotted properties."""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value).lower() if isinstance(value, bool) else str(value)
+    return flat
+
+
+def _executors(threads: int) -> dict[str, str]:
+    """Else Spark may deal out cores so that some executor has fewer than one task needs.
+
+    And it could give up executors that have nothing to do for a while.
+    """
+    cores = {"spark.executor.cores": str(threads)} if threads > 1 else {}
+    return {**cores, "spark.dynamicAllocation.enabled": "false"}
+
+
+def _python_path() -> list[str]:
+    """Where workers look for modules: for this package, and for what the user's own code needs.
+
+    The driver may have found them by a relative path.
+    """
+    own = Path(optibench.__file__).resolve().parents[1]
+    installed = (Path(sys.prefix), Path(sys.base_prefix))
+    found = [Path(entry).resolve() for entry in sys.path]
+    return [
+        str(path)
+        for path in dict.fromkeys((own, *filter(Path.exists, found)))
+        if path == own or not any(path.is_relative_to(prefix) for prefix in installed)
+    ]

@@ -1,0 +1,71 @@
+"""Clusters of processes that no run has started."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from optibench import benchmark
+from optibench.config.composition import compose
+from optibench.config.resolution import resolve
+from optibench.tracking.memory import MemoryTracker
+
+START = Path(__file__).parents[2] / "scripts" / "start_cluster.py"
+# Python runs it at the start of every process of the cluster: on another machine this package may
+# be missing, and the clock be wrong.
+ANOTHER_MACHINE = """
+import sys, time
+from importlib.machinery import PathFinder
+
+class NotInstalled:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "optibench":
+            return None
+        spec = PathFinder.find_spec(name, [entry for entry in sys.path if entry.endswith(".zip")])
+        if spec is None:
+            raise ModuleNotFoundError("optibench is not installed here")
+        return spec
+
+if not any("start_cluster" in word for word in sys.orig_argv):
+    here = time.time
+    time.time = lambda: here() + AHEAD
+    sys.meta_path.insert(0, NotInstalled)
+"""
+
+
+def run(*words):
+    """A run and the tracker that has its parameters."""
+    tracker = MemoryTracker()
+    return benchmark.run(resolve(compose(list(words))), tracker=tracker), tracker
+
+
+@contextmanager
+def cluster(*words, **options):
+    """What `scripts/start_cluster.py` starts, and the words that lead to it."""
+    with subprocess.Popen(
+        [sys.executable, str(START), *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        **options,
+    ) as process:
+        line = process.stdout.readline().strip()
+        assert line, "it did not come up"
+        try:
+            yield line
+        finally:
+            process.stdin.close()
+            process.wait(60)
+
+
+def another_machine(folder, seconds_ahead=0):
+    """Options for `cluster`: its processes share neither a directory with the driver nor a clock.
+
+    They have the same libraries, but not this package.
+    """
+    (folder / "sitecustomize.py").write_text(f"AHEAD = {seconds_ahead}\n{ANOTHER_MACHINE}")
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {"cwd": folder, "env": {**os.environ, "PYTHONPATH": path}}
