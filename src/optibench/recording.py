@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from optibench.backends.kept import Running
     from optibench.config.schema import Config
-    from optibench.contracts import Tracker
+    from optibench.contracts import Engine, Tracker
     from optibench.measure.phases import Recorder
     from optibench.premises import Premises
     from optibench.preparation import Prepared
@@ -71,6 +71,8 @@ class RunRecord:
         self.run_id = ""
         self.trials: list[Trial] = []
         self._schedule: Schedule | None = None
+        self._engine: Engine
+        self._run_again_before = 0  # an engine may have served other runs
         self._loop: SearchLoop | None = None
         self._facts: dict[str, Any] = {}
         self._logs = premises.logs
@@ -111,6 +113,7 @@ class RunRecord:
     def note_engine(self, running: Running) -> None:
         """Keep the versions of the started engine, and whether an earlier run has started it."""
         engine, warm, self._copy_logs = running
+        self._engine, self._run_again_before = engine, engine.units_run_again
         facts: dict[str, Any] = {"engine_warm": warm}
         facts |= {f"version.{name}": version for name, version in engine.versions().items()}
         self._notes += engine.notes
@@ -179,11 +182,17 @@ class RunRecord:
             **quality,
             **_cross_validation(winner, prepared.metric),
             **self._efficiency(),
+            "units_run_again": self._engine.units_run_again - self._run_again_before,
         }
         self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
         best = {f"best_{name}": value for name, value in winner.params.items()}
         tracker.log_params({**best, **self._facts})
         notes = [*self._notes, *self._clock.notes]
+        if self._metrics["units_run_again"]:
+            notes.append(
+                f"{self._metrics['units_run_again']:.0f} units were run again because a worker "
+                "was lost: what it had used is in the resources of the run, not in its trials"
+            )
         if isinstance(winner, CandidateResult) and winner.budget < 1.0:
             notes.append(
                 f"no candidate with all of the resource has a score: the winner, and with it "

@@ -22,9 +22,8 @@ ROWS = Chunk(0, np.zeros((4, 1)), np.array([0, 1, 0, 1]), np.arange(4, dtype=np.
 class Pretending:
     """Answers that a share `params["right"]` of the rows have their class; "bad" raises."""
 
-    def __init__(self, attempts=1):
+    def __init__(self):
         self.jobs: list[FitJob] = []
-        self.attempts = attempts
 
     def fit(self, job):
         self.jobs.append(job)
@@ -35,7 +34,7 @@ class Pretending:
             right = np.arange(4) < 4 * params["right"]
             labels = np.where(right, ROWS.y, 1 - ROWS.y)
             answers = Prediction(labels, np.stack([1.0 - labels, labels], axis=1) * 0.8 + 0.1)
-            yield WholeFit(i, object(), (answers,), 1.0, 0.1, 2.0, attempts=self.attempts)
+            yield WholeFit(i, object(), (answers,), 1.0, 0.1, 2.0)
 
 
 def schedule_of(trainer, *, reuse=True):
@@ -99,12 +98,6 @@ def test_a_metric_that_is_no_number_fails_the_trial():
     )
     trials = run(schedule, [{"right": 0.5}])
     assert all("ROC AUC needs rows of every class" in trial.error for trial in trials.values())
-
-
-def test_fits_that_were_made_again_are_counted():
-    schedule = schedule_of(Pretending(attempts=3))
-    run(schedule, [{"right": 0.5}])
-    assert schedule.refits == 2 * FOLDS
 
 
 def test_a_stopped_schedule_ends_with_what_was_begun():

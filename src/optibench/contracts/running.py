@@ -27,6 +27,14 @@ class Engine(Protocol):
     notes: tuple[str, ...]  # what cannot be measured on this engine, in sentences
     overhead_seconds: float  # measured cost of one task; batches are made long against it
 
+    @property
+    def units_run_again(self) -> int:
+        """So many since the start, because a worker was lost.
+
+        A batch counts with all its units: nobody knows how far it had come. Of fits on all workers
+        each counts that was made again, or of which a part was.
+        """
+
     def share(self, value: Any) -> Any:
         """Send `value` once to every worker; the handle stands for it in `submit`."""
 

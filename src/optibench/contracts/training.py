@@ -73,7 +73,6 @@ class WholeFit:
         standalone_cpu_seconds: an estimate of them if nothing had been shared.
         reused: what it had from others.
         applied: what the engine was really told, by the engine's names.
-        attempts: how many times it was fitted; more than 1 where a worker was lost.
     """
 
     position: int
@@ -85,7 +84,6 @@ class WholeFit:
     standalone_cpu_seconds: float = 0.0
     reused: Reused = Reused.NOTHING
     applied: Mapping[str, Any] = field(default_factory=dict)
-    attempts: int = 1
     error: str | None = None
 
 

@@ -55,7 +55,6 @@ class WholeSchedule:
 
     Attributes:
         begin_before: no job is begun after this moment, seconds since the epoch.
-        refits: fits that were made again because a worker was lost.
     """
 
     slots = 1
@@ -64,7 +63,6 @@ class WholeSchedule:
         """Begin empty."""
         self.begin_before = math.inf
         self.profiles: list[bytes] = []
-        self.refits = 0
         self._bench = bench
         self._queue: deque[tuple[Candidate, int]] = deque()
         self._outcomes: Iterator[UnitOutcome] | None = None
@@ -124,7 +122,6 @@ class WholeSchedule:
 
     def _trial(self, candidate: Candidate, fold: int, fit: WholeFit, begin: float) -> Trial:
         bench, clock, scores, error = self._bench, time.perf_counter(), Scores({}), fit.error
-        self.refits += fit.attempts - 1
         if error is None:
             rows = bench.rows[fold]
             scores = score(bench.task, rows.X, rows.y, fit.answers[0], bench.scoring)

@@ -108,6 +108,11 @@ def _tail(result: Result) -> str:
             f"\n{values['reused_fits']:.0f} of {len(result.trials)} trials reused a fit: "
             f"{paid:.2f} CPU seconds instead of about {values['standalone_cpu_seconds']:.2f}"
         )
+    if values.get("units_run_again"):
+        text += (
+            f"\n{values['units_run_again']:.0f} units of work were run again, because a worker "
+            "was lost"
+        )
     return f"{text}\nMLflow run {result.run_id} (optibench ui)"
 
 

@@ -35,7 +35,6 @@ class DataWay:
         self._table: PartitionedTable
         self._parts: Parts
         self._trainer: Trainer
-        self._schedule: WholeSchedule | None = None
         self._winner: WholeFit
         self._in_files = False
         self._rows: dict[frozenset[int], Chunk] = {}
@@ -87,8 +86,7 @@ class DataWay:
             asks=asks,
             reuse=config.search.reuse,
         )
-        self._schedule = WholeSchedule(bench)
-        return self._schedule
+        return WholeSchedule(bench)
 
     def refit(self, params: Params) -> Any:
         """On all workers; it is asked about both parts at once."""
@@ -113,14 +111,11 @@ class DataWay:
         self._trainer.close()
 
     def facts(self) -> Mapping[str, Any]:
-        """How rows were dealt out, what the engine was told, what was done again."""
+        """How rows were dealt out, what the engine was told."""
         applied = {f"engine_params.{name}": v for name, v in self._winner.applied.items()}
-        refits = self._winner.attempts - 1
-        refits += self._schedule.refits if self._schedule else 0
         return {
             "split": "hash of seed, file and row",
             "chunks": "files" if self._in_files else "memory",
-            "refits": refits,
             **applied,
         }
 

@@ -149,6 +149,7 @@ class DaskBackend:
                 )
                 files = stack.enter_context(MappedFiles()) if self.address is None else None
                 engine = DaskEngine(client, request, files)
+                stack.callback(engine.losses.close)
                 engine.notes = () if self.address is None else (ELSEWHERE,)
                 engine.persist, engine.rebalance = self.persist, self.rebalance
                 checkpoint()

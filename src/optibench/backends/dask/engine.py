@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 import time
 from collections import Counter
@@ -10,19 +11,26 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psutil
 
 from optibench.backends import elsewhere, mapped, worker_process
+from optibench.backends.dask.losses import Losses
+from optibench.backends.tally import Tally
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
     from optibench.backends.mapped import MappedFiles
     from optibench.contracts import Trainer, TrainerRequest, WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
+
+
+COME_BACK_SECONDS = 60.0  # a worker that is begun anew imports everything again
+ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +67,28 @@ class DaskEngine:
                 "backend.workers. Trials in threads of one process cannot be measured apart."
             )
             raise EngineError(msg)
-        self._workers = single[: request.workers]
-        self._executors = {
-            worker: client.get_executor(pure=False, workers=[worker], allow_other_workers=True)
-            for worker in self._workers
-        }
         self._counting = threading.Lock()  # futures end in a thread of the client's
-        self._queued = Counter(dict.fromkeys(self._workers, 0))
-        self.slots = len(self._workers)
         self._carried: set[str] = set()
         self._offsets: dict[str, float] = {}
+        self.again = Tally()
+        self.losses = Losses(client, self.again)
+        self.slots = request.workers
+        self._use(single[: request.workers])
+
+    def _use(self, workers: Sequence[str]) -> None:
+        self._workers = workers
+        self._executors = {
+            worker: self.client.get_executor(
+                pure=False, workers=[worker], allow_other_workers=True
+            )
+            for worker in workers
+        }
+        self._queued = Counter(dict.fromkeys(workers, 0))
+
+    @property
+    def units_run_again(self) -> int:
+        """Those of lost batches, and fits on all workers."""
+        return self.again.count
 
     def begin(self, request: EngineRequest) -> None:
         """Import what a trial needs on every worker; our own workers also print to our log."""
@@ -79,14 +99,18 @@ class DaskEngine:
             self.warm(request.modules)
             self._compare_clocks()
             return
+        from optibench.backends.dask.beginning import BeginAsOurs
         from optibench.backends.dask.placement import AnyWorkerWillDo
 
         self.client.register_plugin(AnyWorkerWillDo())
-        arguments: tuple[Any, ...] = (str(request.logs), request.modules)
-        self.client.run(worker_process.begin, *arguments, workers=self._workers)
+        self.client.register_plugin(BeginAsOurs(str(request.logs), request.modules))
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Import `modules` on every worker; workers elsewhere get their code first."""
+        """Import `modules` on every worker; those stand in that have come for lost ones.
+
+        Workers elsewhere get their code first.
+        """
+        self._use(self.live_workers())
         if self._files is None:
             from optibench.backends.dask.code import carry
 
@@ -106,13 +130,14 @@ class DaskEngine:
         """Remove the file that was shared; what was scattered goes with its handle."""
         if self._files is not None:
             self._files.clear()
-            self.client.run(mapped.let_go, workers=self._workers)
+            self.client.run(mapped.let_go, workers=self.live_workers())
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or scatter it to every worker of a given cluster."""
         if self._files is not None:
             return self._files.write(value)
-        future = self.client.scatter(value, broadcast=True, hash=False, workers=self._workers)
+        workers = self.live_workers()
+        future = self.client.scatter(value, broadcast=True, hash=False, workers=workers)
         return Scattered(future, value)
 
     def view(self, shared: Any) -> Any:
@@ -128,16 +153,20 @@ class DaskEngine:
         with self._counting:
             worker, _ = min(self._queued.items(), key=itemgetter(1))
             self._queued[worker] += 1
-        executor = self._executors[worker]
+        executor, key = self._executors[worker], f"batch-{uuid4().hex}"
+        self.losses.watch(key, batch)
         future: Future[BatchOutcome] = (
-            executor.submit(elsewhere.run_by_clock, task, shared.future, batch, self._offsets)
+            executor.submit(
+                elsewhere.run_by_clock, task, shared.future, batch, self._offsets, key=key
+            )
             if isinstance(shared, Scattered)
-            else executor.submit(mapped.run_on_mapped, task, shared, batch)
+            else executor.submit(mapped.run_on_mapped, task, shared, batch, key=key)
         )
-        future.add_done_callback(lambda _: self._landed(worker))
+        future.add_done_callback(lambda _: self._landed(worker, key))
         return future
 
-    def _landed(self, worker: str) -> None:
+    def _landed(self, worker: str, key: str) -> None:
+        self.losses.forget(key)
         with self._counting:
             self._queued[worker] -= 1
 
@@ -148,12 +177,46 @@ class DaskEngine:
         return trainer
 
     def live_workers(self) -> list[str]:
-        """The workers to use now: one that was lost has come back under another address."""
-        self.client.wait_for_workers(self.slots, timeout=60)
+        """The workers to use now: one that was lost has come back under another address.
+
+        Raises:
+            EngineError: it has not.
+        """
+        try:
+            self.client.wait_for_workers(self.slots, timeout=COME_BACK_SECONDS)
+        except TimeoutError as error:
+            msg = (
+                f"Fewer than {self.slots} Dask workers are left, and none came up in "
+                f"{COME_BACK_SECONDS:.0f} s. Their last words are in the artifact logs/ (on the "
+                "workers' machines at backend.address; there start workers with a nanny, which "
+                "begins lost ones anew). Run again with as many, or lower backend.workers."
+            )
+            raise EngineError(msg) from error
+        return sorted(self._found())[: self.slots]
+
+    def knows(self, workers: Iterable[str]) -> bool:
+        """True where the scheduler has not heard that one of these is gone."""
+        return self._found().issuperset(workers)
+
+    def has_all(self, workers: Sequence[str]) -> bool:
+        """True where all of these answer: a loss may show here before the scheduler knows it."""
+        from distributed import wait
+
+        if not self.knows(workers):
+            return False
+        answers = [self.client.submit(os.getpid, workers=[w], pure=False) for w in workers]
+        wait_for: Any = wait  # distributed's functions have no types
+        try:
+            with self.client.as_current():
+                wait_for(answers, timeout=ANSWER_SECONDS)
+        except TimeoutError:
+            return False
+        return self.knows(workers)
+
+    def _found(self) -> set[str]:
+        """The workers of one thread that are up."""
         found = self.client.scheduler_info(n_workers=-1)["workers"]
-        return sorted(name for name, worker in found.items() if worker["nthreads"] == 1)[
-            : self.slots
-        ]
+        return {name for name, worker in found.items() if worker["nthreads"] == 1}
 
     @property
     def worker_memory_bytes(self) -> int:

@@ -19,16 +19,25 @@ from optibench.backends.dask.partitions import DaskTrainer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from optibench.contracts import Ask, FitJob, WholeFit
+    from optibench.backends.dask.engine import DaskEngine
+    from optibench.contracts import Ask, FitJob, TrainerRequest, WholeFit
 
 
 class DaskKMeans(DaskTrainer):
     """Implements `contracts.Trainer`, and what K-means asks of an engine."""
 
+    def __init__(self, engine: DaskEngine, request: TrainerRequest) -> None:
+        """Hold nothing yet."""
+        super().__init__(engine, request)
+        self._used: dict[str, float] = {}  # CPU seconds by worker
+
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
         """One candidate after the other."""
         with self.partitions.in_use():
-            yield from self.together.fit(job, self.request.setting, self)
+            for fit in self.together.fit(job, self.request.setting, self):
+                # What a lost worker held or was at, Dask has computed again in this fit.
+                self.engine.again.add(int(self.engine.losses.were_heard()))
+                yield fit
 
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""
@@ -40,8 +49,9 @@ class DaskKMeans(DaskTrainer):
         return self.together.start(centres, int(fitted.n_iter_), inertia, told)
 
     def cpu_seconds(self) -> float:
-        """Of the workers."""
-        return float(sum(self.engine.client.run(time.process_time).values()))
+        """Of the workers; of one that was lost what it had used when it last said so."""
+        self._used |= self.engine.client.run(time.process_time, on_error="ignore")
+        return float(sum(self._used.values()))
 
     def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:
         """Where the chunks are."""

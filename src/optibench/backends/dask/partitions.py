@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,13 @@ class HeldChunk:
     Attributes:
         shape: of its features.
         future: stands for the `Chunk`.
+        worker: where it was put. Copies may come to be elsewhere, made for calls there.
     """
 
     part: int
     shape: tuple[int, int]
     future: Any
+    worker: str
 
 
 class DaskPartitions:
@@ -48,6 +50,7 @@ class DaskPartitions:
         self._client = engine.client
         self._source: tuple[Any, Shares, ReadChunks]
         self._in_files = False
+        self._workers: list[str] = []
         self.chunks: list[HeldChunk] = []
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
@@ -61,20 +64,21 @@ class DaskPartitions:
         table = table.future if isinstance(table, Scattered) else table
         look: Any = _read_to_files if self._in_files else _read
         self.chunks.clear()
-        client, workers = self._client, self._engine.live_workers()
+        self._engine.losses.were_heard()  # what they have cost is made good here, not in a fit
+        client, self._workers = self._client, self._engine.live_workers()
         batches = [
-            (batch, {"workers": [workers[i % len(workers)]], "allow_other_workers": True})
+            (batch, self._workers[i % len(self._workers)])
             for i, share in enumerate(shares)
             for batch in share
         ]
         wholes = [
-            client.submit(look, read, table, batch, pure=False, **place)
+            client.submit(look, read, table, batch, pure=False, **_at(place))
             for batch, place in batches
         ]
         told = client.gather([client.submit(_describe, whole) for whole in wholes])
         for whole, shapes, (_, place) in zip(wholes, told, batches, strict=True):
             self.chunks += [
-                HeldChunk(part, shape, client.submit(_nth, whole, k, **place))
+                HeldChunk(part, shape, client.submit(_nth, whole, k, **_at(place)), place)
                 for k, (part, shape) in enumerate(shapes)
             ]
         futures = [chunk.future for chunk in self.chunks]
@@ -83,11 +87,16 @@ class DaskPartitions:
             wait_for(futures)
         if self._engine.rebalance:
             client.rebalance(futures)
+            where = client.who_has(futures)
+            self.chunks = [replace(c, worker=where[c.future.key][0]) for c in self.chunks]
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Where the table is not persisted it is read inside, anew each time."""
-        if not self.chunks:
+        """Where the table is not persisted it is read inside, anew each time.
+
+        All of it is read anew where a worker was lost: what Dask itself recomputes lies elsewhere.
+        """
+        if not self.chunks or not self._engine.knows(self._workers):
             self.hold_again()
         yield
         if self._engine.persist == "none":
@@ -114,13 +123,11 @@ class DaskPartitions:
             return Chunk.join(self.each(ask.parts, sampled)).in_order()
 
     def at_each_worker(self) -> dict[str, list[Any]]:
-        """The futures of the chunks that every worker has; one that has none is left out."""
-        where = self._client.who_has([chunk.future for chunk in self.chunks])
-        found: dict[str, list[Any]] = {worker: [] for worker in self._engine.live_workers()}
+        """The futures of the chunks that every worker was given; one without any is left out."""
+        found: dict[str, list[Any]] = {}
         for chunk in self.chunks:
-            holders = where[chunk.future.key]
-            found[next(worker for worker in found if worker in holders)].append(chunk.future)
-        return {worker: futures for worker, futures in found.items() if futures}
+            found.setdefault(chunk.worker, []).append(chunk.future)
+        return found
 
     def close(self) -> None:
         """Let go of them."""
@@ -148,6 +155,11 @@ class DaskTrainer:
     def close(self) -> None:
         """Let go of the chunks."""
         self.partitions.close()
+
+
+def _at(worker: str) -> dict[str, Any]:
+    """For `Client.submit`; the scheduler takes another one where it is gone."""
+    return {"workers": [worker], "allow_other_workers": True}
 
 
 def _read(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list[Chunk]:

@@ -6,20 +6,23 @@ candidates of a job are trained in one go, on rows that are quantised once.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from distributed import wait
 
 from optibench.backends.dask.partitions import DaskTrainer
 from optibench.backends.meeting import meeting_point
 from optibench.errors import EngineError, FitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from optibench.contracts import FitJob, WholeFit
     from optibench.records import Chunk
 
 TRIES = 4
+LOOK_SECONDS = 2.0  # so long a worker may be lost before the others are called back
 
 
 class DaskXGBoost(DaskTrainer):
@@ -28,46 +31,61 @@ class DaskXGBoost(DaskTrainer):
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
         """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
         model, setting = self.request.model, self.request.setting
-        attempts, of_workers = self._train_until_done(job)
-        for fit in model.together.gathered(of_workers, model, job, setting):
-            yield replace(fit, attempts=attempts)
+        yield from model.together.gathered(self._train_until_done(job), model, job, setting)
 
-    def _train_until_done(self, job: FitJob) -> tuple[int, list[Any]]:
+    def _train_until_done(self, job: FitJob) -> list[Any]:
         for attempt in range(1, TRIES + 1):
             workers = self.engine.live_workers()
             try:
                 with self.partitions.in_use():
-                    return attempt, self._train(job)
+                    return self._train(job)
             except Exception as error:
-                if self.engine.live_workers() == workers:
+                if self.engine.has_all(workers):
                     cause = f"{type(error).__name__}: {error}"
                     raise FitError(cause) from error
                 lost = error
-                self.partitions.hold_again()
-        msg = f"XGBoost lost a worker in each of {TRIES} attempts: {lost}"
+                if attempt < TRIES:
+                    self.engine.again.add(len(job.candidates))
+        msg = (
+            f"XGBoost lost a worker in each of {TRIES} attempts (out of memory? Then lower "
+            f"backend.workers or raise backend.memory_limit): {lost}"
+        )
         raise EngineError(msg) from lost
 
     def _train(self, job: FitJob) -> list[Any]:
         """One task for every worker; they wait for each other."""
-        client, request = self.engine.client, self.request
-        held = self.partitions.at_each_worker()
-        meeting = meeting_point(len(held), self.engine.own_address)
-        tasks = [
-            client.submit(
-                _train_here,
-                request.model.together,
-                chunks,
-                (job, request.setting),
-                {**meeting, "dmlc_task_id": f"{number:06d}"},
-                workers=[worker],
-                pure=False,
-            )
-            for number, (worker, chunks) in enumerate(held.items())
-        ]
-        try:
-            return list(client.gather(tasks))
-        finally:
-            client.cancel(tasks)
+        client, held = self.engine.client, self.partitions.at_each_worker()
+        with meeting_point(len(held), self.engine.own_address) as meeting:
+            tasks = [
+                client.submit(
+                    _train_here,
+                    self.request.model.together,
+                    chunks,
+                    (job, self.request.setting),
+                    {**meeting, "dmlc_task_id": f"{number:06d}"},
+                    workers=[worker],
+                    pure=False,
+                )
+                for number, (worker, chunks) in enumerate(held.items())
+            ]
+            try:
+                self._wait(tasks, held)
+                return list(client.gather(tasks))
+            finally:
+                client.cancel(tasks)
+
+    def _wait(self, tasks: list[Any], workers: Iterable[str]) -> None:
+        """Until all are done; one whose worker is gone would wait for it for ever."""
+        wait_for: Any = wait  # distributed's functions have no types
+        while pending := [task for task in tasks if task.status == "pending"]:
+            with suppress(TimeoutError), self.engine.client.as_current():
+                wait_for(pending, timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
+            for task in tasks:
+                if task.status == "error":
+                    task.result()  # which raises it
+            if not self.engine.knows(workers):
+                msg = "a Dask worker was lost"
+                raise EngineError(msg)
 
 
 def _train_here(

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from optibench.backends import mapped, worker_process
 from optibench.backends.mapped import MappedFiles
 from optibench.backends.shield import checkpoint
+from optibench.backends.tally import Tally, units_in
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from optibench.backends.sklearn.pool import Call
     from optibench.contracts import WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
 
@@ -43,19 +45,11 @@ class SklearnBackend:
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[LokyEngine]:
         """Start the workers, warm them, and end them afterwards."""
-        from joblib.externals.loky import ProcessPoolExecutor
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
         checkpoint()
-        executor = ProcessPoolExecutor(
-            max_workers=request.workers,
-            initializer=_begin,
-            initargs=(str(request.logs), request.modules),
-            env=worker_process.thread_environment(request.threads),
-        )
         try:
-            with MappedFiles() as files:
-                engine = LokyEngine(executor, request.workers, files)
+            with MappedFiles() as files, _engine(request, files) as engine:
                 engine.warm()
                 yield engine
         except BrokenProcessPool as error:
@@ -64,8 +58,16 @@ class SklearnBackend:
                 f"its last words are in the run's artifact logs/. {error}"
             )
             raise EngineError(msg) from error
-        finally:
-            executor.shutdown(wait=True, kill_workers=True)
+
+
+@contextmanager
+def _engine(request: EngineRequest, files: MappedFiles) -> Iterator[LokyEngine]:
+    """An engine whose workers end with it."""
+    engine = LokyEngine(request, files)
+    try:
+        yield engine
+    finally:
+        engine.close()
 
 
 class LokyEngine:
@@ -74,11 +76,39 @@ class LokyEngine:
     overhead_seconds = 0.002
     notes: tuple[str, ...] = ()
 
-    def __init__(self, executor: Any, workers: int, files: MappedFiles) -> None:
-        """Use `executor` with `workers` processes; shared data go into `files`."""
-        self._executor = executor
+    def __init__(self, request: EngineRequest, files: MappedFiles) -> None:
+        """Start workers; shared data go into `files`."""
+        from optibench.backends.sklearn.pool import LastingPool
+
+        self._request = request
         self._files = files
-        self.slots = workers
+        self._again = Tally()
+        self.slots = request.workers
+        self._pool = LastingPool(self._begin, request.workers, self._note)
+
+    @property
+    def units_run_again(self) -> int:
+        """Those of the batches whose worker was lost, or killed by loky over the loss of one."""
+        return self._again.count
+
+    def close(self) -> None:
+        """End the workers."""
+        self._pool.close()
+
+    def _begin(self) -> Any:
+        """An executor of loky."""
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        return ProcessPoolExecutor(
+            max_workers=self.slots,
+            initializer=_begin,
+            initargs=(str(self._request.logs), self._request.modules),
+            env=worker_process.thread_environment(self._request.threads),
+        )
+
+    def _note(self, call: Call) -> None:
+        """A call that is made again has the batch as its last argument."""
+        self._again.add(units_in(call.arguments[-1]))
 
     def warm(self, modules: Sequence[str] = ()) -> None:
         """Return when every worker has run its initializer and imported `modules`."""
@@ -93,7 +123,7 @@ class LokyEngine:
         """Call a function once on every worker: each blocks until all have begun."""
         marks = tempfile.mkdtemp(dir=self._files.folder)
         calls = [
-            self._executor.submit(_call_and_meet, function, arguments, marks, self.slots)
+            self._pool.executor.submit(_call_and_meet, function, arguments, marks, self.slots)
             for _ in range(self.slots)
         ]
         for call in calls:
@@ -108,11 +138,8 @@ class LokyEngine:
         return mapped.view(shared)
 
     def submit(self, task: WorkerTask, shared: str, batch: Batch) -> Future[BatchOutcome]:
-        """Queue one batch."""
-        future: Future[BatchOutcome] = self._executor.submit(
-            mapped.run_on_mapped, task, shared, batch
-        )
-        return future
+        """Queue one batch; it is run again where its worker is lost."""
+        return self._pool.submit(mapped.run_on_mapped, task, shared, batch)
 
     def versions(self) -> Mapping[str, str]:
         """Versions of joblib and of its loky."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.spark.code import carry
+from optibench.backends.spark.losses import failed_tasks
 from optibench.backends.spark.session import translated
+from optibench.backends.tally import Tally, units_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,9 +53,15 @@ class SparkEngine:
         self._waiters = ThreadPoolExecutor(2 * request.workers, thread_name_prefix="spark-job")
         self._broadcasts: list[Any] = []
         self._groups = itertools.count()
+        self.again = Tally()
         self.slots = request.workers
         self._code = tempfile.TemporaryDirectory(prefix="optibench-code-")
         self._offsets: dict[str, float] = {}
+
+    @property
+    def units_run_again(self) -> int:
+        """Those of lost batches, and fits on all workers."""
+        return self.again.count
 
     def __enter__(self) -> SparkEngine:
         """Nothing more to start."""
@@ -125,21 +133,27 @@ class SparkEngine:
         return shared.value if self._files is None else mapped.view(shared)
 
     def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
-        """Run one batch as a job of one task."""
+        """Run one batch as a job of one task, which Spark tries again where its worker is lost."""
         is_file, offsets = self._files is not None, self._offsets
 
-        def run(rows: Any) -> list[BatchOutcome]:
+        def run(rows: Any) -> list[tuple[BatchOutcome, int]]:
+            from pyspark import TaskContext
+
             list(rows)  # a worker that leaves input unread is not used again
+            context: Any = TaskContext.get()
             if is_file:
-                return [mapped.run_on_mapped(task, shared, batch)]
-            return [elsewhere.run_by_clock(task, shared.value, batch, offsets)]
+                return [(mapped.run_on_mapped(task, shared, batch), context.attemptNumber())]
+            outcome = elsewhere.run_by_clock(task, shared.value, batch, offsets)
+            return [(outcome, context.attemptNumber())]
 
-        return self._waiters.submit(self._collect, run)
+        return self._waiters.submit(self._collect, run, units_in(batch))
 
-    def _collect(self, run: Any) -> BatchOutcome:
+    def _collect(self, run: Any, units: int) -> BatchOutcome:
+        outcome: BatchOutcome
         with translated("A Spark job failed"):
-            outcome: BatchOutcome = self._one.mapPartitions(run).collect()[0]
-            return outcome
+            outcome, attempt = self._one.mapPartitions(run).collect()[0]
+        self.again.add(attempt * units)
+        return outcome
 
     def trainer(self, request: TrainerRequest) -> Trainer:
         """What fits a model with all workers at once."""
@@ -161,18 +175,12 @@ class SparkEngine:
         return int(to_bytes(given)) // (self.slots if local else max(1, cores // task))
 
     @contextmanager
-    def attempts(self) -> Iterator[Callable[[], int]]:
-        """Run a job inside; afterwards the function says how often its last stage was begun."""
+    def watched(self) -> Iterator[Callable[[], int]]:
+        """Run jobs inside; afterwards the function says how many of their tasks failed."""
         group = f"optibench-{next(self._groups)}"
         self.context.setJobGroup(group, "a fit on all workers")
         tracker = self.context.statusTracker()
-
-        def count() -> int:
-            jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(group)]
-            stages = [tracker.getStageInfo(s) for job in jobs if job for s in job.stageIds]
-            return 1 + max((stage.currentAttemptId for stage in stages if stage), default=0)
-
-        yield count
+        yield lambda: failed_tasks(tracker, group)
 
     def versions(self) -> Mapping[str, str]:
         """Versions of Spark and of its Java."""

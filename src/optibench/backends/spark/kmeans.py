@@ -43,6 +43,7 @@ class SparkKMeans:
         self._setting = request.setting
         self._session = SparkSession(engine.context)
         self._table: Any = None
+        self._failed = 0  # tasks of the fit that is made
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """As a DataFrame of vectors, which Spark keeps where its storage level says."""
@@ -77,7 +78,11 @@ class SparkKMeans:
 
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
         """One candidate after the other."""
-        yield from self._together.fit(job, self._setting, self)
+        for fit in self._together.fit(job, self._setting, self):
+            # A task whose worker was lost Spark has run again in this fit.
+            self._engine.again.add(int(self._failed > 0))
+            self._failed = 0
+            yield fit
 
     def close(self) -> None:
         """Let go of the table."""
@@ -87,11 +92,12 @@ class SparkKMeans:
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""
         told = self._told(full, seed, job.spread)
-        with translated("Spark's K-means failed"):
+        with self._engine.watched() as failed, translated("Spark's K-means failed"):
             fitted = KMeans(featuresCol="features", **told).fit(self._of(job.train))
             centres = np.array(fitted.clusterCenters())
             summary = fitted.summary
             iterations, cost = int(summary.numIter), float(summary.trainingCost)
+        self._failed += failed()
         return self._together.start(centres, iterations, cost, told)
 
     def cpu_seconds(self) -> float:
@@ -140,8 +146,10 @@ class SparkKMeans:
                 yield pa.RecordBatch.from_pydict(function(chunk))
 
         chosen = self._of(ask.parts).select("place", vector_to_array(col("features")))
-        with translated("A Spark job failed"):
-            return chosen.mapInArrow(call, schema).toArrow()
+        with self._engine.watched() as failed, translated("A Spark job failed"):
+            found = chosen.mapInArrow(call, schema).toArrow()
+        self._failed += failed()
+        return found
 
 
 def _batches(chunk: Chunk) -> Iterator[Any]:

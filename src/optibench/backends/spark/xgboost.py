@@ -1,23 +1,26 @@
 """XGBoost on a whole Spark cluster: a barrier stage whose tasks train together.
 
-It is the way of `xgboost.spark` (the tracker in the first task, so that Spark can run the stage
-again where a worker is lost), with one difference: all candidates of a job are trained in one
-stage, on rows that are quantised once.
+It is the way of `xgboost.spark` (the tracker in the first task), with one difference: all
+candidates of a job are trained in one stage, on rows that are quantised once.
+
+Where a worker is lost the stage is run again from here: Spark does so only with barrier stages
+that end in a shuffle, and ends the job of one that gives results.
 """
 
 from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from optibench.backends.meeting import meeting_point
+from optibench.backends.spark.losses import is_loss
 from optibench.backends.spark.partitions import SparkPartitions, scratch
-from optibench.errors import FitError
+from optibench.backends.spark.settings import TRIES_PER_TASK
+from optibench.errors import EngineError, FitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from optibench.backends.spark.engine import SparkEngine
     from optibench.contracts import Ask, FitJob, ReadChunks, Shares, TrainerRequest, WholeFit
@@ -44,7 +47,7 @@ class SparkXGBoost:
         return self._partitions.rows(ask, self._request.model.together.scored_by)
 
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
-        """All candidates in one go; Spark runs the stage anew where a worker is lost meanwhile."""
+        """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
         request = self._request
         together, model, setting = request.model.together, request.model, request.setting
         in_files = self._in_files
@@ -56,14 +59,27 @@ class SparkXGBoost:
                 held += chunks if folder is None else (chunk.stored(folder) for chunk in chunks)
                 yield _train_here(together, held, (job, setting))
 
-        with self._engine.attempts() as attempts:
-            outcomes = self._partitions.together(train)
+        outcomes = self._until_done(train, len(job.candidates))
         error = next((error for _, error in outcomes if error is not None), None)
         if error is not None:
             raise FitError(error)
-        of_workers = [shares for shares, _ in outcomes]
-        for fit in together.gathered(of_workers, model, job, setting):
-            yield replace(fit, attempts=attempts())
+        yield from together.gathered([shares for shares, _ in outcomes], model, job, setting)
+
+    def _until_done(self, train: Callable[[Any], Any], units: int) -> list[Any]:
+        for attempt in range(1, TRIES_PER_TASK + 1):
+            try:
+                return self._partitions.together(train)
+            except EngineError as error:
+                if not is_loss(error):
+                    raise
+                lost = error
+                if attempt < TRIES_PER_TASK:
+                    self._engine.again.add(units)
+        msg = (
+            f"XGBoost lost a worker in each of {TRIES_PER_TASK} attempts (out of memory? Then "
+            f"lower backend.workers): {lost}"
+        )
+        raise EngineError(msg) from lost
 
     def close(self) -> None:
         """Let go of the chunks."""
@@ -81,11 +97,14 @@ def _train_here(
     number = context.partitionId()
     tasks = context.getTaskInfos()
     host = tasks[0].address.split(":")[0]
-    mine = json.dumps(meeting_point(len(tasks), host)) if number == 0 else ""
-    meeting = json.loads(context.allGather(mine)[0])
     try:
-        with CommunicatorContext(**meeting, dmlc_task_id=f"{number:06d}"):
-            return together(chunks, *job, first=get_rank() == 0), None
+        with ExitStack() as stack:
+            mine = ""
+            if number == 0:
+                mine = json.dumps(stack.enter_context(meeting_point(len(tasks), host)))
+            meeting = json.loads(context.allGather(mine)[0])
+            with CommunicatorContext(**meeting, dmlc_task_id=f"{number:06d}"):
+                return together(chunks, *job, first=get_rank() == 0), None
     except Exception as error:
         return None, f"{type(error).__name__}: {error}"
 

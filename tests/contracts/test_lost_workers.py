@@ -1,0 +1,167 @@
+"""A worker that is killed in the middle of a search costs time, and changes nothing."""
+
+import sys
+
+import pytest
+
+import optibench
+from optibench import benchmark
+from optibench.config.composition import compose
+from optibench.config.registry import find
+from optibench.config.resolution import resolve
+from optibench.errors import EngineError
+from optibench.records import EngineRequest, Status
+from optibench.tracking.memory import MemoryTracker
+
+pytestmark = pytest.mark.slow
+TOGETHER = [
+    pytest.param("dask", marks=pytest.mark.dask),
+    pytest.param("spark", marks=pytest.mark.spark),
+]
+# What dies is the worker, by SIGKILL, in the middle of its work: nobody's clock is needed.
+FRAGILE = """
+import os
+from pathlib import Path
+
+from sklearn.tree import DecisionTreeClassifier
+
+from optibench.models.kmeans_together import StartsTogether
+from optibench.models.xgboost_together import BoostTogether
+
+MARK = Path(__file__).with_name("killed")
+
+
+def die_once():
+    try:
+        os.close(os.open(MARK, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), 9)
+
+
+class Tree(DecisionTreeClassifier):
+    def fit(self, X, y):
+        if self.max_depth == 3:
+            die_once()
+        if self.max_depth == 99:
+            os.kill(os.getpid(), 9)
+        return super().fit(X, y)
+
+
+class Boost(BoostTogether):
+    def _path(self, own, matrix, members, cost):
+        if members[0][1]["max_depth"] == 3 and not own.first:
+            die_once()
+        yield from super()._path(own, matrix, members, cost)
+
+
+class Starts(StartsTogether):
+    @staticmethod
+    def answer(chunk, estimator, limit):
+        die_once()
+        return StartsTogether.answer(chunk, estimator, limit)
+"""
+QUIET = ["profiling=off", "progress=false", "backend.workers=2"]
+TREES = ["model=estimator", "model.estimator=fragile.Tree", "evaluation.folds=3", *QUIET]
+WHOLE = [*QUIET, "backend.parallelism=data", "backend.keep_alive=true", "evaluation.folds=2"]
+DATA = {
+    "xgboost": ["model=xgboost", "model.params.n_estimators=10", "model.space.max_depth=[2,3]"],
+    "kmeans": ["model=kmeans", "dataset=iris", "model.space.n_clusters=[2,3]"],
+}
+DATA["xgboost"] += ["model.space.eta=[0.3]", "model.space.subsample=[0.7]"]
+DATA["kmeans"] += [
+    "model.space.n_init=[1]",
+    "model.space.max_iter=[3]",
+    "model.space.init=[random]",
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mark(tmp_path_factory):
+    """Once it is there, no worker dies any more."""
+    folder = tmp_path_factory.mktemp("fragile")
+    (folder / "fragile.py").write_text(FRAGILE)
+    sys.path.insert(0, str(folder))
+    optibench.release_engine()
+    yield folder / "killed"
+    optibench.release_engine()
+    sys.path.remove(str(folder))
+    sys.modules.pop("fragile", None)
+
+
+def run(*words, tracker=None):
+    tracker = tracker or MemoryTracker()
+    return benchmark.run(resolve(compose(list(words))), tracker=tracker), tracker
+
+
+def assert_same(result, plain):
+    assert [t.scores for t in result.trials] == [t.scores for t in plain.trials]
+    assert {t.status for t in result.trials} == {Status.FINISHED}
+    assert result.best_params == plain.best_params
+    quality = [name for name in plain.metrics if f"train_{name}" in plain.metrics]
+    assert quality
+    assert all(result.metrics[name] == plain.metrics[name] for name in quality)
+    assert plain.metrics["units_run_again"] == 0
+
+
+@pytest.fixture(scope="module")
+def plain(mark):
+    """What a search of trials finds where no worker dies, the same on every backend."""
+    mark.touch()
+    result, tracker = run(*TREES, "model.space.max_depth=[2,3,4,5]")
+    assert "run again" not in tracker.params.get("measurement_notes", "")
+    return result
+
+
+def test_trials_of_a_lost_worker_are_run_again(backend, plain, mark):
+    mark.unlink()
+    result, tracker = run(*TREES, "model.space.max_depth=[2,3,4,5]", f"backend={backend}")
+    assert mark.exists()
+    assert_same(result, plain)
+    again = result.metrics["units_run_again"]
+    assert 1 <= again <= len(result.trials)
+    assert f"{again:.0f} units were run again" in tracker.params["measurement_notes"]
+
+
+@pytest.mark.parametrize("model", DATA)
+@pytest.mark.parametrize("engine", TOGETHER)
+def test_fits_of_all_workers_are_the_same_after_one_was_lost(engine, model, mark, monkeypatch):
+    fragile = pytest.importorskip("fragile")
+    mark.touch()
+    words = [*WHOLE, *DATA[model], f"backend={engine}"]
+    plain, _ = run(*words)
+    plugin = find("model", model)
+    whole = fragile.Starts() if model == "kmeans" else fragile.Boost(plugin.together.catalogue)
+    monkeypatch.setattr(plugin, "together", whole)
+    mark.unlink()
+    result, tracker = run(*words)
+    assert mark.exists()
+    assert tracker.params["engine_warm"] is True
+    assert_same(result, plain)
+    # The fold's two candidates are trained in one go; K-means' one after the other.
+    assert result.metrics["units_run_again"] == (1 if model == "kmeans" else 2)
+    assert all(trial.cpu_seconds >= 0 for trial in result.trials)
+
+
+def test_what_was_done_before_every_worker_died_is_kept(mark):
+    mark.touch()
+    tracker = MemoryTracker()
+    words = [*TREES, "model.space.max_depth=[2,4,5,99]", "search.target=2", "backend.workers=1"]
+    with pytest.raises(EngineError, match="died 4 times over the same trials"):
+        run(*words, tracker=tracker)
+    assert tracker.status is Status.FAILED
+    rows = tracker.artifacts["trials.csv"].decode().splitlines()[1:]
+    assert 1 <= len(rows) <= 9
+    assert all("FINISHED" in row for row in rows)
+
+
+@pytest.mark.dask
+def test_a_dask_worker_that_does_not_come_back_is_told(tmp_path, monkeypatch):
+    from optibench.backends.dask import engine
+
+    monkeypatch.setattr(engine, "COME_BACK_SECONDS", 0.5)
+    with find("backend", "dask")().open(EngineRequest(1, 1, (), tmp_path)) as opened:
+        opened.client.cluster.scale(0)
+        opened.client.sync(opened.client.cluster._correct_state)
+        with pytest.raises(EngineError, match="Fewer than 1 Dask workers are left"):
+            opened.live_workers()
