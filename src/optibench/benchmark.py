@@ -10,9 +10,10 @@ from optibench.backends.kept import opened
 from optibench.backends.shield import starting
 from optibench.evaluation.ranking import best
 from optibench.evaluation.scoring import greater_is_better
+from optibench.loading import load
 from optibench.measure.phases import Recorder
 from optibench.premises import Premises
-from optibench.preparation import import_libraries, load, plan_of, settle
+from optibench.preparation import import_libraries, plan_of, settle
 from optibench.recording import RunRecord, open_tracker
 from optibench.records import EngineRequest, Entry, Plan, Result, Trial
 from optibench.report.progress import Progress

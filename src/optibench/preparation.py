@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from optibench.contracts import SearchFacts
-from optibench.data_parallel.files import SurveyedFiles
-from optibench.data_parallel.survey import Question, Seen, asked_of, look
-from optibench.datasets.encoding import encode
 from optibench.errors import ConfigError
 from optibench.evaluation.parts import PartPlan
 from optibench.evaluation.scoring import (
@@ -18,19 +15,18 @@ from optibench.evaluation.scoring import (
     default_metric,
     greater_is_better,
 )
-from optibench.evaluation.split import scaling_on
 from optibench.measure.machine import available_cores
 from optibench.records import Candidate, DataFacts, Plan, Task
 from optibench.redaction import redact
 from optibench.trials.refit import EXAMPLE_ROWS
-from optibench.validation import Case, check_table, validate_config, validate_table
+from optibench.validation import validate_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from optibench.config.schema import Config
-    from optibench.contracts import Engine, SearchState
-    from optibench.datasets.in_blocks import BlockFiles
+    from optibench.contracts import SearchState
+    from optibench.data_parallel.files import SurveyedFiles
     from optibench.records import Dataset
 
 MIB = 1024 * 1024
@@ -47,13 +43,23 @@ class Budget:
 
 @dataclass(frozen=True, eq=False)
 class Settled:
-    """A benchmark whose configuration is known to be usable."""
+    """A benchmark whose configuration is known to be usable.
+
+    Attributes:
+        reason: why backend.parallelism=auto became what it is now.
+    """
 
     config: Config
     budget: Budget
     search: SearchState
     examples: Sequence[Candidate]
     metric: str
+    reason: str = ""
+
+    @property
+    def is_by_trials(self) -> bool:
+        """Fits run side by side; else each runs on all workers."""
+        return self.config.backend.parallelism == "trials"
 
     @property
     def part_plan(self) -> PartPlan:
@@ -73,8 +79,8 @@ class Prepared(Settled):
         files: where workers read the table themselves.
     """
 
-    dataset: Dataset
-    scaling: bool
+    dataset: Dataset = field(kw_only=True)
+    scaling: bool = field(kw_only=True)
     files: SurveyedFiles | None = None
 
     def without_rows(self) -> Prepared:
@@ -135,48 +141,6 @@ def import_libraries(more: Sequence[str]) -> None:
         importlib.import_module(name)
 
 
-def load(settled: Settled, engine: Callable[[], Engine] | None = None) -> Prepared:
-    """Load the table, or have the engine look through its files, and check all that it shows.
-
-    Args:
-        settled: what to load.
-        engine: waits for the started engine; None: files are looked through here.
-
-    Raises:
-        InputError: the data cannot be used.
-    """
-    config, evaluation = settled.config, settled.config.evaluation
-    if config.backend.parallelism == "data":
-        files = config.dataset.in_blocks(classes=config.model.task is Task.CLASSIFICATION)
-        if files is not None:
-            return _look_through(settled, files, engine)
-    table = config.dataset.load(config.top.seed)
-    table = replace(table, groups=evaluation.groups, time=evaluation.time)
-    validate_table(config, table, settled.examples, with_folds=settled.search.uses_folds)
-    dataset = encode(table, config.model.task)
-    scaling = scaling_on(config.dataset.scale, config.model.task)
-    return Prepared(**vars(settled), dataset=dataset, scaling=scaling)
-
-
-def _look_through(
-    settled: Settled, files: BlockFiles, engine: Callable[[], Engine] | None
-) -> Prepared:
-    config, with_folds = settled.config, settled.search.uses_folds
-    question = Question(files, config.model.task, settled.part_plan)
-    if engine is None:
-        looks = [look(question, batch) for batch in question.batches()]
-    else:
-        looks = asked_of(engine(), question)
-    surveyed = SurveyedFiles.of(question, Seen.merge(looks))
-    examples = tuple(settled.examples)
-    check_table(
-        Case(config, files.roles, surveyed.columns, surveyed.seen.n_rows, examples, with_folds)
-    )
-    scaling = scaling_on(config.dataset.scale, config.model.task)
-    dataset = surveyed.dataset(EXAMPLE_ROWS)
-    return Prepared(**vars(settled), dataset=dataset, scaling=scaling, files=surveyed)
-
-
 def _memory(parallelism: str, table_mib: float, workers: int) -> str:
     if parallelism == "data":
         return f"table {table_mib:.1f} MiB, {table_mib / workers:.1f} MiB of it at each worker"
@@ -228,20 +192,21 @@ def _usable_cores(config: Config) -> int:
 
 
 def plan_of(prepared: Prepared) -> Plan:
-    """What would run, without running it."""
+    """What would run, without running it; of an engine's memory nothing is known then."""
     config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
     rows, columns = dataset.n_samples, dataset.X.shape[1]
     table_mib = 8 * dataset.n_samples * columns / MIB
     folds = f"{config.evaluation.folds} folds" if prepared.search.uses_folds else "no folds"
     where = getattr(config.backend, "address", None) or getattr(config.backend, "master", None)
     engine, parallelism = config.backend.name, config.backend.parallelism
+    why = f" ({prepared.reason})" if prepared.reason else ""
     facts = redact(
         {
             "run": config.run_name,
             "model": f"{config.model.name} ({prepared.task}), ranked by {prepared.metric}",
             "data": f"{dataset.name}: {rows} rows x {columns} features, {dataset.source}",
             "scaling": "standardised on the train part" if prepared.scaling else "none",
-            "engine": f"{engine} at {where or 'this machine'}, parallelism={parallelism}",
+            "engine": f"{engine} at {where or 'this machine'}, parallelism={parallelism}{why}",
             "workers": f"{budget.workers} x {budget.threads} thread(s) of {budget.cores} core(s)",
             "candidates": f"{prepared.search.total} by search={config.search.name}, {folds}",
             "fits": f"{prepared.n_fits}, the refit of the winner included",

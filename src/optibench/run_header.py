@@ -37,6 +37,8 @@ def header_of(prepared: Prepared, start: float) -> RunHeader:
         "n_features": dataset.X.shape[1],
         "n_candidates": prepared.search.total,
     }
+    if prepared.reason:
+        params["parallelism_reason"] = prepared.reason
     params |= {f"version.{name}": value for name, value in library_versions(LIBRARIES).items()}
     params |= {f"machine.{name}": value for name, value in machine_facts().items()}
     return RunHeader(config.run_name, params, tags_of(prepared), dataset, start)

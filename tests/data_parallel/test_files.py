@@ -19,7 +19,8 @@ from optibench.datasets.facts import FrameColumn
 from optibench.datasets.parquet import Parquet
 from optibench.errors import ConfigError, DataError, InputError
 from optibench.evaluation.parts import PartPlan
-from optibench.preparation import load, settle
+from optibench.loading import load
+from optibench.preparation import settle
 from optibench.records import Task
 
 PLAN = PartPlan(0, 0.25, 3)

@@ -88,6 +88,11 @@ class CsvBlocks:
             for start, end in zip(starts, ends, strict=True)
         ]
 
+    @property
+    def table_bytes(self) -> int:
+        """As many as the text: a number and its comma take about 8 characters."""
+        return self.n_bytes * len(self.roles.features) // len(self.header)
+
     def frames(self, block: Block) -> Iterator[pd.DataFrame]:
         """The kept columns of a block; those that hold labels as text.
 

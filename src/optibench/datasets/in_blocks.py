@@ -26,6 +26,10 @@ class BlockFiles(Protocol):
     def blocks(self) -> Sequence[Block]:
         """All of the table, in order."""
 
+    @property
+    def table_bytes(self) -> int:
+        """About how large it is as a matrix of float64."""
+
     def frames(self, block: Block) -> Iterator[pd.DataFrame]:
         """The rows of a block as they are in the file, some at a time.
 

@@ -68,6 +68,11 @@ class ParquetBlocks:
         roles = select(empty.reset_index(drop=True), fields, str(fields.path), seed=0)
         return cls(roles, found.schema, files, blocks)
 
+    @property
+    def table_bytes(self) -> int:
+        """Of all rows."""
+        return 8 * len(self.roles.features) * sum(block.n_rows for block in self.blocks)
+
     def frames(self, block: Block) -> Iterator[pd.DataFrame]:
         """The kept columns of a row group, some rows at a time.
 

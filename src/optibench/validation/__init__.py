@@ -15,6 +15,7 @@ from optibench.errors import DataError
 from optibench.validation.case import Case
 from optibench.validation.columns import COLUMN_CHECKS
 from optibench.validation.configuration import CONFIG_CHECKS
+from optibench.validation.data_parallel import why_no_data
 from optibench.validation.parts import check_parts
 from optibench.validation.rows import ROW_CHECKS
 
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
     from optibench.config.schema import Config
     from optibench.records import Candidate, Split, Table
 
-__all__ = ["Case", "check_table", "validate_config", "validate_split", "validate_table"]
+__all__ = [
+    "Case",
+    "check_table",
+    "validate_config",
+    "validate_split",
+    "validate_table",
+    "why_no_data",
+]
 
 
 def validate_config(config: Config, metric: str) -> None:

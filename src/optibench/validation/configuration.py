@@ -22,6 +22,7 @@ FEWEST_FOLDS = 2
 PARALLELISMS = {
     "trials": "each candidate x fold is a fit of its own",
     "data": "each fit uses all workers",
+    "auto": "whichever fits, and is the faster one",
 }
 SMALLEST_SILHOUETTE_SAMPLE = 3  # two clusters, and one of them with two rows
 

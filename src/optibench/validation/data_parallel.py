@@ -20,8 +20,20 @@ SEARCHES = ("none", "grid", "random")  # the others go on from what a worker kee
 def check_data_parallel(config: Config, metric: str) -> None:
     """The engine has a trainer for the model, the search and the split can be had."""
     del metric
-    if config.backend.parallelism != "data":
-        return
+    if config.backend.parallelism == "data":
+        _check(config)
+
+
+def why_no_data(config: Config) -> str | None:
+    """What is in the way of backend.parallelism=data, or None."""
+    try:
+        _check(config)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def _check(config: Config) -> None:
     _check_trainer(config)
     if config.search.name not in SEARCHES:
         msg = (

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from optibench.validation import why_no_data
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -51,15 +53,16 @@ class Way(Protocol):
 
 def way_modules(config: Config) -> tuple[str, ...]:
     """What the driver and every worker import for it before any clock of a phase runs."""
-    if config.backend.parallelism == "data":
+    way = config.backend.parallelism
+    if way == "data" or (way == "auto" and why_no_data(config) is None):
         trainer = f"optibench.backends.{config.backend.name}.{config.model.name}"
         return (trainer, "optibench.data_parallel.survey", "pandas", "pyarrow.dataset")
     return ()
 
 
 def way_of(prepared: Prepared) -> Way:
-    """The way that `backend.parallelism` names."""
-    if prepared.config.backend.parallelism == "data":
+    """The way that `backend.parallelism` names, or that `auto` has chosen."""
+    if not prepared.is_by_trials:
         from optibench.ways.data import DataWay
 
         return DataWay(prepared)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.spark.code import carry
 from optibench.backends.spark.losses import failed_tasks
@@ -163,12 +165,16 @@ class SparkEngine:
 
     @property
     def worker_memory_bytes(self) -> int:
-        """A slot's part of what an executor has: for Python, where Spark limits that, else of all.
+        """A slot's part of what Python has in an executor; on this machine, of all memory.
 
-        On this machine the driver's JVM is the only executor.
+        Where Spark does not limit Python elsewhere, it is taken to have as much as the JVM.
         """
         conf, local = self.context.getConf(), self.context.master.startswith("local")
-        heap = conf.get("spark.driver.memory" if local else "spark.executor.memory", "1g")
+        heap = (
+            f"{psutil.virtual_memory().total}b"
+            if local
+            else conf.get("spark.executor.memory", "1g")
+        )
         cores, task = (int(conf.get(f"spark.{k}", "1")) for k in ("executor.cores", "task.cpus"))
         given = conf.get("spark.executor.pyspark.memory", heap)
         to_bytes = self.context._jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes

@@ -1,0 +1,120 @@
+"""Loads the table: whole into the driver, or looked through by the workers that will hold it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from optibench.data_parallel.files import SurveyedFiles
+from optibench.data_parallel.survey import Question, Seen, asked_of, look
+from optibench.datasets.encoding import encode
+from optibench.errors import InputError
+from optibench.evaluation.split import scaling_on
+from optibench.measure.machine import available_memory_bytes
+from optibench.parallelism import Situation, choose
+from optibench.preparation import Prepared, Settled
+from optibench.records import Task
+from optibench.trials.refit import EXAMPLE_ROWS
+from optibench.validation import Case, check_table, validate_table, why_no_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from optibench.contracts import Engine
+    from optibench.datasets.in_blocks import BlockFiles
+
+    Waiting = Callable[[], Engine] | None
+
+
+def load(settled: Settled, engine: Waiting = None) -> Prepared:
+    """Load the table, or have the engine look through its files, and check all that it shows.
+
+    With backend.parallelism=auto the way is chosen on the way: what is returned says which.
+
+    Args:
+        settled: what to load.
+        engine: waits for the started engine; None: files are looked through here.
+
+    Raises:
+        InputError: the data cannot be used.
+    """
+    way = settled.config.backend.parallelism
+    if way == "auto":
+        return _load_as_it_fits(settled, engine)
+    files = _files_of(settled) if way == "data" else None
+    return _load_whole(settled) if files is None else _look_through(settled, files, engine)
+
+
+def _load_as_it_fits(settled: Settled, engine: Waiting) -> Prepared:
+    """Files whose size shows before they are read are read once only, in the way chosen."""
+    why, files = why_no_data(settled.config), None
+    if why is None:
+        try:
+            files = _files_of(settled)
+        except InputError as error:
+            why = str(error)
+    if files is not None:
+        chosen = _chosen(settled, files.table_bytes, why, engine)
+        return _load_whole(chosen) if chosen.is_by_trials else _look_through(chosen, files, engine)
+    prepared = _load_whole(settled)
+    chosen = _chosen(settled, prepared.dataset.X.nbytes, why, engine)
+    return replace(prepared, config=chosen.config, reason=chosen.reason)
+
+
+def _chosen(settled: Settled, table_bytes: int, why: str | None, engine: Waiting) -> Settled:
+    config, here = settled.config, available_memory_bytes()
+    workers, folds = settled.budget.workers, config.evaluation.folds
+    given = None if engine is None or why is not None else _given(engine())
+    choice = choose(
+        Situation(
+            table_bytes=table_bytes,
+            worker_bytes=here // workers if given is None else given,
+            driver_bytes=here,
+            workers=workers,
+            fits=settled.search.total * folds if settled.search.uses_folds else 0,
+            why_no_data=why,
+        )
+    )
+    backend: Any = config.backend
+    decided = replace(config, backend=replace(backend, parallelism=choice.parallelism))
+    return replace(settled, config=decided, reason=choice.reason)
+
+
+def _given(engine: Any) -> int:
+    """What an engine that can train on all workers gives each of them."""
+    return int(engine.worker_memory_bytes)
+
+
+def _files_of(settled: Settled) -> BlockFiles | None:
+    config = settled.config
+    files: BlockFiles | None = config.dataset.in_blocks(
+        classes=config.model.task is Task.CLASSIFICATION
+    )
+    return files
+
+
+def _load_whole(settled: Settled) -> Prepared:
+    config, evaluation = settled.config, settled.config.evaluation
+    table = config.dataset.load(config.top.seed)
+    table = replace(table, groups=evaluation.groups, time=evaluation.time)
+    validate_table(config, table, settled.examples, with_folds=settled.search.uses_folds)
+    dataset = encode(table, config.model.task)
+    scaling = scaling_on(config.dataset.scale, config.model.task)
+    return Prepared(**vars(settled), dataset=dataset, scaling=scaling)
+
+
+def _look_through(settled: Settled, files: BlockFiles, engine: Waiting) -> Prepared:
+    config, with_folds = settled.config, settled.search.uses_folds
+    question = Question(files, config.model.task, settled.part_plan)
+    if engine is None:
+        looks = [look(question, batch) for batch in question.batches()]
+    else:
+        looks = asked_of(engine(), question)
+    surveyed = SurveyedFiles.of(question, Seen.merge(looks))
+    examples = tuple(settled.examples)
+    check_table(
+        Case(config, files.roles, surveyed.columns, surveyed.seen.n_rows, examples, with_folds)
+    )
+    scaling = scaling_on(config.dataset.scale, config.model.task)
+    dataset = surveyed.dataset(EXAMPLE_ROWS)
+    return Prepared(**vars(settled), dataset=dataset, scaling=scaling, files=surveyed)

@@ -1,0 +1,130 @@
+"""backend.parallelism=auto: the way that fits, the faster of two, and why."""
+
+from concurrent.futures import Future
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optibench.config.composition import compose
+from optibench.config.resolution import resolve
+from optibench.errors import ConfigError
+from optibench.loading import load
+from optibench.parallelism import LARGE_BYTES, ROOM, Situation, choose
+from optibench.preparation import settle
+from optibench.ways import way_of
+from optibench.ways.data import DataWay
+from optibench.ways.trials import TrialsWay
+
+GIB = 2**30
+
+
+def situation(**changes):
+    usual = {
+        "table_bytes": 10**6,
+        "worker_bytes": 4 * GIB,
+        "driver_bytes": 16 * GIB,
+        "workers": 4,
+        "fits": 40,
+        "why_no_data": None,
+    }
+    return Situation(**{**usual, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "way", "why"),
+    [
+        ({}, "trials", "1.0 MiB is small enough for every worker"),
+        ({"fits": 0}, "trials", "one fit of it is soon done in one place"),
+        ({"table_bytes": 2 * GIB}, "data", "2048.0 MiB is too large for every worker"),
+        ({"table_bytes": 2 * GIB, "worker_bytes": 8 * GIB}, "trials", "40 fits keep all at work"),
+        ({"table_bytes": 6 * GIB, "worker_bytes": 64 * GIB}, "data", "is more than 16384 MiB"),
+        ({"table_bytes": GIB, "fits": 0}, "data", "0 fits of the search do not keep 4 workers"),
+        ({"table_bytes": GIB, "fits": 3}, "data", "3 fits of the search do not keep 4 workers"),
+        ({"table_bytes": GIB, "fits": 3, "why_no_data": "no trainer"}, "trials", "no trainer"),
+    ],
+)
+def test_the_way_and_its_reason(changes, way, why):
+    choice = choose(situation(**changes))
+    assert choice.parallelism == way
+    assert why in choice.reason
+
+
+def test_what_fits_in_neither_way_is_refused():
+    with pytest.raises(ConfigError, match=r"too large for every worker.* And: no trainer"):
+        choose(situation(table_bytes=2 * GIB, why_no_data="no trainer"))
+
+
+@given(
+    table_bytes=st.integers(1, 2**40),
+    worker_bytes=st.integers(1, 2**40),
+    driver_bytes=st.integers(1, 2**40),
+    fits=st.integers(0, 1000),
+)
+def test_what_cannot_fit_is_never_chosen(table_bytes, worker_bytes, driver_bytes, fits):
+    given_ = situation(
+        table_bytes=table_bytes, worker_bytes=worker_bytes, driver_bytes=driver_bytes, fits=fits
+    )
+    fits_in = ROOM * table_bytes <= min(worker_bytes, driver_bytes)
+    chosen = choose(given_).parallelism
+    assert chosen == "data" or fits_in
+    if fits_in and fits >= given_.workers and table_bytes < LARGE_BYTES:
+        assert chosen == "trials"
+
+
+class Here:
+    """An engine whose worker is this process."""
+
+    def __init__(self, worker_memory_bytes):
+        self.worker_memory_bytes = worker_memory_bytes
+
+    def share(self, value):
+        return value
+
+    def submit(self, task, shared, batch):
+        done = Future()
+        done.set_result(task(shared, batch))
+        return done
+
+
+@pytest.fixture(params=["csv", "parquet"])
+def words(request, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
+    frame = frame.assign(y=(frame["a"] > 0).astype(int))
+    path = tmp_path / f"t.{request.param}"
+    getattr(frame, f"to_{request.param}")(path, index=False)
+    return [f"dataset={request.param}", f"dataset.path={path}", "dataset.target=y"]
+
+
+def loaded(worker_bytes, *words):
+    every = ["model=xgboost", "backend=dask", "backend.parallelism=auto", *words]
+    return load(settle(resolve(compose(every))), lambda: Here(worker_bytes))
+
+
+def test_files_are_loaded_in_the_way_that_was_chosen(words):
+    small, large = loaded(10**9, *words), loaded(10_000, *words)
+    assert small.files is None
+    assert len(small.dataset.X) == 400
+    assert isinstance(way_of(small), TrialsWay)
+    assert large.files is not None
+    assert len(large.dataset.X) < 400 == large.dataset.n_samples
+    assert isinstance(way_of(large), DataWay)
+    assert "small enough" in small.reason
+    assert "too large" in large.reason
+
+
+def test_a_table_in_memory_is_loaded_and_then_judged(words):
+    del words
+    assert isinstance(way_of(loaded(10**9, "dataset=pima")), TrialsWay)
+    large = loaded(10_000, "dataset=pima")
+    assert isinstance(way_of(large), DataWay)
+    assert large.files is None
+
+
+def test_what_cannot_be_had_on_all_workers_is_done_by_trials(words):
+    chosen = loaded(10_000, *words, "search=tpe")
+    assert isinstance(way_of(chosen), TrialsWay)
+    assert "search=tpe cannot be had" in chosen.reason
