@@ -242,3 +242,14 @@ def test_chunks_in_files_give_the_same(engine, monkeypatch, tmp_path):
     assert in_memory.metrics["accuracy"] > 0.9
     trained = in_files.model.estimator.get_booster()
     assert trained.feature_types == ["q", "q", "q", "q", "c"]
+
+
+@pytest.mark.dask
+def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
+    words = [*CLUSTERS, "search=none", "backend=dask", "+model.params.n_clusters=4"]
+    in_memory, told = run(*words)
+    monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
+    in_files, also = run(*words)
+    assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
+    quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]
+    assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
