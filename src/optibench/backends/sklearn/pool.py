@@ -93,9 +93,11 @@ class LastingPool:
                 self._mender.submit(self._mend, executor)
                 return
             self._open.pop(call, None)
+        if inner.cancelled() or call.cancelled():
+            return
         if error is not None:
             call.set_exception(error)
-        elif not inner.cancelled():
+        else:
             call.set_result(inner.result())
 
     def _mend(self, broken: Any) -> None:
@@ -115,6 +117,7 @@ class LastingPool:
 
     def _send_again(self) -> None:
         """All that is open. loky hands calls out in their order: the first ones had been begun."""
+        self._open = {call: None for call in self._open if not call.cancelled()}
         for place, call in enumerate(list(self._open)):
             lost = place < self._workers
             if lost and call.begun == TRIES:
