@@ -72,6 +72,7 @@ class DaskEngine:
         self._offsets: dict[str, float] = {}
         self.again = Tally()
         self.losses = Losses(client, self.again)
+        self.losses.listen(single)
         self.slots = request.workers
         self._use(single[: request.workers])
 
@@ -150,6 +151,8 @@ class DaskEngine:
         Left to itself the scheduler, which cannot know how long a batch takes, now and then lets
         one worker wait while two batches are queued at the other.
         """
+        if self.losses.workers < self.slots:
+            self._found()  # one that has come for a lost one
         with self._counting:
             worker, _ = min(self._queued.items(), key=itemgetter(1))
             self._queued[worker] += 1
@@ -214,9 +217,11 @@ class DaskEngine:
         return self.knows(workers)
 
     def _found(self) -> set[str]:
-        """The workers of one thread that are up."""
-        found = self.client.scheduler_info(n_workers=-1)["workers"]
-        return {name for name, worker in found.items() if worker["nthreads"] == 1}
+        """The workers of one thread that are up; from now on their end is heard of."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        found = {name for name, worker in workers.items() if worker["nthreads"] == 1}
+        self.losses.listen(found)
+        return found
 
     @property
     def worker_memory_bytes(self) -> int:

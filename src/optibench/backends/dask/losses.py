@@ -3,36 +3,52 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from optibench.backends.tally import units_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterable
 
     from optibench.backends.tally import Tally
-
-TOPIC = "all"  # events of all workers
 
 
 class Losses:
     """Counts the units of batches whose worker was lost, before their second try can come back.
 
     The scheduler's own count (`suspicious`) has those too that only waited at the lost worker.
+    Each worker has a topic of its own. On the topic of all, distributed (2026.8) sends what it
+    cannot serialise (of `scatter(broadcast=True)`, anybody's), and cuts off those who listen.
     """
 
     def __init__(self, client: Any, again: Tally) -> None:
-        """Listen to the scheduler's events, and count into `again`."""
+        """Count into `again`."""
+        self._client = client
         self._again = again
         self._lock = threading.Lock()  # events are heard in a thread of the client's
         self._batches: dict[str, Any] = {}  # under way, in the order in which workers begin them
         self._was_heard = False
-        self._client = client
-        client.subscribe_topic(TOPIC, self._hear)
+        self._topics: set[str] = set()
+        self._gone: set[str] = set()
+
+    @property
+    def workers(self) -> int:
+        """How many live ones it listens to."""
+        with self._lock:
+            return len(self._topics - self._gone)
+
+    def listen(self, workers: Iterable[str]) -> None:
+        """Hear of the end of these, too."""
+        for worker in workers:
+            if worker not in self._topics:
+                self._topics.add(worker)
+                self._client.subscribe_topic(worker, partial(self._hear, worker))
 
     def close(self) -> None:
         """Listen no more; the scheduler would complain of a client that has gone."""
-        self._client.unsubscribe_topic(TOPIC)
+        for worker in self._topics:
+            self._client.unsubscribe_topic(worker)
 
     def watch(self, key: str, batch: Any) -> None:
         """Count the batch if its worker is lost."""
@@ -50,18 +66,19 @@ class Losses:
             heard, self._was_heard = self._was_heard, False
             return heard
 
-    def _hear(self, event: tuple[float, Any]) -> None:
+    def _hear(self, worker: str, event: tuple[float, Any]) -> None:
         _, told = event
         action = told.get("action") if isinstance(told, dict) else None
-        if action == "remove-worker" and not told["expected"]:
-            self._count(told)
+        if action == "remove-worker":
+            with self._lock:
+                self._gone.add(worker)
+                if not told["expected"]:
+                    self._count(told["processing-tasks"], told["lost-computed-tasks"])
 
-    def _count(self, told: Mapping[str, Any]) -> None:
+    def _count(self, processing: Container[str], results: Container[str]) -> None:
         """A worker has one thread: of the batches that it had, it was at the first."""
-        processing, results = told["processing-tasks"], told["lost-computed-tasks"]
-        with self._lock:
-            self._was_heard |= bool(processing or results)
-            begun = [key for key in self._batches if key in processing][:1]
-            done = [key for key in self._batches if key in results]
-            for key in begun + done:
-                self._again.add(units_in(self._batches[key]))
+        self._was_heard |= bool(processing or results)
+        begun = [key for key in self._batches if key in processing][:1]
+        done = [key for key in self._batches if key in results]
+        for key in begun + done:
+            self._again.add(units_in(self._batches[key]))
