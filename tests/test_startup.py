@@ -179,5 +179,5 @@ def test_the_phases_still_add_up_to_the_wall_time():
     metrics = benchmark.run(config, tracker=MemoryTracker()).metrics
     phases = ("startup", "load", "split", "search", "fit", "score", "tracking")
     total = sum(metrics[f"{phase}_seconds"] for phase in phases)
-    assert total == pytest.approx(metrics["wall_seconds"], rel=0.02, abs=0.2)
+    assert total == pytest.approx(metrics["wall_seconds"], rel=0.02)
     assert metrics["load_seconds"] > 1

@@ -85,8 +85,8 @@ def run(
                 way.connect(running.engine)
                 if prepared.search.uses_folds:
                     _search(prepared, way, record)
-            results = record.summarise()
-            winner = best(results) if prepared.search.uses_folds else prepared.examples[0]
+                results = record.summarise()
+                winner = best(results) if prepared.search.uses_folds else prepared.examples[0]
             with clock.phase("fit"), record.driver_profile():
                 estimator = way.refit(winner.params)
             with clock.phase("score"), record.driver_profile():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from optibench.data_parallel.files import SurveyedFiles
 from optibench.data_parallel.survey import Question, Seen, asked_of, look
@@ -20,7 +20,7 @@ from optibench.validation import Case, check_table, validate_table, why_no_data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from optibench.contracts import Engine
+    from optibench.contracts import Engine, TrainingEngine
     from optibench.datasets.in_blocks import BlockFiles
 
     Waiting = Callable[[], Engine] | None
@@ -64,11 +64,13 @@ def _load_as_it_fits(settled: Settled, engine: Waiting) -> Prepared:
 def _chosen(settled: Settled, table_bytes: int, why: str | None, engine: Waiting) -> Settled:
     config, here = settled.config, available_memory_bytes()
     workers, folds = settled.budget.workers, config.evaluation.folds
-    given = None if engine is None or why is not None else _given(engine())
+    workers_have = here // workers
+    if engine is not None and why is None:
+        workers_have = cast("TrainingEngine", engine()).worker_memory_bytes
     choice = choose(
         Situation(
             table_bytes=table_bytes,
-            worker_bytes=here // workers if given is None else given,
+            worker_bytes=workers_have,
             driver_bytes=here,
             workers=workers,
             fits=settled.search.total * folds if settled.search.uses_folds else 0,
@@ -78,11 +80,6 @@ def _chosen(settled: Settled, table_bytes: int, why: str | None, engine: Waiting
     backend: Any = config.backend
     decided = replace(config, backend=replace(backend, parallelism=choice.parallelism))
     return replace(settled, config=decided, reason=choice.reason)
-
-
-def _given(engine: Any) -> int:
-    """What an engine that can train on all workers gives each of them."""
-    return int(engine.worker_memory_bytes)
 
 
 def _files_of(settled: Settled) -> BlockFiles | None:

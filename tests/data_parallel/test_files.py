@@ -141,6 +141,20 @@ def test_every_line_lies_in_one_block(lengths, block_bytes, end, ends_with_it, t
     assert len(set(keys)) == len(lengths)
 
 
+def test_one_row_group_is_dealt_out_in_pieces(tmp_path):
+    frame = frame_of(1003)
+    frame.to_parquet(tmp_path / "t.parquet")
+    source = Parquet(path=str(tmp_path / "t.parquet"), target="y", categorical=("word", "code"))
+    table = surveyed(source).table
+    X, y = rows_of(table)
+    expected = encode(source.load(0), Task.CLASSIFICATION)
+    assert np.array_equal(X, expected.X, equal_nan=True)
+    assert np.array_equal(y, expected.y)
+    assert len(table.blocks) == 9
+    ends = [block.first_row + block.n_rows for block in table.blocks]
+    assert [0, *ends] == [*(block.first_row for block in table.blocks), 1003]
+
+
 def test_folders_that_say_a_column(tmp_path):
     frame = frame_of().assign(year=np.repeat(["a2020", "a2021"], 250))
     frame.to_parquet(tmp_path / "t", partition_cols=["year"], row_group_size=100)

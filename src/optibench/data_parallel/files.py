@@ -49,7 +49,7 @@ class SurveyedFiles:
             msg = f"{question.files.roles.source}: the table has no rows, only column names."
             raise DataError(msg)
         for name in question.labels:
-            found = len(seen.columns[name].counts)
+            found = len(seen.columns[name].labels)
             if found > MOST_LABELS:
                 msg = (
                     f"Column {name!r} has {found} distinct values: as categories or classes at "
@@ -114,7 +114,7 @@ class SurveyedFiles:
         """Of each column of labels: what it holds, and the values of its labels."""
         columns, files = self.seen.columns, self.question.files
         return {
-            name: files.interpret(columns[name].kind, list(columns[name].counts))
+            name: files.interpret(columns[name].kind, list(columns[name].labels))
             for name in self.question.labels
         }
 
@@ -122,7 +122,7 @@ class SurveyedFiles:
     def _categories(self) -> dict[str, tuple[dict[Any, int], tuple[str, ...]]]:
         """Of each categorical feature the codes of what is in the file, and the labels."""
         return {
-            name: category_codes(self._meanings[name][1], self.seen.columns[name].counts)
+            name: category_codes(self._meanings[name][1], self.seen.columns[name].labels)
             for name in self.question.files.roles.categorical
         }
 
@@ -133,4 +133,4 @@ class SurveyedFiles:
         if name is None or self.question.task is not Task.CLASSIFICATION:
             return {}, ()
         kind, values = self._meanings[name]
-        return codes_of_classes(values, kind, self.seen.columns[name].counts)
+        return codes_of_classes(values, kind, self.seen.columns[name].labels)

@@ -16,7 +16,7 @@ import numpy as np
 from optibench.data_parallel.chunks import batches_of
 from optibench.data_parallel.parts import PartFacts
 from optibench.datasets.columns import Kind, numbers
-from optibench.datasets.facts import SeenColumn
+from optibench.datasets.facts import SeenColumn, counted
 from optibench.errors import DataError
 from optibench.evaluation.moments import Moments
 from optibench.evaluation.parts import PartPlan, part_numbers, row_keys
@@ -163,8 +163,7 @@ def _target_of(
         return Counter(), 0.0
     values = frame[name].iloc[rows]
     if name in question.labels:
-        found = values.value_counts()
-        return Counter(dict(zip(found.index, found.tolist(), strict=True))), 0.0
+        return Counter(counted(values)), 0.0
     column = SeenColumn.of(values, labels=False)
     return Counter(), float(numbers(values).sum()) if column.kind in USABLE else np.nan
 

@@ -45,6 +45,12 @@ class Column(Protocol):
         """It holds numbers, or dates."""
 
 
+def counted(values: pd.Series) -> dict[Any, int]:
+    """Rows of each value that is not missing, the most frequent first."""
+    found = values.value_counts()
+    return dict(zip(found.index, found.tolist(), strict=True))
+
+
 @dataclass(frozen=True, eq=False)
 class FrameColumn:
     """Of a table in memory; implements `Column`, and looks only at what it is asked for."""
@@ -74,8 +80,7 @@ class FrameColumn:
     @cached_property
     def counts(self) -> Mapping[Any, int]:
         """Rows of each value that is not missing, the most frequent first."""
-        found = self.values.value_counts()
-        return dict(zip(found.index, found.tolist(), strict=True))
+        return counted(self.values)
 
     @property
     def is_sortable(self) -> bool:
@@ -94,7 +99,7 @@ class SeenColumn:
     Attributes:
         present: rows with a value.
         lowest, highest: of its numbers; NaN where there are none.
-        counts: as in `Column` where it holds labels; of others the one value where all are equal.
+        labels: rows of each value, where these are labels.
     """
 
     kind: Kind
@@ -103,7 +108,7 @@ class SeenColumn:
     infinite: int = 0
     lowest: float = np.nan
     highest: float = np.nan
-    counts: Mapping[Any, int] = field(default_factory=dict)
+    labels: Mapping[Any, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, values: pd.Series, *, labels: bool) -> SeenColumn:
@@ -111,8 +116,7 @@ class SeenColumn:
         kind, missing = kind_of(values), int(values.isna().sum())
         seen = cls(kind, len(values) - missing, missing)
         if labels:
-            found = values.value_counts()
-            return replace(seen, counts=dict(zip(found.index, found.tolist(), strict=True)))
+            return replace(seen, labels=counted(values))
         if kind not in (Kind.NUMBER, Kind.BOOLEAN):
             return seen
         held = numbers(values)
@@ -127,36 +131,40 @@ class SeenColumn:
     def merge(cls, seen: Sequence[SeenColumn]) -> SeenColumn:
         """Of all rows together; a mixture of kinds is text, as it is where it is read at once."""
         kinds = {column.kind for column in seen} - {Kind.EMPTY} or {Kind.EMPTY}
-        counts: Counter[Any] = Counter()
+        labels: Counter[Any] = Counter()
         for column in seen:
-            counts.update(column.counts)
-        merged = cls(
+            labels.update(column.labels)
+        return cls(
             kinds.pop() if len(kinds) == 1 else Kind.TEXT,
             sum(column.present for column in seen),
             sum(column.missing for column in seen),
             sum(column.infinite for column in seen),
             float(np.fmin.reduce([column.lowest for column in seen])),
             float(np.fmax.reduce([column.highest for column in seen])),
-            dict(counts.most_common()),
+            dict(labels.most_common()),
         )
-        if not counts and merged.lowest == merged.highest:
-            return replace(merged, counts={merged.lowest: merged.present})
-        return merged
 
     def meaning(self, kind: Kind, values: Sequence[Any]) -> SeenColumn:
         """The same column once it is known which value each of its labels stands for."""
-        counts: Counter[Any] = Counter()
-        for value, rows in zip(values, self.counts.values(), strict=True):
-            counts[value] += rows
-        endless = sum(n for v, n in counts.items() if isinstance(v, float) and np.isinf(v))
-        return replace(self, kind=kind, infinite=endless, counts=dict(counts.most_common()))
+        labels: Counter[Any] = Counter()
+        for value, rows in zip(values, self.labels.values(), strict=True):
+            labels[value] += rows
+        endless = sum(n for v, n in labels.items() if isinstance(v, float) and np.isinf(v))
+        return replace(self, kind=kind, infinite=endless, labels=dict(labels.most_common()))
+
+    @property
+    def counts(self) -> Mapping[Any, int]:
+        """Of labels; of numbers only where all are the same one."""
+        if self.lowest == self.highest:
+            return {self.lowest: self.present}
+        return self.labels
 
     @property
     def varies(self) -> bool:
         """Two rows differ."""
         if self.missing and self.present:
             return True
-        return len(self.counts) > 1 or self.highest > self.lowest
+        return len(self.labels) > 1 or self.highest > self.lowest
 
     @property
     def is_sortable(self) -> bool:

@@ -1,4 +1,8 @@
-"""Parquet files in blocks, one for each row group, so that nobody has to hold the table whole."""
+"""Parquet files in blocks, a row group or a piece of one, so that nobody has to hold all.
+
+A piece is read from its row group's beginning, what comes before it thrown away: dear only where
+row groups are much larger than a block.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from optibench.records import Table
 
 VALUES_AT_ONCE = 2**21  # that are decoded at a time: 16 MiB of float64
+BLOCK_VALUES = 2**22  # of a block, at most: 32 MiB of float64
+FEWEST_BLOCKS = 8  # where there are rows enough, so that several workers have some
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +36,7 @@ class ParquetBlocks:
     Attributes:
         schema: pyarrow's, of the whole table; columns of the folders' names (`year=2020/`) too.
         files: for each file, by its name within the folder, its path and what its folders say.
-        blocks: one for each row group.
+        blocks: whose place is a row group, and where they begin and end in it.
     """
 
     roles: Table
@@ -53,7 +59,7 @@ class ParquetBlocks:
         try:
             found = pq.ParquetDataset(path)
             refuse_duplicates(path, found.schema.names)
-            files, blocks = _look_at(path, found.fragments)
+            files, blocks = _look_at(path, found.fragments, len(found.schema.names))
         except (pa.ArrowException, OSError, ValueError) as error:
             msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
             raise DataError(msg) from error
@@ -74,7 +80,7 @@ class ParquetBlocks:
         return 8 * len(self.roles.features) * sum(block.n_rows for block in self.blocks)
 
     def frames(self, block: Block) -> Iterator[pd.DataFrame]:
-        """The kept columns of a row group, some rows at a time.
+        """The kept columns of a block, some rows at a time.
 
         Raises:
             DataError: the file cannot be read, or has other columns than the first one.
@@ -83,10 +89,11 @@ class ParquetBlocks:
         from pyarrow import dataset, fs
 
         path, constants = self.files[block.file]
+        group, begin, end = block.place
         columns = list(self.roles.frame.columns)
         try:
             fragment = dataset.ParquetFileFormat().make_fragment(
-                path, fs.LocalFileSystem(), constants, row_groups=list(block.place)
+                path, fs.LocalFileSystem(), constants, row_groups=[group]
             )
             batches = fragment.to_batches(
                 schema=self.schema,
@@ -95,8 +102,14 @@ class ParquetBlocks:
                 batch_readahead=1,
                 use_threads=False,
             )
+            first = 0
             for batch in batches:
-                yield pa.Table.from_batches([batch]).to_pandas(ignore_metadata=True)
+                rows = batch[max(begin - first, 0) : max(end - first, 0)]
+                if len(rows):
+                    yield pa.Table.from_batches([rows]).to_pandas(ignore_metadata=True)
+                first += len(batch)
+                if first >= end:
+                    return
         except (pa.ArrowException, OSError, ValueError) as error:
             msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
             raise DataError(msg) from error
@@ -109,18 +122,21 @@ class ParquetBlocks:
 
 
 def _look_at(
-    path: Path, fragments: Sequence[Any]
+    path: Path, fragments: Sequence[Any], width: int
 ) -> tuple[dict[str, tuple[str, Any]], list[Block]]:
-    """Each file's path and constants, and the row groups, those without rows left out."""
+    """Each file's path and constants, and the blocks."""
     files: dict[str, tuple[str, Any]] = {}
     blocks: list[Block] = []
+    n_rows = sum(group.num_rows for fragment in fragments for group in fragment.row_groups)
+    most = max(1, min(BLOCK_VALUES // max(1, width), n_rows // FEWEST_BLOCKS))
     for fragment in fragments:
         inside = Path(fragment.path)
         name = inside.relative_to(path).as_posix() if path.is_dir() else inside.name
         files[name] = (str(inside.absolute()), fragment.partition_expression)
         first = 0
         for group in fragment.row_groups:
-            if group.num_rows:
-                blocks.append(Block(name, first, group.num_rows, (group.id,)))
+            for begin in range(0, group.num_rows, most):
+                end = min(begin + most, group.num_rows)
+                blocks.append(Block(name, first + begin, end - begin, (group.id, begin, end)))
             first += group.num_rows
     return files, blocks
