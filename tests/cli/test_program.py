@@ -125,7 +125,7 @@ def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path):
         (["repeats=0"], "repeats=0: allowed is"),
         (["cores=0"], "cores=0: this process may use"),
         (["backend.workers=999"], "does not fit the core budget"),
-        (["backend.parallelism=auto"], "allowed is trials"),
+        (["backend.parallelism=both"], "allowed is trials"),
         (["model.params.max_dept=3"], "the nearest are max_depth"),
         (["evaluation.metric=silhouette"], "is a metric of clustering"),
         (["dataset=csv", "dataset.path=no.csv"], "no such file"),
