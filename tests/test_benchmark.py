@@ -67,6 +67,12 @@ def test_the_metrics_have_their_baselines_beside_them(finished):
     assert {"best_cv_score", "best_cv_std"} <= set(metrics)
 
 
+def test_the_fit_of_the_defaults_can_be_saved(finished):
+    bare = run(*SMALL, "search=none", "evaluation.default_fit=false").metrics
+    assert not any(name.startswith("default_") for name in bare)
+    assert bare["baseline_accuracy"] == finished[0].metrics["baseline_accuracy"]
+
+
 def test_parameters_and_tags_say_what_ran(finished):
     params, tags = finished[1].params, finished[1].header.tags
     expected = {"model": "xgboost", "backend": "sklearn", "search": "grid", "dataset": "iris"}

@@ -102,6 +102,7 @@ class EvaluationSettings(Protocol):
     silhouette_sample: int
     groups: str | None
     time: str | None
+    default_fit: bool  # the library's default hyperparameters are fitted and scored, too
 
 
 class Search(Protocol):

@@ -18,6 +18,7 @@ class EvaluationSettings:
         silhouette_sample: rows on which the silhouette is computed at most.
         groups: a column; rows with one value of it never stand on both sides of a split.
         time: a column; rows are ordered by it and every split trains on the earlier rows.
+        default_fit: fit the library's default hyperparameters, too, for `default_<metric>`.
     """
 
     name: str = "default"
@@ -27,6 +28,7 @@ class EvaluationSettings:
     silhouette_sample: int = 10_000
     groups: str | None = None
     time: str | None = None
+    default_fit: bool = True
 
 
 PLUGIN = EvaluationSettings

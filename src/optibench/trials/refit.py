@@ -34,7 +34,8 @@ def judge(prepared: Prepared, parts: Split, estimator: Any) -> dict[str, float]:
 
     Returns:
         `<metric>` (held-out), `train_<metric>`, `default_<metric>` (the library's default
-        hyperparameters, fitted alike) and, for classes, `baseline_<metric>` (the majority class).
+        hyperparameters, fitted alike, where `evaluation.default_fit` is on) and, for classes,
+        `baseline_<metric>` (the majority class).
     """
     model, task, settings = prepared.config.model, prepared.task, prepared.scoring
     with hold_threads(model.modules, prepared.budget.threads):
@@ -47,7 +48,7 @@ def judge(prepared: Prepared, parts: Split, estimator: Any) -> dict[str, float]:
         return {
             **held_out.values,
             **{f"train_{metric}": value for metric, value in train.values.items()},
-            **_default_scores(prepared, parts),
+            **(_default_scores(prepared, parts) if prepared.config.evaluation.default_fit else {}),
             **baselines(parts, task, settings),
         }
 

@@ -99,10 +99,12 @@ class DataWay:
         held_out, train = self._ask({HELD_OUT}), self._ask(self._parts.train)
         scores = self._scores(self._winner, 0, held_out)
         of_train = self._scores(self._winner, 1, train)
+        wanted = self._prepared.config.evaluation.default_fit
+        defaults = self._default_scores(held_out) if wanted else {}
         return {
             **scores,
             **{f"train_{metric}": value for metric, value in of_train.items()},
-            **{f"default_{metric}": v for metric, v in self._default_scores(held_out).items()},
+            **{f"default_{metric}": value for metric, value in defaults.items()},
             **self._baselines(held_out),
         }
 
