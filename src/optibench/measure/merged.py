@@ -8,6 +8,7 @@ cores and the memory of all machines together, each machine once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +41,7 @@ class Merged:
     scale: Scale
     machine: str
 
-    @property
+    @cached_property
     def whole(self) -> Scale:
         """All machines together."""
         cores = {self.machine: self.scale.cores}

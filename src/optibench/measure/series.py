@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from optibench.measure.processes import ProcessKey
 from optibench.measure.watch import GONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -92,26 +93,34 @@ class Series:
 
     def cpu_seconds(self, times: Numbers) -> Numbers:
         """Used up to each moment: nothing before the first look, no more after the last."""
-        looked = [point.time for point in self.points]
-        used = [point.cpu_seconds for point in self.points]
-        return np.interp(times, looked, used, left=0.0)
+        return np.interp(times, self._column("time"), self._column("cpu_seconds"), left=0.0)
 
     def memory_bytes_at(self, times: Numbers) -> Numbers:
         """The PSS that was last read, or the RSS where none ever was; 0 outside its life."""
-        read = [(p.time, p.pss_bytes) for p in self.points if p.pss_bytes is not None]
-        return self._steps(times, read or [(p.time, p.rss_bytes) for p in self.points])
+        pss = self._column("pss_bytes")
+        was_read = ~np.isnan(pss)
+        if not was_read.any():
+            return self.rss_bytes_at(times)
+        return self._steps(times, self._column("time")[was_read], pss[was_read])
 
     def rss_bytes_at(self, times: Numbers) -> Numbers:
         """As it was last seen; 0 outside its life."""
-        return self._steps(times, [(point.time, point.rss_bytes) for point in self.points])
+        return self._steps(times, self._column("time"), self._column("rss_bytes"))
 
     def processes_at(self, times: Numbers) -> Numbers:
         """How many there were; 0 outside its life."""
-        return self._steps(times, [(point.time, point.processes) for point in self.points])
+        return self._steps(times, self._column("time"), self._column("processes"))
 
-    def _steps(self, times: Numbers, seen: Sequence[tuple[float, float]]) -> Numbers:
+    @cached_property
+    def _table(self) -> Numbers:
+        """One row per look; what was not read is NaN."""
+        return np.array(self.points, dtype=float)
+
+    def _column(self, name: str) -> Numbers:
+        return self._table[:, Point._fields.index(name)]
+
+    def _steps(self, times: Numbers, looked: Numbers, values: Numbers) -> Numbers:
         """The last value at or before each moment; what was lost uses nothing any more."""
-        looked, values = np.array([time for time, _ in seen]), np.array([v for _, v in seen])
         found = np.searchsorted(looked, times, side="right") - 1
         alive = found >= 0
         if self.end == GONE:
