@@ -101,13 +101,20 @@ def test_workers_that_descend_from_this_process_are_not_counted_twice(clock):
     assert engine.asked == [watches.begin, watches.remove]
 
 
+class Own:
+    """An engine whose workers descend from the driver."""
+
+    worker_root = None
+
+
 def test_workers_of_the_drivers_own_need_no_watch(clock):
-    engine = Elsewhere(0)
-    engine.worker_root = None
-    workers = RemoteWorkers(engine, clock)
+    workers = RemoteWorkers(Own(), clock)
     with workers:
         workers.collect()
-    assert (engine.asked, workers.notes) == ([], [])
+    with pytest.raises(KeyboardInterrupt), RemoteWorkers(Own(), clock):
+        raise KeyboardInterrupt
+    assert workers.notes == []
+    assert list(clock.workers) == []
 
 
 def test_a_worker_without_a_watch_is_told_with_its_reason(clock):

@@ -64,6 +64,8 @@ class RemoteWorkers:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End the watches of a run that has failed."""
+        if not self._is_watching:
+            return
         self._engine.before_batch = None
         if kind is not None and self._engine.workers_stay:
             self.stop()
