@@ -79,7 +79,7 @@ def run(
         ):
             with clock.phase("startup"):
                 running = engines.enter_context(engine_start.taken())
-                record.note_engine(running)
+                engines.enter_context(record.note_engine(running))
                 record.open_journal()
             with clock.phase("search"), record.driver_profile():
                 way.connect(running.engine)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from optibench.contracts import Journal
 from optibench.evaluation.ranking import REUSED_FITS, summarise
 from optibench.measure.profiles import write_profiles
-from optibench.measure.timeline import plot_timeline, write_samples
+from optibench.measure.timeline import write_resources
 from optibench.records import (
     Candidate,
     CandidateResult,
@@ -21,6 +21,7 @@ from optibench.records import (
     Trial,
 )
 from optibench.redaction import redact
+from optibench.remote_workers import RemoteWorkers
 from optibench.report.tables import write_trials
 from optibench.run_header import header_of, platform_digest, tags_of
 
@@ -72,6 +73,7 @@ class RunRecord:
         self.trials: list[Trial] = []
         self._schedule: Schedule | None = None
         self._engine: Engine
+        self._workers: RemoteWorkers | None = None
         self._run_again_before = 0  # an engine may have served other runs
         self._loop: SearchLoop | None = None
         self._facts: dict[str, Any] = {}
@@ -99,7 +101,8 @@ class RunRecord:
             interrupted = not isinstance(error, Exception)
             status = Status.KILLED if interrupted else Status.FAILED
             reason = "interrupted" if interrupted else str(error) or type(error).__name__
-            self._tracker.end(status, f"{reason}{self._save_what_there_is()}")
+            told = "".join(f" ({note})" for note in self._workers_notes())
+            self._tracker.end(status, f"{reason}{self._save_what_there_is()}{told}")
 
     def _save_what_there_is(self) -> str:
         """Log the artifacts of a run that did not finish; return what to add to its reason."""
@@ -110,15 +113,21 @@ class RunRecord:
             return f" (its artifacts are incomplete: {type(problem).__name__}: {problem})"
         return ""
 
-    def note_engine(self, running: Running) -> None:
-        """Keep the versions of the started engine, and whether an earlier run has started it."""
+    def note_engine(self, running: Running) -> RemoteWorkers:
+        """Keep the versions of the started engine, and whether an earlier run has started it.
+
+        Returns:
+            its workers, to be entered where they are to be measured.
+        """
         engine, warm, self._copy_logs = running
         self._engine, self._run_again_before = engine, engine.units_run_again
+        self._workers = RemoteWorkers(engine, self._clock)
         facts: dict[str, Any] = {"engine_warm": warm}
         facts |= {f"version.{name}": version for name, version in engine.versions().items()}
         self._notes += engine.notes
         with self._clock.phase("tracking"):
             self._tracker.log_params(facts)
+        return self._workers
 
     def note_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep parameters that were found on the way."""
@@ -178,6 +187,8 @@ class RunRecord:
     ) -> None:
         """Log all but the final batch of metrics."""
         tracker, prepared = self._tracker, self._prepared
+        if self._workers is not None:
+            self._workers.collect()
         self._metrics = {
             **quality,
             **_cross_validation(winner, prepared.metric),
@@ -187,7 +198,7 @@ class RunRecord:
         self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
         best = {f"best_{name}": value for name, value in winner.params.items()}
         tracker.log_params({**best, **self._facts})
-        notes = [*self._notes, *self._clock.notes]
+        notes = [*self._notes, *self._workers_notes(), *self._clock.notes]
         if self._metrics["units_run_again"]:
             notes.append(
                 f"{self._metrics['units_run_again']:.0f} units were run again because a worker "
@@ -230,6 +241,9 @@ class RunRecord:
             **self._result,
         )
 
+    def _workers_notes(self) -> list[str]:
+        return self._workers.notes if self._workers else []
+
     def _efficiency(self) -> dict[str, float]:
         seconds = self._clock.metrics()["search_seconds"]
         if not self.trials:
@@ -254,11 +268,7 @@ class RunRecord:
         if prepared.config.profiling.enabled:
             parts = self._schedule.profiles if self._schedule else []
             write_profiles(folder / "profile", self._driver, parts)
-        (folder / "resources").mkdir(exist_ok=True)
-        write_samples(folder / "resources" / "samples.csv", self._clock.samples)
-        plot_timeline(
-            folder / "resources" / "timeline.png", self._clock.samples, self._clock.spans
-        )
+        write_resources(folder / "resources", self._clock)
         if self._copy_logs is not None:
             self._copy_logs(self._logs)
         for log in self._logs.iterdir():

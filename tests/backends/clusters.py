@@ -1,8 +1,10 @@
 """Clusters of processes that no run has started."""
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +41,36 @@ def run(*words):
     """A run and the tracker that has its parameters."""
     tracker = MemoryTracker()
     return benchmark.run(resolve(compose(list(words))), tracker=tracker), tracker
+
+
+def run_beside(folder, *words):
+    """A run in a process of its own, in `folder`; what it has found."""
+    code = "import json, sys; from tests.backends.clusters import told_by; "
+    code += "print(json.dumps(told_by(sys.argv[1:])))"
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(Path(tempfile.gettempdir()).glob("optibench-watch-*.csv"))
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def told_by(words):
+    """What a test compares of a run."""
+    result, tracker = run(*words)
+    return {
+        "metrics": dict(result.metrics),
+        "notes": tracker.params["measurement_notes"],
+        "trials_cpu_seconds": sum(trial.cpu_seconds for trial in result.trials),
+        "own_cpu_seconds": sum(os.times()[:4]),
+        "workers.csv": tracker.artifacts["resources/workers.csv"].decode(),
+    }
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Engines that somebody else has started: a Dask scheduler, a Spark standalone master."""
 
 import pytest
-from tests.backends.clusters import another_machine, cluster, run
+from tests.backends.clusters import another_machine, cluster, run, run_beside
 
 from optibench.errors import EngineError
 
@@ -29,10 +29,45 @@ CLUSTERS = [
     "progress=false",
 ]
 
+OWN = "the workers descend from this process and are measured with it"
+MIB = 2**20
+# 300 MiB in each worker from its first fit on; where there is a mark, a worker dies once.
+HEAVY = """
+import os, time
+
+import numpy as np
+from sklearn.tree import DecisionTreeClassifier
+
+HELD = []
+
+
+class Tree(DecisionTreeClassifier):
+    def fit(self, X, y):
+        HELD[:] = HELD or [np.ones(300 * 2**17)]
+        if self.max_depth == 3 and "{mark}":
+            try:
+                os.close(os.open("{mark}", os.O_CREAT | os.O_EXCL))
+                os.kill(os.getpid(), 9)
+            except FileExistsError:
+                pass
+        end = time.process_time() + 0.15
+        while time.process_time() < end:
+            pass
+        return super().fit(X, y)
+"""
+TUNED = [
+    "model=estimator",
+    "model.estimator=heavy.Tree",
+    "model.space.max_depth=[2,3,4,5]",
+    "dataset=iris",
+    "profiling=off",
+    "progress=false",
+]
+
 
 @pytest.fixture(scope="module")
 def dask_address(tmp_path_factory):
-    elsewhere = another_machine(tmp_path_factory.mktemp("dask"))
+    elsewhere = another_machine(tmp_path_factory.mktemp("dask"), seconds_ahead=1000)
     with cluster("dask", "--workers", "2", **elsewhere) as word:
         yield word
 
@@ -45,12 +80,12 @@ def spark_master(tmp_path_factory):
 
 
 @pytest.mark.dask
-def test_a_given_dask_cluster_gives_the_same_scores_and_says_what_it_cannot_measure(dask_address):
+def test_a_given_dask_cluster_gives_the_same_scores(dask_address):
     expected, _ = run(*SMALL, "backend=sklearn")
     result, tracker = run(*SMALL, "backend=dask", dask_address)
     assert [trial.scores for trial in result.trials] == [t.scores for t in expected.trials]
     assert len({trial.worker for trial in result.trials}) == 2
-    assert "not in the resource metrics" in tracker.params["measurement_notes"]
+    assert OWN in tracker.params["measurement_notes"]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +127,7 @@ def test_a_given_spark_master_gives_the_same_scores(spark_master):
     result, tracker = run(*SMALL, "backend=spark", spark_master)
     expected, _ = run(*SMALL, "backend=sklearn")
     assert [trial.scores for trial in result.trials] == [t.scores for t in expected.trials]
-    assert "not in the resource metrics" in tracker.params["measurement_notes"]
+    assert OWN in tracker.params["measurement_notes"]
 
 
 @pytest.mark.spark
@@ -104,3 +139,45 @@ def test_a_given_spark_master_trains_the_same_trees_together(spark_master, trees
 @pytest.mark.spark
 def test_a_given_spark_master_finds_clusters_together(spark_master):
     assert_clusters_are_found("backend=spark", spark_master)
+
+
+def heavy_run(folder, *words, mark=""):
+    """Beside the cluster, none of whose processes descends from the run."""
+    (folder / "heavy.py").write_text(HEAVY.format(mark=mark))
+    told = run_beside(folder, *TUNED, *words)
+    rows = [row.split(",") for row in told["workers.csv"].splitlines()[1:]]
+    return told, {pid: [row for row in rows if row[1] == pid] for pid in {r[1] for r in rows}}
+
+
+def assert_workers_are_in(told, looks):
+    """Each of 20 trials burns 0.15 s, and each of two workers holds 300 MiB."""
+    metrics, trials = told["metrics"], told["trials_cpu_seconds"]
+    used = [[float(row[3]) for row in own] for own in looks.values()]
+    assert all(series == sorted(series) for series in used)
+    workers = sum(series[-1] for series in used)
+    assert 20 * 0.15 <= trials <= min(workers, metrics["search_cpu_seconds"])
+    assert metrics["cpu_seconds"] <= told["own_cpu_seconds"] + workers + 0.1
+    peak = metrics["search_peak_memory_bytes"]
+    assert metrics["load_peak_memory_bytes"] + 600 * MIB < peak <= metrics["peak_memory_bytes"]
+    assert 0 < metrics["search_cpu_percent"] <= 100
+    assert "are in the resources by a watch beside each" in told["notes"]
+    assert "of the run lack" not in told["notes"]
+
+
+@pytest.mark.dask
+def test_a_lost_dask_worker_is_in_the_resources_and_told(dask_address, tmp_path):
+    told, looks = heavy_run(tmp_path, "backend=dask", dask_address, mark=tmp_path / "killed")
+    assert_workers_are_in(told, looks)
+    assert len(looks) in (2, 3)  # the one that came for it may have come too late for work
+    assert told["notes"].count("was lost: its samples end with it") == 1
+    assert "1000.0 s ahead" in told["notes"]
+    assert told["metrics"]["units_run_again"] >= 1
+
+
+@pytest.mark.spark
+def test_the_executor_of_a_given_spark_master_is_in_the_resources(spark_master, tmp_path):
+    told, looks = heavy_run(tmp_path, "backend=spark", spark_master)
+    assert_workers_are_in(told, looks)
+    ((*_, last),) = looks.values()
+    assert int(last[-1]) == 4  # the JVM, PySpark's daemon and two workers
+    assert "the master" in told["notes"]

@@ -9,10 +9,11 @@ import pytest
 
 from optibench.backends.elsewhere import (
     Peer,
+    Terms,
     check_versions,
     clock_offsets,
     describe,
-    run_by_clock,
+    run_on_terms,
 )
 from optibench.backends.spark.settings import SessionSettings
 from optibench.backends.travel import archives, put_first
@@ -85,8 +86,8 @@ def test_a_limit_in_time_is_told_by_the_drivers_clock():
         seen.append(batch.begin_before)
         return BatchOutcome((), batch.units, None)
 
-    run_by_clock(task, None, Batch((), 1.0, time.time()), {here: 3600.0, "other": 5.0})
-    run_by_clock(task, None, Batch((), 1.0, time.time()), {})
+    run_on_terms(task, None, Batch((), 1.0, time.time()), Terms({here: 3600.0, "other": 5.0}))
+    run_on_terms(task, None, Batch((), 1.0, time.time()), Terms({}))
     assert seen[0] - seen[1] == pytest.approx(3600, abs=5)
 
 

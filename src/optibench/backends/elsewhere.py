@@ -18,7 +18,7 @@ from optibench.errors import EngineError
 from optibench.records import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from optibench.contracts import WorkerTask
     from optibench.records import BatchOutcome
@@ -108,12 +108,27 @@ def notes_on(offsets: Mapping[str, float]) -> tuple[str, ...]:
     )
 
 
-def run_by_clock(task: WorkerTask, value: Any, batch: Any, offsets: Mapping[str, float]) -> Any:
+@dataclass(frozen=True)
+class Terms:
+    """On what terms workers elsewhere run batches.
+
+    Attributes:
+        offsets: as `clock_offsets` gives them.
+        before: called first.
+    """
+
+    offsets: Mapping[str, float]
+    before: Callable[[], object] | None = None
+
+
+def run_on_terms(task: WorkerTask, value: Any, batch: Any, terms: Terms) -> Any:
     """In a worker: run a batch whose limit, and whose times, are told by the driver's clock.
 
     Work of other kinds tells no times.
     """
-    ahead = offsets.get(socket.gethostname(), 0.0)
+    if terms.before is not None:
+        terms.before()
+    ahead = terms.offsets.get(socket.gethostname(), 0.0)
     if not ahead or not isinstance(batch, Batch):
         return task(value, batch)
     outcome: BatchOutcome = task(value, replace(batch, begin_before=batch.begin_before + ahead))

@@ -7,7 +7,7 @@ constant `PLUGIN`.
 """
 
 from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettings, Model, Search
-from optibench.contracts.running import Engine, Tracker, WorkerTask
+from optibench.contracts.running import Engine, RemoteEngine, Tracker, WorkerTask
 from optibench.contracts.savings import Bill, FitSetting, FoldRows, Kept, Member, Savings, Shared
 from optibench.contracts.searching import Journal, SearchFacts, SearchState
 from optibench.contracts.training import (
@@ -38,6 +38,7 @@ __all__ = [
     "Model",
     "PartitionedTable",
     "ReadChunks",
+    "RemoteEngine",
     "Savings",
     "Search",
     "SearchFacts",

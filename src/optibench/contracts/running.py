@@ -25,6 +25,9 @@ class Engine(Protocol):
 
     slots: int  # how many batches run at the same time
     notes: tuple[str, ...]  # what cannot be measured on this engine, in sentences
+    # In a worker: pid of the process that holds all that it uses. None where workers descend from
+    # the driver and are measured with it; others are those of a `RemoteEngine`.
+    worker_root: Callable[[], int] | None
     overhead_seconds: float  # measured cost of one task; batches are made long against it
 
     @property
@@ -46,6 +49,26 @@ class Engine(Protocol):
 
     def versions(self) -> Mapping[str, str]:
         """Versions of the engine's own libraries (and Java)."""
+
+
+class RemoteEngine(Engine, Protocol):
+    """A started engine whose workers somebody else has started."""
+
+    root_name: str  # what the process is that `worker_root` finds
+    bystanders: str  # what belongs to the cluster and is no worker's
+    workers_stay: bool  # when the engine ends
+    # Called in a worker before each batch: one that has come for a lost one may not be watched.
+    before_batch: Callable[[], object] | None
+
+    @property
+    def clock_offsets(self) -> Mapping[str, float]:
+        """By host, the seconds that a clock is ahead of the driver's; of those that are wrong."""
+
+    def everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+        """Call a function in every worker, and return what each said.
+
+        Where workers were lost, in every one that may have done their work.
+        """
 
 
 class Tracker(Protocol):

@@ -13,9 +13,11 @@ from optibench.measure.processes import Look, ProcessTree
 from optibench.measure.sampler import Peak, Place, Sampler, Scale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
+    from optibench.measure.merged import Merged
+    from optibench.measure.series import Series
     from optibench.records import Sample
 
 STARTUP: Final = "startup"
@@ -60,6 +62,7 @@ class Recorder:
     Attributes:
         tree: the process tree; `tree.members()` names the processes in it.
         spans: every stretch of every phase so far.
+        workers: series of workers elsewhere; samples and metrics have them in.
     """
 
     def __init__(self, entry: float, entry_cpu_seconds: float | None = None) -> None:
@@ -72,6 +75,7 @@ class Recorder:
         """
         self.tree = ProcessTree(entry_cpu_seconds)
         self.spans: list[Span] = []
+        self.workers: Sequence[Series] = ()
         self._entry = entry
         self._look = self.tree.look()
         self._since = entry
@@ -146,7 +150,8 @@ class Recorder:
     @property
     def samples(self) -> list[Sample]:
         """The samples so far, in the order of time."""
-        return list(self._sampler.samples)
+        merged = self._merged()
+        return merged.merged_samples() if merged else list(self._sampler.samples)
 
     @property
     def notes(self) -> list[str]:
@@ -183,7 +188,19 @@ class Recorder:
             whole.merge(peak)
             cpu_seconds = self._tallies[phase].cpu_seconds
             metrics |= self._resources(f"{phase}_", peak, cpu_seconds)
-        return metrics | self._resources("", whole, end.cpu_seconds)
+        metrics |= self._resources("", whole, end.cpu_seconds)
+        merged = self._merged()
+        return merged.metrics(metrics, self.spans) if merged else metrics
+
+    def _merged(self) -> Merged | None:
+        """With the workers elsewhere; None where there are none."""
+        if not self.workers:
+            return None
+        from optibench.measure.merged import Merged
+        from optibench.measure.watch import machine_identity
+
+        samples = list(self._sampler.samples)
+        return Merged(tuple(self.workers), samples, self._scale, machine_identity())
 
     def _cross(self, phase: str) -> None:
         """Close the stretch that is open and open one of `phase`."""

@@ -1,4 +1,4 @@
-"""The process tree of the driver: who belongs to it, and its CPU time since the run began.
+"""The process tree of the driver, or of a worker: who belongs to it, its CPU time since the start.
 
 What the tree has used cannot be read in one number, because a process takes its counters with it
 when it ends. Two numbers can be read, and neither is ever above the truth:
@@ -67,14 +67,17 @@ class _Member:
 
 
 class ProcessTree:
-    """This process and its descendants, also those that lost their parent once seen.
+    """A process and its descendants, also those that lost their parent once seen.
 
     Not seen are processes that detach (double fork) and end between two looks. Safe to use from
     several threads.
     """
 
     def __init__(
-        self, own_before_seconds: float | None = None, counters: Counters | None = None
+        self,
+        own_before_seconds: float | None = None,
+        counters: Counters | None = None,
+        root: int | None = None,
     ) -> None:
         """Take the values that count as zero.
 
@@ -82,6 +85,7 @@ class ProcessTree:
             own_before_seconds: `time.process_time()` of this process where the run began, if that
                 is past.
             counters: where to read; by default what the system offers.
+            root: pid of another process whose tree it is; this one never belongs to that.
         """
         self.counters = counters or system_counters()
         self._lock = threading.Lock()
@@ -92,7 +96,8 @@ class ProcessTree:
         self._lost_seconds = 0.0
         self._before_seconds = 0.0
         self._total_seconds = 0.0
-        self.driver = os.getpid()
+        self.driver = root or os.getpid()
+        self._apart = {os.getpid()} - {self.driver}
         self._begin(own_before_seconds)
 
     def look(self) -> Look:
@@ -142,7 +147,11 @@ class ProcessTree:
             member.orphan = pid != self.driver and reading.parent not in self._members
             if discover:
                 children = self.counters.children(pid, reading.threads)
-                queue += [child for child in children if child not in self._members]
+                queue += [
+                    child
+                    for child in children
+                    if child not in self._members and child not in self._apart
+                ]
 
     def _is_discovery_due(self, now: float) -> bool:
         births = self.counters.births()

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from optibench.measure.phases import Span
+from optibench.measure.series import write_workers
 from optibench.records import Sample
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from optibench.measure.phases import Recorder
 
 # Okabe and Ito's colours, which people with any colour vision tell apart, in a light shade.
 _COLOURS = {
@@ -35,6 +38,16 @@ _MOST_POINTS = (
     800  # more than that is a blur: each point is then a mean, in the band of its samples
 )
 _LEAST_SPAN = 0.0015  # of the width: a phase of 2 ms still shows as a line
+
+
+def write_resources(folder: Path, clock: Recorder) -> None:
+    """Write samples.csv and timeline.png, and workers.csv where workers elsewhere were watched."""
+    folder.mkdir(exist_ok=True)
+    samples = clock.samples
+    write_samples(folder / "samples.csv", samples)
+    if clock.workers:
+        write_workers(folder / "workers.csv", clock.workers)
+    plot_timeline(folder / "timeline.png", samples, clock.spans)
 
 
 def write_samples(path: Path, samples: Iterable[Sample]) -> None:

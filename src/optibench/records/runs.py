@@ -88,7 +88,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at the whole process tree.
+    """One look at the whole process tree, and at workers elsewhere that have a watch.
 
     Attributes:
         time: seconds since the epoch.

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
     from optibench.records import EngineRequest
 
-ELSEWHERE = (
-    "CPU and memory of the workers at backend.address are not in the resource metrics: they are "
-    "no children of this process"
-)
 MEMORY_AND_DISK, MEMORY_ONLY, NONE = PERSIST = ("MEMORY_AND_DISK", "MEMORY_ONLY", "none")
 NO_SPILLING = dict.fromkeys(
     ("distributed.worker.memory.target", "distributed.worker.memory.spill"), False
@@ -150,7 +146,6 @@ class DaskBackend:
                 files = stack.enter_context(MappedFiles()) if self.address is None else None
                 engine = DaskEngine(client, request, files)
                 stack.callback(engine.losses.close)
-                engine.notes = () if self.address is None else (ELSEWHERE,)
                 engine.persist, engine.rebalance = self.persist, self.rebalance
                 checkpoint()
                 engine.begin(request)

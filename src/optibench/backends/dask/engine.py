@@ -21,7 +21,7 @@ from optibench.backends.tally import Tally
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
     from optibench.backends.mapped import MappedFiles
@@ -48,6 +48,10 @@ class DaskEngine:
     notes: tuple[str, ...] = ()
     persist: str = "MEMORY_AND_DISK"
     rebalance: bool = False
+    root_name = "worker"
+    bystanders = "the scheduler and the workers' nannies"
+    workers_stay = True
+    before_batch: Callable[[], object] | None = None
 
     def __init__(self, client: Any, request: EngineRequest, files: MappedFiles | None) -> None:
         """Use at most `request.workers` of the cluster's workers.
@@ -69,7 +73,9 @@ class DaskEngine:
             raise EngineError(msg)
         self._counting = threading.Lock()  # futures end in a thread of the client's
         self._carried: set[str] = set()
-        self._offsets: dict[str, float] = {}
+        self.clock_offsets: Mapping[str, float] = {}
+        # Each worker is a process of its own.
+        self.worker_root: Callable[[], int] | None = os.getpid if files is None else None
         self.again = Tally()
         self.losses = Losses(client, self.again)
         self.losses.listen(single)
@@ -124,8 +130,13 @@ class DaskEngine:
     def _compare_clocks(self) -> None:
         before = time.time()
         told = self.client.run(elsewhere.describe, (), workers=self._workers)
-        self._offsets = elsewhere.clock_offsets(told.values(), before, time.time())
-        self.notes += elsewhere.notes_on(self._offsets)
+        self.clock_offsets = elsewhere.clock_offsets(told.values(), before, time.time())
+        self.notes += elsewhere.notes_on(self.clock_offsets)
+
+    def everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+        """In every worker in use; once one of these was lost, any other may have been."""
+        in_use = self._workers if self.knows(self._workers) else sorted(self._found())
+        return list(self.client.run(function, *arguments, workers=in_use).values())
 
     def forget(self) -> None:
         """Remove the file that was shared; what was scattered goes with its handle."""
@@ -158,10 +169,9 @@ class DaskEngine:
             self._queued[worker] += 1
         executor, key = self._executors[worker], f"batch-{uuid4().hex}"
         self.losses.watch(key, batch)
+        terms = elsewhere.Terms(self.clock_offsets, self.before_batch)
         future: Future[BatchOutcome] = (
-            executor.submit(
-                elsewhere.run_by_clock, task, shared.future, batch, self._offsets, key=key
-            )
+            executor.submit(elsewhere.run_on_terms, task, shared.future, batch, terms, key=key)
             if isinstance(shared, Scattered)
             else executor.submit(mapped.run_on_mapped, task, shared, batch, key=key)
         )

@@ -66,6 +66,8 @@ class DaskPartitions:
         self.chunks.clear()
         self._engine.losses.were_heard()  # what they have cost is made good here, not in a fit
         client, self._workers = self._client, self._engine.live_workers()
+        if self._engine.before_batch is not None:
+            client.run(self._engine.before_batch, workers=self._workers)
         batches = [
             (batch, self._workers[i % len(self._workers)])
             for i, share in enumerate(shares)

@@ -75,6 +75,7 @@ class LokyEngine:
 
     overhead_seconds = 0.002
     notes: tuple[str, ...] = ()
+    worker_root: Callable[[], int] | None = None
 
     def __init__(self, request: EngineRequest, files: MappedFiles) -> None:
         """Start workers; shared data go into `files`."""

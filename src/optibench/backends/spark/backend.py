@@ -34,10 +34,6 @@ OURS = OTHER_KEYS.keys()
 PERSIST = ("MEMORY_AND_DISK", "MEMORY_ONLY", "DISK_ONLY", "none")
 # In trials the JVM only hands tasks on: compiling that well costs more than it saves.
 IN_TRIALS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-ELSEWHERE = (
-    "CPU and memory of the executors at backend.master are not in the resource metrics: they are "
-    "no children of this process"
-)
 
 
 @dataclass(frozen=True)
@@ -124,6 +120,5 @@ class SparkBackend:
             files = None if settings.remote else stack.enter_context(MappedFiles())
             with translated("A Spark job failed"):
                 engine = stack.enter_context(SparkEngine(context, request, files, self.persist))
-                engine.notes = (ELSEWHERE,) if settings.remote else ()
                 engine.begin(request)
                 yield engine

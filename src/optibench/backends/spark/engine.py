@@ -15,6 +15,7 @@ import psutil
 
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.spark.code import carry
+from optibench.backends.spark.executor import executor
 from optibench.backends.spark.losses import failed_tasks
 from optibench.backends.spark.session import translated
 from optibench.backends.tally import Tally, units_in
@@ -32,6 +33,10 @@ class SparkEngine:
 
     overhead_seconds = 0.08  # 50 ms of CPU in the JVM, and 30 ms between two tasks of a worker
     notes: tuple[str, ...] = ()
+    root_name = "executor, its JVM and Python workers"
+    bystanders = "the master and the processes that start executors"
+    workers_stay = False
+    before_batch: Callable[[], object] | None = None
 
     def __init__(
         self,
@@ -58,7 +63,8 @@ class SparkEngine:
         self.again = Tally()
         self.slots = request.workers
         self._code = tempfile.TemporaryDirectory(prefix="optibench-code-")
-        self._offsets: dict[str, float] = {}
+        self.clock_offsets: Mapping[str, float] = {}
+        self.worker_root: Callable[[], int] | None = executor if files is None else None
 
     @property
     def units_run_again(self) -> int:
@@ -81,9 +87,9 @@ class SparkEngine:
         self.warm(request.modules)
         if self._files is None:
             before = time.time()
-            told = self._everywhere(elsewhere.describe, ())
-            self._offsets = elsewhere.clock_offsets(told, before, time.time())
-            self.notes += elsewhere.notes_on(self._offsets)
+            told = self.everywhere(elsewhere.describe, ())
+            self.clock_offsets = elsewhere.clock_offsets(told, before, time.time())
+            self.notes += elsewhere.notes_on(self.clock_offsets)
 
     def warm(self, modules: Sequence[str]) -> None:
         """Start every Python worker that is not up, and import `modules`.
@@ -93,8 +99,8 @@ class SparkEngine:
         if self._files is None:
             carry(self.context, modules, Path(self._code.name))
             names = elsewhere.compared(modules)
-            elsewhere.check_versions(self._everywhere(elsewhere.describe, names), names)
-        self._everywhere(worker_process.load, tuple(modules))
+            elsewhere.check_versions(self.everywhere(elsewhere.describe, names), names)
+        self.everywhere(worker_process.load, tuple(modules))
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or broadcast it to a cluster."""
@@ -107,11 +113,11 @@ class SparkEngine:
         """Remove the files, or the broadcasts, of what was shared; the workers let go of it."""
         if self._files is not None:
             self._files.clear()
-            self._everywhere(mapped.let_go)
+            self.everywhere(mapped.let_go)
         while self._broadcasts:
             self._broadcasts.pop().unpersist()
 
-    def _everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+    def everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
         """Call a function in every worker, and return what each said.
 
         There are as many tasks as slots, and each waits until all have begun: on this machine by
@@ -136,7 +142,8 @@ class SparkEngine:
 
     def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
         """Run one batch as a job of one task, which Spark tries again where its worker is lost."""
-        is_file, offsets = self._files is not None, self._offsets
+        is_file = self._files is not None
+        terms = elsewhere.Terms(self.clock_offsets, self.before_batch)
 
         def run(rows: Any) -> list[tuple[BatchOutcome, int]]:
             from pyspark import TaskContext
@@ -145,7 +152,7 @@ class SparkEngine:
             context: Any = TaskContext.get()
             if is_file:
                 return [(mapped.run_on_mapped(task, shared, batch), context.attemptNumber())]
-            outcome = elsewhere.run_by_clock(task, shared.value, batch, offsets)
+            outcome = elsewhere.run_on_terms(task, shared.value, batch, terms)
             return [(outcome, context.attemptNumber())]
 
         return self._waiters.submit(self._collect, run, units_in(batch))

@@ -48,7 +48,7 @@ class SparkKMeans:
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """As a DataFrame of vectors, which Spark keeps where its storage level says."""
         del in_files
-        read_share = reading(table, read)
+        read_share = reading(table, read, self._engine.before_batch)
 
         def rows(batches: Iterable[Any]) -> Iterator[Any]:
             for batch in batches:

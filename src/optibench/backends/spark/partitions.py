@@ -32,7 +32,8 @@ class SparkPartitions:
     def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
         """Read each share in one task, and keep what it gives."""
         context = self._engine.context
-        self._chunks = context.parallelize(shares, len(shares)).flatMap(reading(table, read))
+        read_share = reading(table, read, self._engine.before_batch)
+        self._chunks = context.parallelize(shares, len(shares)).flatMap(read_share)
         persist(self._chunks, self._engine.persist)
         with translated("Spark could not read the table"):
             self._chunks.count()
@@ -58,10 +59,14 @@ class SparkPartitions:
             self._chunks.unpersist()
 
 
-def reading(table: Any, read: ReadChunks) -> Callable[[Share], Iterator[Chunk]]:
+def reading(
+    table: Any, read: ReadChunks, before: Callable[[], object] | None
+) -> Callable[[Share], Iterator[Chunk]]:
     """What a task does with a share: of a table that is mapped, or was broadcast."""
 
     def read_share(share: Share) -> Iterator[Chunk]:
+        if before is not None:
+            before()
         source = mapped.view(table) if isinstance(table, str) else table.value
         for batch in share:
             yield from read(source, batch)
