@@ -293,17 +293,6 @@ def test_chunks_in_files_give_the_same(engine, monkeypatch, tmp_path):
     assert trained.feature_types == ["q", "q", "q", "q", "c"]
 
 
-@pytest.mark.dask
-def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
-    words = [*CLUSTERS, "search=none", "backend=dask", "+model.params.n_clusters=4"]
-    in_memory, told = run(*words)
-    monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
-    in_files, also = run(*words)
-    assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
-    quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]
-    assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
-
-
 def burn(seconds):
     begin = time.thread_time()
     while time.thread_time() - begin < seconds:
@@ -316,6 +305,49 @@ def kept_engine_of(name):
     if idle is None or f".{name}." not in type(idle.engine).__module__:
         run(*TREES, "search=none", f"backend={name}")
     return kept.idle().engine
+
+
+@pytest.mark.spark
+def test_spark_says_of_known_work_what_its_own_pages_say():
+    kept_engine = kept_engine_of("spark")
+    context = kept_engine.context
+    own = kept_engine.own_record()
+    own.begin("search")
+    first = context._jsc.sc().dagScheduler().nextStageId()
+    context.parallelize(range(4), 4).map(lambda _: time.sleep(0.1)).collect()
+    own.begin("fit")
+    pairs = context.parallelize(range(100), 3).map(lambda n: (n % 5, n))
+    assert pairs.reduceByKey(lambda a, b: a + b, 2).count() == 5
+    told = own.read()
+    store = context._jsc.sc().statusStore()
+    stages = [store.lastStageAttempt(first + number) for number in range(3)]
+    assert told["total"]["tasks"] == sum(stage.numCompleteTasks() for stage in stages) == 9
+    for name, per_second, count in [
+        ("run_seconds", 1e3, "executorRunTime"),
+        ("cpu_seconds", 1e9, "executorCpuTime"),
+        ("deserialise_seconds", 1e3, "executorDeserializeTime"),
+        ("gc_seconds", 1e3, "jvmGcTime"),
+        ("shuffle_written_bytes", 1, "shuffleWriteBytes"),
+        ("shuffle_read_bytes", 1, "shuffleReadBytes"),
+        ("result_bytes", 1, "resultSize"),
+    ]:
+        total = sum(getattr(stage, count)() for stage in stages) / per_second
+        assert told["total"][name] == pytest.approx(total, abs=1e-5)
+    assert told["total"]["shuffle_written_bytes"] > 0
+    assert told["phases"]["search"]["total"]["run_seconds"] >= 0.4
+    assert told["phases"]["search"]["total"]["tasks"] == 4
+    assert kept_engine.own_record().read()["total"]["tasks"] == 0
+
+
+@pytest.mark.dask
+def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
+    words = [*CLUSTERS, "search=none", "backend=dask", "+model.params.n_clusters=4"]
+    in_memory, told = run(*words)
+    monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
+    in_files, also = run(*words)
+    assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
+    quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]
+    assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
 
 
 @pytest.mark.dask
@@ -352,35 +384,3 @@ def test_a_run_that_fails_keeps_what_the_engine_says_so_far(monkeypatch):
         benchmark.run(config, tracker=tracker)
     assert tracker.reason == "no score today"
     assert list(told_by_engine(tracker)["phases"]) == ["search", "fit"]
-
-
-@pytest.mark.spark
-def test_spark_says_of_known_work_what_its_own_pages_say():
-    kept_engine = kept_engine_of("spark")
-    context = kept_engine.context
-    own = kept_engine.own_record()
-    own.begin("search")
-    first = context._jsc.sc().dagScheduler().nextStageId()
-    context.parallelize(range(4), 4).map(lambda _: time.sleep(0.1)).collect()
-    own.begin("fit")
-    pairs = context.parallelize(range(100), 3).map(lambda n: (n % 5, n))
-    assert pairs.reduceByKey(lambda a, b: a + b, 2).count() == 5
-    told = own.read()
-    store = context._jsc.sc().statusStore()
-    stages = [store.lastStageAttempt(first + number) for number in range(3)]
-    assert told["total"]["tasks"] == sum(stage.numCompleteTasks() for stage in stages) == 9
-    for name, per_second, count in [
-        ("run_seconds", 1e3, "executorRunTime"),
-        ("cpu_seconds", 1e9, "executorCpuTime"),
-        ("deserialise_seconds", 1e3, "executorDeserializeTime"),
-        ("gc_seconds", 1e3, "jvmGcTime"),
-        ("shuffle_written_bytes", 1, "shuffleWriteBytes"),
-        ("shuffle_read_bytes", 1, "shuffleReadBytes"),
-        ("result_bytes", 1, "resultSize"),
-    ]:
-        total = sum(getattr(stage, count)() for stage in stages) / per_second
-        assert told["total"][name] == pytest.approx(total, abs=1e-5)
-    assert told["total"]["shuffle_written_bytes"] > 0
-    assert told["phases"]["search"]["total"]["run_seconds"] >= 0.4
-    assert told["phases"]["search"]["total"]["tasks"] == 4
-    assert kept_engine.own_record().read()["total"]["tasks"] == 0
