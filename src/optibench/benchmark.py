@@ -80,6 +80,7 @@ def run(
             with clock.phase("startup"):
                 running = engines.enter_context(engine_start.taken())
                 engines.enter_context(record.note_engine(running))
+                engines.enter_context(record.engine_record(way.own_record(running.engine)))
                 record.open_journal()
             with clock.phase("search"), record.driver_profile():
                 way.connect(running.engine)

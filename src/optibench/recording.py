@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from optibench.contracts import Journal
 from optibench.evaluation.ranking import REUSED_FITS, summarise
+from optibench.measure.engine_record import EngineRecord
 from optibench.measure.profiles import write_profiles
 from optibench.measure.timeline import write_resources
 from optibench.records import (
@@ -27,10 +28,11 @@ from optibench.run_header import header_of, platform_digest, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from optibench.backends.kept import Running
     from optibench.config.schema import Config
-    from optibench.contracts import Engine, Tracker
+    from optibench.contracts import Engine, OwnRecord, Tracker
     from optibench.measure.phases import Recorder
     from optibench.premises import Premises
     from optibench.preparation import Prepared
@@ -78,6 +80,7 @@ class RunRecord:
         self._loop: SearchLoop | None = None
         self._facts: dict[str, Any] = {}
         self._logs = premises.logs
+        self._engine_record = EngineRecord(None, self._folder / "profile")
 
     def __enter__(self) -> Self:
         """Create the run."""
@@ -111,7 +114,7 @@ class RunRecord:
             self._tracker.log_artifacts(self._folder)
         except Exception as problem:
             return f" (its artifacts are incomplete: {type(problem).__name__}: {problem})"
-        return ""
+        return "".join(f" ({note})" for note in self._engine_record.notes)
 
     def note_engine(self, running: Running) -> RemoteWorkers:
         """Keep the versions of the started engine, and whether an earlier run has started it.
@@ -128,6 +131,11 @@ class RunRecord:
         with self._clock.phase("tracking"):
             self._tracker.log_params(facts)
         return self._workers
+
+    def engine_record(self, own: OwnRecord | None) -> AbstractContextManager[None]:
+        """Keep what the engine itself will say; after an error it is asked before it ends."""
+        self._engine_record = EngineRecord(own, self._folder / "profile")
+        return self._engine_record.before_the_end()
 
     def note_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep parameters that were found on the way."""
@@ -198,7 +206,9 @@ class RunRecord:
         self._result = {"best_params": winner.params, "candidates": tuple(results), "model": model}
         best = {f"best_{name}": value for name, value in winner.params.items()}
         tracker.log_params({**best, **self._facts})
-        notes = [*self._notes, *self._workers_notes(), *self._clock.notes]
+        self._engine_record.write()
+        own = [*self._workers_notes(), *self._clock.notes, *self._engine_record.notes]
+        notes = [*self._notes, *own]
         if self._metrics["units_run_again"]:
             notes.append(
                 f"{self._metrics['units_run_again']:.0f} units were run again because a worker "

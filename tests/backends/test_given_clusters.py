@@ -1,5 +1,7 @@
 """Engines that somebody else has started: a Dask scheduler, a Spark standalone master."""
 
+import json
+
 import pytest
 from tests.backends.clusters import another_machine, cluster, run, run_beside
 
@@ -23,8 +25,11 @@ TREES = [
 CLUSTERS = [
     "model=kmeans",
     "dataset=iris",
-    "search=none",
-    "model.params.n_clusters=3",
+    "evaluation.folds=2",
+    "model.space.n_clusters=[3]",
+    "model.space.init=[k-means++]",
+    "model.space.max_iter=[10]",
+    "model.space.n_init=[1]",
     "backend.parallelism=data",
     "progress=false",
 ]
@@ -108,8 +113,12 @@ def test_a_given_dask_cluster_finds_clusters_together(dask_address):
 
 def assert_clusters_are_found(*words):
     """Scikit-learn finds 139.8 on all rows of iris, standardised."""
-    result, _ = run(*CLUSTERS, *words)
+    result, tracker = run(*CLUSTERS, *words)
     assert result.metrics["train_inertia"] + result.metrics["inertia"] < 1.1 * 139.82
+    told = json.loads(tracker.artifacts["profile/engine.json"])
+    assert list(told["phases"]) == ["search", "fit", "score"]
+    assert all(part["total"]["cpu_seconds"] > 0 for part in told["phases"].values())
+    return result, tracker, told
 
 
 @pytest.mark.dask
@@ -134,11 +143,6 @@ def test_a_given_spark_master_gives_the_same_scores(spark_master):
 def test_a_given_spark_master_trains_the_same_trees_together(spark_master, trees):
     result, _ = run(*TREES, "backend=spark", spark_master)
     assert [trial.scores for trial in result.trials] == trees
-
-
-@pytest.mark.spark
-def test_a_given_spark_master_finds_clusters_together(spark_master):
-    assert_clusters_are_found("backend=spark", spark_master)
 
 
 def heavy_run(folder, *words, mark=""):
@@ -181,3 +185,18 @@ def test_the_executor_of_a_given_spark_master_is_in_the_resources(spark_master, 
     ((*_, last),) = looks.values()
     assert int(last[-1]) == 4  # the JVM, PySpark's daemon and two workers
     assert "the master" in told["notes"]
+
+
+@pytest.mark.spark
+def test_a_given_spark_master_finds_clusters_together_and_tells_the_cpu_of_its_executors(
+    spark_master,
+):
+    result, tracker, told = assert_clusters_are_found("backend=spark", spark_master)
+    in_executors = sum(
+        operation["cpu_seconds"]
+        for operation in told["phases"]["search"]["operations"]
+        if "KMeans.scala" in operation["name"]
+    )
+    paid = sum(trial.cpu_seconds for trial in result.trials)
+    assert paid > in_executors > 0
+    assert "without Python workers" in tracker.params["measurement_notes"]

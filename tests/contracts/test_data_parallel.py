@@ -1,7 +1,10 @@
 """parallelism=data: each fit uses all workers; the same rows on all engines, known answers."""
 
 import functools
+import json
+import time
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,9 +14,10 @@ from xgboost import DataIter, QuantileDMatrix, XGBClassifier, train
 
 import optibench
 from optibench import benchmark
+from optibench.backends import kept
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
-from optibench.errors import ConfigError
+from optibench.errors import BenchmarkError, ConfigError
 from optibench.evaluation.parts import PartPlan, part_numbers, row_keys
 from optibench.evaluation.scoring import ScoringSettings, score
 from optibench.models.xgboost import XGBoost
@@ -181,6 +185,51 @@ def test_clusters_that_lie_apart_are_those_of_scikit_learn(engine):
     assert all(t.standalone_cpu_seconds > t.cpu_seconds for t in more)
 
 
+def told_by_engine(tracker):
+    return json.loads(tracker.artifacts["profile/engine.json"])
+
+
+def test_what_the_engine_itself_says_adds_up_and_fits_into_the_phases(engine):
+    for words in (TREES, CLUSTERS):
+        result, tracker = once(engine, *words)
+        told = told_by_engine(tracker)
+        assert (told["engine"], list(told["phases"])) == (engine, ["search", "fit", "score"])
+        for part in (told, *told["phases"].values()):
+            seconds = [operation["run_seconds"] for operation in part["operations"]]
+            assert seconds == sorted(seconds, reverse=True)
+            for name in ("tasks", "run_seconds", "cpu_seconds"):
+                total = sum(operation.get(name, 0) for operation in part["operations"])
+                assert part["total"][name] == pytest.approx(total, abs=1e-4)
+        for name, total in told["total"].items():
+            parts = [phase["total"].get(name, 0) for phase in told["phases"].values()]
+            assert sum(parts) == pytest.approx(total, abs=1e-4)
+        for phase, part in told["phases"].items():
+            in_rounds = 0.001 * part["total"]["tasks"]  # Spark counts milliseconds
+            has = 2 * result.metrics[f"{phase}_seconds"] + in_rounds
+            assert 0 < part["total"]["cpu_seconds"] <= part["total"]["run_seconds"] + in_rounds
+            assert part["total"]["run_seconds"] <= has
+        assert "engine.json" not in tracker.params.get("measurement_notes", "")
+
+
+def test_the_engine_counts_the_tasks_of_this_run_and_of_no_other(engine):
+    _, trees = once(engine, *TREES)
+    told, folds, workers = told_by_engine(trees), 3, 2
+    if engine == "dask":
+        tasks = {
+            phase: {operation["name"]: operation["tasks"] for operation in part["operations"]}
+            for phase, part in told["phases"].items()
+        }
+        assert tasks["search"]["train_here"] == folds * workers
+        assert tasks["fit"] == {"train_here": workers}
+    else:
+        in_search = workers + 2 * folds * workers  # the table is read; rows and fits of each fold
+        assert told["phases"]["search"]["total"]["tasks"] == in_search
+        assert told["phases"]["fit"]["total"]["tasks"] == workers
+    _, clusters = once(engine, *CLUSTERS)
+    names = {operation["name"] for operation in told_by_engine(clusters)["operations"]}
+    assert not any("train_here" in name or "partitions.py" in name for name in names)
+
+
 def test_the_baselines_are_those_of_the_rows(engine):
     words = ["search=none", "model.params.n_estimators=5", "evaluation.default_fit=false"]
     result, _ = run(*TREES, *words, f"backend={engine}")
@@ -246,6 +295,52 @@ def test_chunks_in_files_give_the_same(engine, monkeypatch, tmp_path):
     assert trained.feature_types == ["q", "q", "q", "q", "c"]
 
 
+def burn(seconds):
+    begin = time.thread_time()
+    while time.thread_time() - begin < seconds:
+        pass
+
+
+def kept_engine_of(name):
+    """The one that the last run has left, or of another run."""
+    idle = kept.idle()
+    if idle is None or f".{name}." not in type(idle.engine).__module__:
+        run(*TREES, "search=none", f"backend={name}")
+    return kept.idle().engine
+
+
+@pytest.mark.spark
+def test_spark_says_of_known_work_what_its_own_pages_say():
+    kept_engine = kept_engine_of("spark")
+    context = kept_engine.context
+    own = kept_engine.own_record()
+    own.begin("search")
+    first = context._jsc.sc().dagScheduler().nextStageId()
+    context.parallelize(range(4), 4).map(lambda _: time.sleep(0.1)).collect()
+    own.begin("fit")
+    pairs = context.parallelize(range(100), 3).map(lambda n: (n % 5, n))
+    assert pairs.reduceByKey(lambda a, b: a + b, 2).count() == 5
+    told = own.read()
+    store = context._jsc.sc().statusStore()
+    stages = [store.lastStageAttempt(first + number) for number in range(3)]
+    assert told["total"]["tasks"] == sum(stage.numCompleteTasks() for stage in stages) == 9
+    for name, per_second, count in [
+        ("run_seconds", 1e3, "executorRunTime"),
+        ("cpu_seconds", 1e9, "executorCpuTime"),
+        ("deserialise_seconds", 1e3, "executorDeserializeTime"),
+        ("gc_seconds", 1e3, "jvmGcTime"),
+        ("shuffle_written_bytes", 1, "shuffleWriteBytes"),
+        ("shuffle_read_bytes", 1, "shuffleReadBytes"),
+        ("result_bytes", 1, "resultSize"),
+    ]:
+        total = sum(getattr(stage, count)() for stage in stages) / per_second
+        assert told["total"][name] == pytest.approx(total, abs=1e-5)
+    assert told["total"]["shuffle_written_bytes"] > 0
+    assert told["phases"]["search"]["total"]["run_seconds"] >= 0.4
+    assert told["phases"]["search"]["total"]["tasks"] == 4
+    assert kept_engine.own_record().read()["total"]["tasks"] == 0
+
+
 @pytest.mark.dask
 def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
     words = [*CLUSTERS, "search=none", "backend=dask", "+model.params.n_clusters=4"]
@@ -255,3 +350,39 @@ def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
     assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]
     assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
+
+
+@pytest.mark.dask
+def test_dask_says_of_known_work_what_it_used():
+    kept_engine = kept_engine_of("dask")
+    own = kept_engine.own_record()
+    own.begin("search")
+    client = kept_engine.client
+    client.gather([kept_engine.record.submit(burn, 0.1) for _ in range(4)])
+    client.submit(burn, 0.1, pure=False).result()  # of somebody else
+    own.begin("fit")
+    with pytest.raises(ZeroDivisionError):
+        kept_engine.record.submit(divmod, 1, 0).result()
+    assert dask.get_annotations() == {}
+    told = own.read()
+    (search,) = told["phases"]["search"]["operations"]
+    assert (search["name"], search["tasks"]) == ("burn", 4)
+    assert 0.4 <= search["cpu_seconds"] < 0.44
+    assert search["cpu_seconds"] <= search["run_seconds"]
+    assert told["phases"]["fit"]["operations"][0]["failed_seconds"] > 0
+    assert kept_engine.own_record().read()["total"]["tasks"] == 0
+
+
+@pytest.mark.dask
+def test_a_run_that_fails_keeps_what_the_engine_says_so_far(monkeypatch):
+    def fail(*_):
+        msg = "no score today"
+        raise BenchmarkError(msg)
+
+    monkeypatch.setattr("optibench.ways.data.DataWay.judge", fail)
+    tracker = MemoryTracker()
+    config = resolve(compose([*QUIET, *TREES, "backend=dask", "search=none"]))
+    with pytest.raises(BenchmarkError):
+        benchmark.run(config, tracker=tracker)
+    assert tracker.reason == "no score today"
+    assert list(told_by_engine(tracker)["phases"]) == ["search", "fit"]

@@ -13,6 +13,7 @@ from optibench.contracts.searching import Journal, SearchFacts, SearchState
 from optibench.contracts.training import (
     Ask,
     FitJob,
+    OwnRecord,
     PartitionedTable,
     ReadChunks,
     Shares,
@@ -36,6 +37,7 @@ __all__ = [
     "Kept",
     "Member",
     "Model",
+    "OwnRecord",
     "PartitionedTable",
     "ReadChunks",
     "RemoteEngine",

@@ -95,6 +95,21 @@ class TrainerRequest:
     setting: FitSetting
 
 
+class OwnRecord(Protocol):
+    """What an engine itself keeps of the work of one run, by its own count."""
+
+    def begin(self, phase: str) -> None:
+        """What is begun from now on belongs to a phase of the run; costs next to nothing."""
+
+    def read(self) -> Mapping[str, Any]:
+        """All of it so far, as plain values for JSON, with units in the names.
+
+        Engines have in common: `engine`, `version`, `source`, `notes` (what it lacks), `total`,
+        `operations` (the longest first) with `tasks`, `run_seconds`, `cpu_seconds` and more, and
+        both by `phases`. Slow: not for timed phases.
+        """
+
+
 class TrainingEngine(Engine, Protocol):
     """A started engine that can also fit one model with all its workers at once."""
 
@@ -103,6 +118,9 @@ class TrainingEngine(Engine, Protocol):
     @property
     def worker_memory_bytes(self) -> int:
         """What the engine has given each worker."""
+
+    def own_record(self) -> OwnRecord:
+        """Of what the engine does from now on."""
 
     def trainer(self, request: TrainerRequest) -> Trainer:
         """For the model of the request."""

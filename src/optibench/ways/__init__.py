@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from optibench.config.schema import Config
-    from optibench.contracts import Engine
+    from optibench.contracts import Engine, OwnRecord
     from optibench.preparation import Prepared
     from optibench.records import Params
 
@@ -31,6 +31,9 @@ class Way(Protocol):
         Raises:
             DataError: a part cannot be fitted or scored.
         """
+
+    def own_record(self, engine: Engine) -> OwnRecord | None:
+        """What the engine itself will say of the work; None where it runs only single trials."""
 
     def connect(self, engine: Engine) -> None:
         """Bring the data to the workers."""

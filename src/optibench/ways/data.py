@@ -17,7 +17,14 @@ from optibench.records import HELD_OUT, Task
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sized
 
-    from optibench.contracts import Engine, PartitionedTable, Trainer, TrainingEngine, WholeFit
+    from optibench.contracts import (
+        Engine,
+        OwnRecord,
+        PartitionedTable,
+        Trainer,
+        TrainingEngine,
+        WholeFit,
+    )
     from optibench.preparation import Prepared
     from optibench.records import Chunk, Params
 
@@ -35,6 +42,7 @@ class DataWay:
         self._table: PartitionedTable
         self._parts: Parts
         self._trainer: Trainer
+        self._own: OwnRecord
         self._winner: WholeFit
         self._in_files = False
         self._rows: dict[frozenset[int], Chunk] = {}
@@ -59,8 +67,14 @@ class DataWay:
         self._parts.check(len(dataset.classes))
         self._prepared = prepared.without_rows()
 
+    def own_record(self, engine: Engine) -> OwnRecord:
+        """By its phases."""
+        self._own = cast("TrainingEngine", engine).own_record()
+        return self._own
+
     def connect(self, engine: Engine) -> None:
         """Have every worker read its share of the table, once for all fits."""
+        self._own.begin("search")
         prepared, config = self._prepared, self._prepared.config
         setting = FitSetting(prepared.facts, config.top.seed, prepared.budget.threads)
         training = cast("TrainingEngine", engine)
@@ -90,12 +104,14 @@ class DataWay:
 
     def refit(self, params: Params) -> Any:
         """On all workers; it is asked about both parts at once."""
+        self._own.begin("fit")
         self._winner = self._fit(params, [self._ask({HELD_OUT}), self._ask(self._parts.train)])
         return self._winner.estimator
 
     def judge(self, estimator: Any) -> dict[str, float]:
         """From what the workers have answered; the defaults are fitted on all workers, too."""
         del estimator
+        self._own.begin("score")
         held_out, train = self._ask({HELD_OUT}), self._ask(self._parts.train)
         scores = self._scores(self._winner, 0, held_out)
         of_train = self._scores(self._winner, 1, train)

@@ -51,6 +51,9 @@ class TrialsWay:
         validate_split(config, self._parts, prepared.examples)
         self._prepared = prepared.without_rows()
 
+    def own_record(self, engine: Engine) -> None:
+        """Each trial is measured where it runs."""
+
     def connect(self, engine: Engine) -> None:
         """Share the train part; the driver goes on with what the workers see.
 

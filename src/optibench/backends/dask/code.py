@@ -18,6 +18,7 @@ from optibench.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from types import ModuleType
 
     from optibench.backends.travel import Archive
 
@@ -66,7 +67,7 @@ def carry(client: Any, modules: Sequence[str], carried: set[str]) -> set[str]:
     found = archives(modules)
     for archive in found:
         if archive.filename not in carried:
-            with _by_value():
+            with by_value(*OURS):
                 client.register_plugin(CodeForScheduler(archive))
                 client.register_plugin(CodeForWorkers(archive))
     return {archive.filename for archive in found}
@@ -101,9 +102,8 @@ def _minor(version: str) -> list[str]:
 
 
 @contextmanager
-def _by_value() -> Iterator[None]:
-    """What is defined here and in `travel.py` is sent with its code, not by its name."""
-    modules = [sys.modules[__name__], sys.modules[put_first.__module__]]
+def by_value(*modules: ModuleType) -> Iterator[None]:
+    """What is defined in `modules` is sent with its code inside, not by its name."""
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -111,3 +111,6 @@ def _by_value() -> Iterator[None]:
     finally:
         for module in modules:
             cloudpickle.unregister_pickle_by_value(module)
+
+
+OURS = (sys.modules[__name__], sys.modules[put_first.__module__])

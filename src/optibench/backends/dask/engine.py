@@ -17,6 +17,7 @@ import psutil
 
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.dask.losses import Losses
+from optibench.backends.dask.own_record import DaskRecord
 from optibench.backends.tally import Tally
 from optibench.errors import EngineError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from optibench.backends.mapped import MappedFiles
-    from optibench.contracts import Trainer, TrainerRequest, WorkerTask
+    from optibench.contracts import OwnRecord, Trainer, TrainerRequest, WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
 
 
@@ -76,6 +77,7 @@ class DaskEngine:
         self.clock_offsets: Mapping[str, float] = {}
         # Each worker is a process of its own.
         self.worker_root: Callable[[], int] | None = os.getpid if files is None else None
+        self.record = DaskRecord(client)  # what fits on all workers are sent by
         self.again = Tally()
         self.losses = Losses(client, self.again)
         self.losses.listen(single)
@@ -188,6 +190,12 @@ class DaskEngine:
         trainers = importlib.import_module(f"optibench.backends.dask.{request.model.name}")
         trainer: Trainer = trainers.TRAINER(self, request)
         return trainer
+
+    def own_record(self) -> OwnRecord:
+        """From the scheduler; replaces that of an earlier run."""
+        self.record = DaskRecord(self.client)
+        self.record.start()
+        return self.record
 
     def live_workers(self) -> list[str]:
         """The workers to use now: one that was lost has come back under another address.

@@ -42,7 +42,7 @@ class DaskKMeans(DaskTrainer):
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""
         told = self._told(full, seed, job.spread)
-        with self.engine.client.as_current():
+        with self.engine.record.span(), self.engine.client.as_current():
             fitted = KMeans(**told).fit(self._array(job))
         centres = fitted.cluster_centers_
         inertia = sum(self.partitions.each(job.train, self.together.inertia_of, centres))

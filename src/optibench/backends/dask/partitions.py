@@ -73,14 +73,12 @@ class DaskPartitions:
             for i, share in enumerate(shares)
             for batch in share
         ]
-        wholes = [
-            client.submit(look, read, table, batch, pure=False, **_at(place))
-            for batch, place in batches
-        ]
-        told = client.gather([client.submit(_describe, whole) for whole in wholes])
+        submit = self._engine.record.submit
+        wholes = [submit(look, read, table, batch, **_at(place)) for batch, place in batches]
+        told = client.gather([submit(_describe, whole) for whole in wholes])
         for whole, shapes, (_, place) in zip(wholes, told, batches, strict=True):
             self.chunks += [
-                HeldChunk(part, shape, client.submit(_nth, whole, k, **_at(place)), place)
+                HeldChunk(part, shape, submit(_nth, whole, k, **_at(place)), place)
                 for k, (part, shape) in enumerate(shapes)
             ]
         futures = [chunk.future for chunk in self.chunks]
@@ -113,7 +111,7 @@ class DaskPartitions:
     ) -> list[Any]:
         """Call `function(chunk, *arguments)` where each chunk is; the results in their order."""
         calls = [
-            self._client.submit(function, chunk.future, *arguments, pure=False)
+            self._engine.record.submit(function, chunk.future, *arguments)
             for chunk in self.of(parts)
         ]
         return list(self._client.gather(calls))

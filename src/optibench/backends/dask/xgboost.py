@@ -57,14 +57,13 @@ class DaskXGBoost(DaskTrainer):
         client, held = self.engine.client, self.partitions.at_each_worker()
         with meeting_point(len(held), self.engine.own_address) as meeting:
             tasks = [
-                client.submit(
+                self.engine.record.submit(
                     _train_here,
                     self.request.model.together,
                     chunks,
                     (job, self.request.setting),
                     {**meeting, "dmlc_task_id": f"{number:06d}"},
                     workers=[worker],
-                    pure=False,
                 )
                 for number, (worker, chunks) in enumerate(held.items())
             ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import socket
+import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from optibench.backends.mapped import MappedFiles
+from optibench.backends.spark import event_log
 from optibench.backends.spark.engine import SparkEngine
 from optibench.backends.spark.java import find_java_home
 from optibench.backends.spark.session import spark_context, translated
@@ -34,6 +36,11 @@ OURS = OTHER_KEYS.keys()
 PERSIST = ("MEMORY_AND_DISK", "MEMORY_ONLY", "DISK_ONLY", "none")
 # In trials the JVM only hands tasks on: compiling that well costs more than it saves.
 IN_TRIALS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
+EXECUTORS_CPU = (
+    "cpu_seconds of K-means trials on all workers has of the executors what Spark counts: Java "
+    "threads of tasks, without Python workers, garbage collection and compilation"
+)
 
 
 @dataclass(frozen=True)
@@ -111,14 +118,23 @@ class SparkBackend:
         """Those of `conf`, on top of what suits the parallelism."""
         return {**(IN_TRIALS if self.parallelism == "trials" else {}), **flatten(self.conf)}
 
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        return () if self.parallelism == "trials" else (EXECUTORS_CPU,)
+
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[SparkEngine]:
         """Start a session and its Python workers, and stop all of it, the JVM too."""
-        settings = SessionSettings.make(self.master, self._properties, self.secret, request)
         with ExitStack() as stack:
+            properties = self._properties
+            if self.parallelism != "trials":
+                events = tempfile.TemporaryDirectory(prefix="optibench-events-")
+                properties = event_log.settings(stack.enter_context(events)) | properties
+            settings = SessionSettings.make(self.master, properties, self.secret, request)
             context = stack.enter_context(spark_context(settings, request.logs))
             files = None if settings.remote else stack.enter_context(MappedFiles())
             with translated("A Spark job failed"):
                 engine = stack.enter_context(SparkEngine(context, request, files, self.persist))
+                engine.notes = self._notes if settings.remote else ()
                 engine.begin(request)
                 yield engine

@@ -9,14 +9,14 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.spark.code import carry
 from optibench.backends.spark.executor import executor
-from optibench.backends.spark.losses import failed_tasks
+from optibench.backends.spark.losses import stages_of
 from optibench.backends.spark.session import translated
 from optibench.backends.tally import Tally, units_in
 
@@ -24,8 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from optibench.backends.mapped import MappedFiles
-    from optibench.contracts import Trainer, TrainerRequest, WorkerTask
+    from optibench.contracts import OwnRecord, Trainer, TrainerRequest, WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
+
+
+class Jobs(NamedTuple):
+    """What became of some jobs that have ended.
+
+    Attributes:
+        failed_tasks: those that Spark tried again with success, too.
+        executor_cpu_seconds: of Java threads on other machines.
+    """
+
+    failed_tasks: int
+    executor_cpu_seconds: float
 
 
 class SparkEngine:
@@ -170,6 +182,12 @@ class SparkEngine:
         trainer: Trainer = trainers.TRAINER(self, request)
         return trainer
 
+    def own_record(self) -> OwnRecord:
+        """From the event log."""
+        from optibench.backends.spark.own_record import SparkRecord
+
+        return SparkRecord(self.context)
+
     @property
     def worker_memory_bytes(self) -> int:
         """A slot's part of what Python has in an executor; on this machine, of all memory.
@@ -188,12 +206,25 @@ class SparkEngine:
         return int(to_bytes(given)) // (self.slots if local else max(1, cores // task))
 
     @contextmanager
-    def watched(self) -> Iterator[Callable[[], int]]:
-        """Run jobs inside; afterwards the function says how many of their tasks failed."""
+    def watched(self, what: str) -> Iterator[Callable[[], Jobs]]:
+        """Run jobs inside; afterwards the function says what became of them.
+
+        `what`: their name in what Spark tells.
+        """
         group = f"optibench-{next(self._groups)}"
-        self.context.setJobGroup(group, "a fit on all workers")
-        tracker = self.context.statusTracker()
-        yield lambda: failed_tasks(tracker, group)
+        self.context.setJobGroup(group, what)
+        yield lambda: self._told(group)
+
+    def _told(self, group: str) -> Jobs:
+        """Of a local session the driver's own JVM runs the tasks."""
+        stages = stages_of(self.context.statusTracker(), group)
+        failed = sum(stage.numFailedTasks for stage in stages)
+        if self._files is not None:
+            return Jobs(failed, 0.0)
+        store = self.context._jsc.sc().statusStore()
+        found = [store.lastStageAttempt(stage.stageId) for stage in stages]
+        used = sum(s.executorCpuTime() + s.executorDeserializeCpuTime() for s in found)
+        return Jobs(failed, used / 1e9)
 
     def versions(self) -> Mapping[str, str]:
         """Versions of Spark and of its Java."""

@@ -25,7 +25,7 @@ from optibench.records import Chunk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from optibench.backends.spark.engine import SparkEngine
+    from optibench.backends.spark.engine import Jobs, SparkEngine
     from optibench.contracts import Ask, FitJob, ReadChunks, Shares, TrainerRequest, WholeFit
 
 ROWS_AT_ONCE = 20_000  # between the JVM and Python
@@ -44,6 +44,7 @@ class SparkKMeans:
         self._session = SparkSession(engine.context)
         self._table: Any = None
         self._failed = 0  # tasks of the fit that is made
+        self._used_elsewhere = 0.0  # CPU seconds
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """As a DataFrame of vectors, which Spark keeps where its storage level says."""
@@ -60,7 +61,7 @@ class SparkKMeans:
         frame = numbers.mapInArrow(rows, SCHEMA)
         self._table = frame.withColumn("features", array_to_vector(col("features")))
         persist(self._table, self._engine.persist)
-        with translated("Spark could not read the table"):
+        with self._engine.watched("read the table"), translated("Spark could not read the table"):
             self._table.count()
 
     def rows(self, ask: Ask) -> Chunk:
@@ -92,18 +93,25 @@ class SparkKMeans:
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""
         told = self._told(full, seed, job.spread)
-        with self._engine.watched() as failed, translated("Spark's K-means failed"):
+        with (
+            self._engine.watched("a start of K-means") as ended,
+            translated("Spark's K-means failed"),
+        ):
             fitted = KMeans(featuresCol="features", **told).fit(self._of(job.train))
             centres = np.array(fitted.clusterCenters())
             summary = fitted.summary
             iterations, cost = int(summary.numIter), float(summary.trainingCost)
-        self._failed += failed()
+        self._count(ended())
         return self._together.start(centres, iterations, cost, told)
 
     def cpu_seconds(self) -> float:
-        """Of the JVM, which holds the executors of a local session, too."""
+        """Of the JVM, which holds the executors of a local session; of others by Spark's count."""
         times = psutil.Process(self._engine.context._gateway.proc.pid).cpu_times()
-        return float(times.user + times.system)
+        return float(times.user + times.system) + self._used_elsewhere
+
+    def _count(self, jobs: Jobs) -> None:
+        self._failed += jobs.failed_tasks
+        self._used_elsewhere += jobs.executor_cpu_seconds
 
     def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:
         """Where the rows are."""
@@ -146,9 +154,9 @@ class SparkKMeans:
                 yield pa.RecordBatch.from_pydict(function(chunk))
 
         chosen = self._of(ask.parts).select("place", vector_to_array(col("features")))
-        with self._engine.watched() as failed, translated("A Spark job failed"):
+        with self._engine.watched("ask the rows") as ended, translated("A Spark job failed"):
             found = chosen.mapInArrow(call, schema).toArrow()
-        self._failed += failed()
+        self._count(ended())
         return found
 
 

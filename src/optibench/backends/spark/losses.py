@@ -22,12 +22,12 @@ def is_loss(error: EngineError) -> bool:
     return LOST.search(text) is not None and "PythonException" not in text
 
 
-def failed_tasks(tracker: Any, group: str) -> int:
-    """How many tasks of a group of jobs failed, those that Spark tried again with success.
+def stages_of(tracker: Any, group: str) -> list[Any]:
+    """What Spark says of the stages of a group of jobs that have ended.
 
     Args:
         tracker: the StatusTracker, which hears of the end of a job a little later than we.
-        group: of jobs that have ended.
+        group: the name of the group.
     """
     deadline = time.monotonic() + HEAR_SECONDS
     jobs = list(tracker.getJobIdsForGroup(group))
@@ -36,8 +36,9 @@ def failed_tasks(tracker: Any, group: str) -> int:
             break
         time.sleep(0.01)
     told = [info for job in jobs if (info := tracker.getJobInfo(job)) is not None]
-    stages = [tracker.getStageInfo(stage) for info in told for stage in info.stageIds]
-    return sum(stage.numFailedTasks for stage in stages if stage is not None)
+    stages = {stage for info in told for stage in info.stageIds}
+    found = [tracker.getStageInfo(stage) for stage in sorted(stages)]
+    return [stage for stage in found if stage is not None]
 
 
 def _is_running(info: Any) -> bool:
