@@ -14,6 +14,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import engines
+from benchmarks.grids import make_study
 from benchmarks.hosts import Row, run_rounds, verdict
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def open_variant(
 def table(grid: str, backend: str, *, cores: int, rounds: int) -> str:
     """Measure all variants in interleaved rounds and tell what each adds to the bare search."""
     rows = [Row(name, partial(open_variant, backend, name)) for name in VARIANTS]
-    outcomes = run_rounds(rows, grid, cores=cores, rounds=rounds)
+    outcomes = run_rounds(rows, grid, partial(make_study, grid), cores=cores, rounds=rounds)
     bare = outcomes["bare"]
     lines = [
         f"\n{grid} grid, optibench/{backend}, {cores} cores; medians of {rounds} rounds",

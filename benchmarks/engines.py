@@ -20,7 +20,7 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.model_selection import GridSearchCV
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from benchmarks.grids import Study
 
@@ -60,7 +60,7 @@ def open_sklearn_all_metrics(study: Study, cores: int) -> Iterator[Callable[[], 
 @contextmanager
 def open_joblib_dask(study: Study, cores: int) -> Iterator[Callable[[], Outcome]]:
     """GridSearchCV whose joblib tasks run on a Dask cluster."""
-    with _dask_client(cores), parallel_config("dask"):
+    with dask_client(cores), parallel_config("dask"):
         yield partial(_grid_search, study, cores)
 
 
@@ -75,7 +75,7 @@ def open_dask_ml(study: Study, cores: int) -> Iterator[Callable[[], Outcome]]:
         )
         return _timed(grid, study, "score")
 
-    with _dask_client(cores):
+    with dask_client(cores):
         yield search
 
 
@@ -85,7 +85,7 @@ def open_joblibspark(study: Study, cores: int) -> Iterator[Callable[[], Outcome]
     from joblibspark import register_spark
 
     register_spark()
-    with _spark_session(cores), parallel_config("spark", n_jobs=cores):
+    with spark_session(cores), parallel_config("spark", n_jobs=cores):
         yield partial(_grid_search, study, None)
 
 
@@ -165,19 +165,19 @@ def _loky() -> Iterator[None]:
 
 
 @contextmanager
-def _dask_client(cores: int) -> Iterator[None]:
+def dask_client(cores: int) -> Iterator[Any]:
     """A warm cluster of processes with one thread each, as the default client of this process."""
     from dask.distributed import Client, LocalCluster
 
     cluster = LocalCluster(
         n_workers=cores, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
     )
-    with cluster, Client(cluster):
-        yield
+    with cluster, Client(cluster) as client:
+        yield client
 
 
 @contextmanager
-def _spark_session(cores: int) -> Iterator[None]:
+def spark_session(cores: int, conf: Mapping[str, str] | None = None) -> Iterator[Any]:
     """A quiet session of this machine."""
     from pyspark.sql import SparkSession
 
@@ -191,11 +191,12 @@ def _spark_session(cores: int) -> Iterator[None]:
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        **(conf or {}),
     }
     builder = SparkSession.builder.master(f"local[{cores},4]").config(map=settings)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     try:
-        yield
+        yield session
     finally:
         session.stop()

@@ -11,9 +11,8 @@ import traceback
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any, Self
-
-from benchmarks.grids import make_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,11 +35,11 @@ class Row:
 class Host:
     """A process that opens one row's engine and runs its search whenever it is asked to."""
 
-    def __init__(self, row: Row, grid: str, cores: int) -> None:
+    def __init__(self, row: Row, make: Callable[[], Any], cores: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.row = row
         self._pipe, self._far_end = context.Pipe()
-        self._process = context.Process(target=serve, args=(self._far_end, row, grid, cores))
+        self._process = context.Process(target=serve, args=(self._far_end, row, make, cores))
 
     def __enter__(self) -> Self:
         self._process.start()
@@ -68,7 +67,7 @@ class Host:
         return answer
 
 
-def serve(pipe: Connection, row: Row, grid: str, cores: int) -> None:
+def serve(pipe: Connection, row: Row, make: Callable[[], Any], cores: int) -> None:
     """The life of a host process: open the engine, answer until told to stop."""
     # Warnings of four programs would hide the table; what matters is checked: scores and winners.
     os.environ["PYTHONWARNINGS"] = "ignore"
@@ -77,7 +76,7 @@ def serve(pipe: Connection, row: Row, grid: str, cores: int) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         os.chdir(folder)
         try:
-            search = stack.enter_context(row.open(make_study(grid), cores))
+            search = stack.enter_context(row.open(make(), cores))
             while pipe.recv() == "search":
                 pipe.send(search())
         except Exception:
@@ -85,17 +84,20 @@ def serve(pipe: Connection, row: Row, grid: str, cores: int) -> None:
 
 
 def run_rounds(
-    rows: list[Row], grid: str, *, cores: int, rounds: int
+    rows: list[Row], name: str, make: Callable[[], Any], *, cores: int, rounds: int
 ) -> Mapping[str, list[Outcome]]:
-    """Ask all rows in turn, one round after the other; the first round warms up and is dropped."""
+    """Have every row open what `make` makes of a search in its process.
+
+    Ask all rows in turn, one round after the other; the first round warms up and is dropped.
+    """
     outcomes: dict[str, list[Outcome]] = {row.name: [] for row in rows}
     with ExitStack() as stack:
-        hosts = [stack.enter_context(Host(row, grid, cores)) for row in rows]
+        hosts = [stack.enter_context(Host(row, make, cores)) for row in rows]
         for number in range(rounds + 1):
             for host in hosts:
                 outcome = host.search()
                 told = "warm-up" if number == 0 else f"round {number} of {rounds}"
-                line = f"{grid}  {told}  {host.row.name}  {outcome.seconds:.2f} s"
+                line = f"{name}  {told}  {host.row.name}  {outcome.seconds:.2f} s"
                 print(line, file=sys.stderr, flush=True)
                 if number > 0:
                     outcomes[host.row.name].append(outcome)
@@ -117,3 +119,37 @@ def verdict(measured: list[float], limit: float) -> str:
     if low > limit:
         return "MISSED"
     return f"undecided, the median may be {low:.2f} to {high:.2f}"
+
+
+def table(
+    title: str,
+    outcomes: Mapping[str, list[Outcome]],
+    limits: list[tuple[str, str, float]],
+) -> str:
+    """Seconds, ratio to the first row and winner of each row; then the limits.
+
+    `limits`: (row, compared with, at most so many times its time).
+    """
+    first = next(iter(outcomes.values()))
+    lines = [
+        f"\n{title}; medians of {len(first)} rounds",
+        f"{'':26}{'seconds':>9}{'min':>8}{'max':>8}{'ratio':>8}  best score",
+    ]
+    for name, found in outcomes.items():
+        seconds = [outcome.seconds for outcome in found]
+        ratio = median(ratios(found, first))
+        lines.append(
+            f"{name:26}{median(seconds):9.2f}{min(seconds):8.2f}{max(seconds):8.2f}{ratio:8.2f}"
+            f"  {found[0].score:.6f} at {found[0].params}"
+        )
+    for name, other, limit in limits:
+        if name in outcomes and other in outcomes:
+            measured = ratios(outcomes[name], outcomes[other])
+            told = verdict(measured, limit)
+            lines.append(f"{name} / {other}: {median(measured):.2f}, at most {limit:.2f}: {told}")
+    return "\n".join(lines)
+
+
+def ratios(found: list[Outcome], other: list[Outcome]) -> list[float]:
+    """One row's time over another's in the same round, for each round."""
+    return [a.seconds / b.seconds for a, b in zip(found, other, strict=True)]

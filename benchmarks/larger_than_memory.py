@@ -2,7 +2,7 @@
 
     python -m benchmarks.larger_than_memory                        both models on both engines
     python -m benchmarks.larger_than_memory --rows 1000000         a smaller table, for a try
-    python -m benchmarks.larger_than_memory --memory 2000MB --rows 19200000
+    python -m benchmarks.larger_than_memory --memory 2000MB --rows 16800000
 
 The table is generated in Parquet files; its size is that of its values in the files, float32. Each
 row of the comparison is one run of the program with `backend.parallelism=data`, once on the first
@@ -10,9 +10,9 @@ quarter of the files and once on all of them. Told are the highest resident memo
 (mapped pages of its files count, as they do for Dask's own limit), what of it is private, and the
 same of the driver: what the driver takes must not grow with the table.
 
-Dask's nanny ends a worker above its limit. Spark on this machine has its JVM's heap
-(spark.driver.memory) for all that Spark holds itself; its Python workers are held to their part by
-what is measured here.
+Dask's nanny ends a worker above its limit. Spark's JVM has its heap (spark.driver.memory), with
+everything that Spark itself holds; its Python workers are told their part (backend.memory_limit)
+and held to it by what is measured here alone.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import psutil
+
+from benchmarks.tables import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROWS, COLUMNS, FILES, GROUP_ROWS = 4_800_000, 250, 16, 65_536
-WORKERS, MEMORY = 2, "600MB"
+ROWS, COLUMNS, FILES = 8_400_000, 250, 16
+WORKERS, MEMORY = 2, "1000MB"
 LOOK_SECONDS = 0.2
 MB = 10**6
 MODELS = {
@@ -57,8 +58,8 @@ ENGINES = {
     "dask": ["backend=dask", "backend.memory_limit={memory}"],
     "spark": [
         "backend=spark",
+        "backend.memory_limit={megabytes}m",
         "+backend.conf.spark.driver.memory={megabytes}m",
-        "+backend.conf.spark.executor.pyspark.memory={all_megabytes}m",
     ],
 }
 
@@ -116,31 +117,6 @@ class Watch:
         return max(self.workers.values(), key=lambda peak: peak.resident, default=Peak())
 
 
-def make_table(folder: Path, rows: int, columns: int) -> None:
-    """Files of normal values around eight centres, and a label that a few columns decide."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = [f"x{number}" for number in range(columns)]
-    centres = np.random.default_rng(7).normal(scale=1.0, size=(8, columns)).astype(np.float32)
-    for number in range(FILES):
-        rng, left = np.random.default_rng((0, number)), rows // FILES
-        path, writer = folder / f"{number:03d}.parquet", None
-        while left > 0:
-            n = min(left, GROUP_ROWS)
-            X = rng.standard_normal((n, columns), dtype=np.float32)
-            X += centres[rng.integers(8, size=n)]
-            label = (X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=n) > 0).astype(np.int8)
-            table = pa.table([*X.T, label], names=[*names, "label"])
-            writer = writer or pq.ParquetWriter(
-                path, table.schema, use_dictionary=False, compression="none"
-            )
-            writer.write_table(table, row_group_size=GROUP_ROWS)
-            left -= n
-        if writer is not None:
-            writer.close()
-
-
 @contextlib.contextmanager
 def tables(rows: int, columns: int) -> Iterator[dict[str, Path]]:
     """The first quarter of the files, and all of them."""
@@ -148,7 +124,7 @@ def tables(rows: int, columns: int) -> Iterator[dict[str, Path]]:
         whole, quarter = Path(name) / "whole", Path(name) / "quarter"
         whole.mkdir()
         quarter.mkdir()
-        make_table(whole, rows, columns)
+        make_table(whole, rows, columns, files=FILES)
         for number in range(FILES // 4):
             (quarter / f"{number:03d}.parquet").hardlink_to(whole / f"{number:03d}.parquet")
         yield {"quarter": quarter, "whole": whole}
@@ -157,7 +133,7 @@ def tables(rows: int, columns: int) -> Iterator[dict[str, Path]]:
 def run(model: str, engine: str, table: Path, memory: str) -> tuple[Watch, float, str]:
     """One run of the program: what its processes had, its seconds, and what it printed."""
     megabytes = int(memory.removesuffix("MB"))
-    sizes = {"memory": memory, "megabytes": megabytes, "all_megabytes": WORKERS * megabytes}
+    sizes = {"memory": memory, "megabytes": megabytes}
     words = [
         *MODELS[model],
         *(word.format(**sizes) for word in ENGINES[engine]),

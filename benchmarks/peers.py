@@ -16,12 +16,11 @@ import argparse
 import os
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import cost, engines
-from benchmarks.grids import STUDIES
-from benchmarks.hosts import Row, run_rounds, verdict
+from benchmarks.grids import STUDIES, make_study
+from benchmarks.hosts import Row, run_rounds, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,9 +67,13 @@ def main() -> None:
             print(cost.table(grid, options.cost, cores=cores, rounds=rounds))
             continue
         rows = [row for row in ROWS if row.name in options.rows]
-        outcomes = run_rounds(rows, grid, cores=options.cores, rounds=options.rounds)
+        outcomes = run_rounds(
+            rows, grid, partial(make_study, grid), cores=options.cores, rounds=options.rounds
+        )
         _check(outcomes)
-        print(_table(grid, options.cores, outcomes))
+        limits = [(f"optibench/{b}", REFERENCE, limit) for b, limit in TARGETS[grid].items()]
+        title = f"{grid} grid, {options.cores} cores, search time"
+        print(table(title, outcomes, [*limits, *PLAIN_TARGETS]))
 
 
 def _options() -> argparse.Namespace:
@@ -99,34 +102,6 @@ def _check(outcomes: Mapping[str, list[Outcome]]) -> None:
             if (outcome.scores, outcome.params) != (expected.scores, expected.params):
                 message = f"{name} found {outcome}, {REFERENCE} found {expected}"
                 raise SystemExit(message)
-
-
-def _table(grid: str, cores: int, outcomes: Mapping[str, list[Outcome]]) -> str:
-    """Seconds, ratio to the first row and winner of each row; then the targets."""
-    first = next(iter(outcomes))
-    lines = [
-        f"\n{grid} grid, {cores} cores, search time; medians of {len(outcomes[first])} rounds",
-        f"{'':26}{'seconds':>9}{'min':>8}{'max':>8}{'ratio':>8}  best score",
-    ]
-    for name, found in outcomes.items():
-        seconds = [outcome.seconds for outcome in found]
-        ratio = median(_ratios(found, outcomes[first]))
-        lines.append(
-            f"{name:26}{median(seconds):9.2f}{min(seconds):8.2f}{max(seconds):8.2f}{ratio:8.2f}"
-            f"  {found[0].score:.6f} at {found[0].params}"
-        )
-    targets = [(f"optibench/{b}", REFERENCE, limit) for b, limit in TARGETS[grid].items()]
-    for name, other, limit in [*targets, *PLAIN_TARGETS]:
-        if name in outcomes and other in outcomes:
-            ratios = _ratios(outcomes[name], outcomes[other])
-            told = verdict(ratios, limit)
-            lines.append(f"{name} / {other}: {median(ratios):.2f}, at most {limit:.2f}: {told}")
-    return "\n".join(lines)
-
-
-def _ratios(found: list[Outcome], other: list[Outcome]) -> list[float]:
-    """One row's time over another's in the same round, for each round."""
-    return [a.seconds / b.seconds for a, b in zip(found, other, strict=True)]
 
 
 if __name__ == "__main__":

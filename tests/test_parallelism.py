@@ -125,6 +125,8 @@ def test_a_table_in_memory_is_loaded_and_then_judged(words):
 
 
 def test_what_cannot_be_had_on_all_workers_is_done_by_trials(words):
-    chosen = loaded(10_000, *words, "search=tpe")
+    chosen = loaded(10**9, *words, "search=tpe")
     assert isinstance(way_of(chosen), TrialsWay)
     assert "search=tpe cannot be had" in chosen.reason
+    with pytest.raises(ConfigError, match=r"too large for every worker.*search=tpe cannot be had"):
+        loaded(10_000, *words, "search=tpe")

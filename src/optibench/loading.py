@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from optibench.data_parallel.files import SurveyedFiles
 from optibench.data_parallel.survey import Question, Seen, asked_of, look
@@ -20,7 +20,7 @@ from optibench.validation import Case, check_table, validate_table, why_no_data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from optibench.contracts import Engine, TrainingEngine
+    from optibench.contracts import Engine
     from optibench.datasets.in_blocks import BlockFiles
 
     Waiting = Callable[[], Engine] | None
@@ -65,8 +65,8 @@ def _chosen(settled: Settled, table_bytes: int, why: str | None, engine: Waiting
     config, here = settled.config, available_memory_bytes()
     workers, folds = settled.budget.workers, config.evaluation.folds
     workers_have = here // workers
-    if engine is not None and why is None:
-        workers_have = cast("TrainingEngine", engine()).worker_memory_bytes
+    if engine is not None:
+        workers_have = getattr(engine(), "worker_memory_bytes", workers_have)
     choice = choose(
         Situation(
             table_bytes=table_bytes,

@@ -24,6 +24,7 @@ FRAGILE = """
 import os
 from pathlib import Path
 
+import psutil
 from sklearn.tree import DecisionTreeClassifier
 
 from optibench.models.kmeans_together import StartsTogether
@@ -40,12 +41,18 @@ def die_once():
     os.kill(os.getpid(), 9)
 
 
+def end_jvm():
+    os.kill(next(p.pid for p in psutil.Process().parents() if p.name() == "java"), 9)
+
+
 class Tree(DecisionTreeClassifier):
     def fit(self, X, y):
         if self.max_depth == 3:
             die_once()
         if self.max_depth == 99:
             os.kill(os.getpid(), 9)
+        if self.max_depth == 100:
+            end_jvm()
         return super().fit(X, y)
 
 
@@ -54,6 +61,12 @@ class Boost(BoostTogether):
         if members[0][1]["max_depth"] == 3 and not own.first:
             die_once()
         yield from super()._path(own, matrix, members, cost)
+
+
+class LastStarts(StartsTogether):
+    @staticmethod
+    def answer(chunk, estimator, limit):
+        end_jvm()
 
 
 class Starts(StartsTogether):
@@ -154,6 +167,28 @@ def test_what_was_done_before_every_worker_died_is_kept(mark):
     rows = tracker.artifacts["trials.csv"].decode().splitlines()[1:]
     assert 1 <= len(rows) <= 9
     assert all("FINISHED" in row for row in rows)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("model", ["estimator", "kmeans"])
+def test_a_run_whose_jvm_ends_says_so_and_keeps_what_was_done(model, mark, monkeypatch):
+    """As where it is out of memory: then every call of Spark's fails in another way."""
+    mark.touch()
+    words, told = [*QUIET, "backend=spark", "evaluation.folds=2"], MemoryTracker()
+    if model == "kmeans":
+        last = import_module("fragile").LastStarts()
+        monkeypatch.setattr(find("model", model), "together", last)
+        words += [*DATA[model], "backend.parallelism=data"]
+    else:
+        words += [
+            "model=estimator",
+            "model.estimator=fragile.Tree",
+        ]
+        words += ["model.space.max_depth=[2,100]", "backend.workers=1"]
+    with pytest.raises(EngineError, match=r"Spark's JVM has ended \(exit code -9\)"):
+        run(*words, tracker=told)
+    assert told.status is Status.FAILED
+    assert "Spark's JVM has ended" in told.reason
 
 
 @pytest.mark.dask

@@ -57,9 +57,9 @@ def test_shares_are_about_equally_large_and_none_is_empty():
 
 def test_a_share_is_read_in_batches_that_a_worker_can_hold():
     blocks = [Block("f", 10**6 * i, 10**6) for i in range(20)]
-    batches = batches_of(blocks, width=4)
+    batches = batches_of(blocks, width=2)
     assert [block for batch in batches for block in batch] == blocks
-    assert {len(batch) for batch in batches} == {2}  # 2 x 10^6 x 4 x 8 bytes
+    assert {len(batch) for batch in batches} == {2}  # 2 x 10^6 x 2 x 8 bytes
     assert {len(batch) for batch in batches_of(blocks, width=100)} == {1}
 
 

@@ -47,7 +47,7 @@ def schedule_of(trainer, *, reuse=True):
         metric="accuracy",
         scoring=ScoringSettings(10, 0, 2),
         rows=dict.fromkeys(range(FOLDS), ROWS),
-        asks={fold: Ask(frozenset({fold}), 2**64) for fold in range(FOLDS)},
+        asks={fold: Ask(frozenset({fold}), 4, 2**64) for fold in range(FOLDS)},
         reuse=reuse,
     )
     return WholeSchedule(bench)

@@ -133,7 +133,9 @@ def test_why_there_is_no_watch_is_told(token, monkeypatch, tmp_path):
     gone = subprocess.Popen([sys.executable, "-S", "-E", "-c", ""])
     gone.wait()
     assert watches.begin(token, lambda: gone.pid).reason == f"process {gone.pid} cannot be read"
-    monkeypatch.setattr(sys, "path", [])
-    assert "No module named optibench" in watches.begin(token, os.getpid).reason.replace("'", "")
+    (tmp_path / "optibench").mkdir()
+    (tmp_path / "optibench" / "__init__.py").touch()  # another one, found first
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert "No module named 'optibench.measure'" in watches.begin(token, os.getpid).reason
     monkeypatch.setattr(watches.tempfile, "gettempdir", lambda: str(tmp_path / "missing"))
     assert "No such file" in watches.begin(token, os.getpid).reason

@@ -36,10 +36,12 @@ class Ask:
     """Rows about which fitted candidates are asked: of some parts, those below a limit.
 
     Attributes:
+        n_rows: that the parts have.
         limit: of the rows' order; see `evaluation.parts.sample_limit`.
     """
 
     parts: frozenset[int]
+    n_rows: int
     limit: int
 
 
@@ -89,10 +91,15 @@ class WholeFit:
 
 @dataclass(frozen=True, eq=False)
 class TrainerRequest:
-    """What a trainer is made for."""
+    """What a trainer is made for.
+
+    Attributes:
+        width: features of a row.
+    """
 
     model: Model
     setting: FitSetting
+    width: int
 
 
 class OwnRecord(Protocol):

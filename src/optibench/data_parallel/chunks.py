@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FEWEST_BLOCKS = 64  # so that they can be dealt out to as many workers evenly
 BLOCK_BYTES = 32 * 2**20  # of float64 values; a worker has a few of them in its hands at a time
-BATCH_BYTES = 64 * 2**20  # of float64 values that are read, kept and spilled together
+BATCH_BYTES = 32 * 2**20  # of float64 values that are read, kept and spilled together
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optibench.datasets.fields import DatasetFields
     from optibench.records import Table
 
-VALUES_AT_ONCE = 2**21  # that are decoded at a time: 16 MiB of float64
+VALUES_AT_ONCE = 2**20  # that are decoded at a time: 8 MiB of float64
 BLOCK_VALUES = 2**22  # of a block, at most: 32 MiB of float64
 FEWEST_BLOCKS = 8  # where there are rows enough, so that several workers have some
 

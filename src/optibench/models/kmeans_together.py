@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     Answer = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float64]]
 
+ROWS_AT_ONCE = 1024  # whose distances are taken
+
 
 @dataclass(frozen=True, eq=False)
 class Start:
@@ -94,7 +96,7 @@ class StartsTogether:
         labels = (
             estimator.predict(rows.X).astype(np.int64) if len(rows.X) else np.empty(0, np.int64)
         )
-        return rows.order, labels, squared_distances(rows.X, estimator.cluster_centers_[labels])
+        return rows.order, labels, squared_distances(rows.X, estimator.cluster_centers_, labels)
 
     @staticmethod
     def inertia_of(chunk: Chunk, centres: NDArray[np.float64]) -> float:
@@ -102,7 +104,7 @@ class StartsTogether:
         from sklearn.metrics import pairwise_distances_argmin
 
         nearest = pairwise_distances_argmin(chunk.X, centres)
-        return float(squared_distances(chunk.X, centres[nearest]).sum())
+        return float(squared_distances(chunk.X, centres, nearest).sum())
 
     def fit(self, job: FitJob, setting: FitSetting, cluster: Cluster) -> Iterator[WholeFit]:
         """One candidate after the other; starts that several of them need are made once."""
@@ -114,7 +116,7 @@ class StartsTogether:
             start, owed = starts.best(params)
             estimator = estimator_of(params, start, setting.seed)
             fitted = time.perf_counter()
-            answers = [merged(cluster.ask(estimator, ask)) for ask in job.asks]
+            answers = [merged(cluster.ask(estimator, ask), ask.n_rows) for ask in job.asks]
             yield WholeFit(
                 position=position,
                 estimator=estimator,
@@ -147,13 +149,16 @@ def _reused(known: int, n_init: int) -> Reused:
     return Reused.NOTHING
 
 
-def merged(answers: Sequence[Answer]) -> Prediction:
-    """One prediction out of those of all chunks, its rows by their order."""
+def merged(answers: Sequence[Answer], n_rows: int) -> Prediction:
+    """One prediction out of those of all chunks, its rows by their order.
+
+    Where they are a sample of `n_rows`, inertia is scaled up: a sum, it would else tell nothing.
+    """
     import numpy as np
 
     order, labels, squared = (np.concatenate(column) for column in zip(*answers, strict=True))
     rows = np.argsort(order)
-    return Prediction(labels[rows], inertia=float(squared[rows].sum()))
+    return Prediction(labels[rows], inertia=float(squared[rows].sum()) * (n_rows / len(rows)))
 
 
 def estimator_of(params: Params, start: Start, seed: int) -> Any:
@@ -168,9 +173,16 @@ def estimator_of(params: Params, start: Start, seed: int) -> Any:
     return fitted
 
 
-def squared_distances(X: NDArray[Any], own: NDArray[Any]) -> NDArray[Any]:
-    """Of each row to its own centre."""
-    squared: NDArray[np.float64] = ((X - own) ** 2).sum(axis=1)
+def squared_distances(
+    X: NDArray[Any], centres: NDArray[Any], labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Of each row to its own centre; a few rows at a time, to take no memory beside the chunk."""
+    import numpy as np
+
+    squared = np.empty(len(X))
+    for first in range(0, len(X), ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        squared[rows] = ((X[rows] - centres[labels[rows]]) ** 2).sum(axis=1)
     return squared
 
 

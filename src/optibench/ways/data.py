@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from optibench.records import Chunk, Params
 
 ROW_BYTES = 16  # of a row's class and place
-HELD_SHARE = 0.4  # of a worker's memory; the rest is for libraries, and what comes and goes
-SCORED_BYTES = 256 * 2**20  # of the rows that the driver gathers to score one part
+LIBRARIES_BYTES = 300 * 2**20  # of a worker's memory
+HELD_SHARE = 0.4  # of what is left; the rest is for what comes and goes
+SCORED_BYTES = 64 * 2**20  # of the rows that the driver gathers to score one part
 
 
 class DataWay:
@@ -78,8 +79,8 @@ class DataWay:
         prepared, config = self._prepared, self._prepared.config
         setting = FitSetting(prepared.facts, config.top.seed, prepared.budget.threads)
         training = cast("TrainingEngine", engine)
-        self._trainer = training.trainer(TrainerRequest(config.model, setting))
         width = len(prepared.dataset.feature_names)
+        self._trainer = training.trainer(TrainerRequest(config.model, setting, width))
         shares = shares_of(self._table.blocks, prepared.budget.workers, width)
         shared, reader = engine.share(self._table), self._parts.reader(config.model.together.dtype)
         del self._table
@@ -145,7 +146,7 @@ class DataWay:
         width = len(prepared.dataset.feature_names)
         row_bytes = width * prepared.config.model.together.value_bytes + ROW_BYTES
         share_bytes = self._parts.n_rows(self._parts.of) * row_bytes / len(shares)
-        return bool(share_bytes > HELD_SHARE * engine.worker_memory_bytes)
+        return bool(share_bytes > HELD_SHARE * (engine.worker_memory_bytes - LIBRARIES_BYTES))
 
     def _fit(self, params: Params, asks: list[Ask]) -> WholeFit:
         train = self._parts.train
@@ -172,7 +173,8 @@ class DataWay:
         prepared, wanted = self._prepared, frozenset(parts)
         features = prepared.dataset.X.shape[1] if prepared.task is Task.CLUSTERING else 0
         width = 8 * (features + len(prepared.dataset.classes) + 2)
-        return Ask(wanted, sample_limit(self._parts.n_rows(wanted), SCORED_BYTES // width))
+        n_rows = self._parts.n_rows(wanted)
+        return Ask(wanted, n_rows, sample_limit(n_rows, SCORED_BYTES // width))
 
     def _scores(self, fit: WholeFit, which: int, ask: Ask) -> Mapping[str, float]:
         rows, prepared = self._gathered(ask), self._prepared

@@ -15,7 +15,7 @@ from optibench.backends.spark import event_log
 from optibench.backends.spark.engine import SparkEngine
 from optibench.backends.spark.java import find_java_home
 from optibench.backends.spark.session import spark_context, translated
-from optibench.backends.spark.settings import SessionSettings, flatten, is_local
+from optibench.backends.spark.settings import SessionSettings, bytes_of, flatten, is_local
 from optibench.errors import ConfigError, EngineError
 from optibench.redaction import redact
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from optibench.records import EngineRequest
 
 CONNECT_SECONDS = 5.0
+AUTO = "auto"
 OTHER_KEYS = {
     "spark.master": "backend.master",
     "spark.task.cpus": "backend.threads_per_trial",
@@ -53,6 +54,7 @@ class SparkBackend:
     parallelism: str = "trials"
     master: str | None = None
     persist: str = "MEMORY_AND_DISK"
+    memory_limit: str = "auto"
     secret: str | None = field(default=None, repr=False)
     conf: dict[str, Any] = field(default_factory=dict)
     keep_alive: bool = False
@@ -75,6 +77,12 @@ class SparkBackend:
             raise ConfigError(msg)
         if self.persist not in PERSIST:
             msg = f"backend.persist={self.persist!r}: allowed are {', '.join(PERSIST)}."
+            raise ConfigError(msg)
+        if self.memory_limit != AUTO and bytes_of(self.memory_limit) == 0:
+            msg = (
+                f"backend.memory_limit={self.memory_limit!r}: allowed is each worker's memory, "
+                "such as 1g or 600m (of 1024 x 1024 bytes), or auto for what Spark has given it."
+            )
             raise ConfigError(msg)
         if self.is_elsewhere:
             self._check_remote()
@@ -135,6 +143,7 @@ class SparkBackend:
             files = None if settings.remote else stack.enter_context(MappedFiles())
             with translated("A Spark job failed"):
                 engine = stack.enter_context(SparkEngine(context, request, files, self.persist))
+                engine.memory_limit = bytes_of(self.memory_limit)
                 engine.notes = self._notes if settings.remote else ()
                 engine.begin(request)
                 yield engine

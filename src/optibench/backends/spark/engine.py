@@ -17,7 +17,7 @@ from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.spark.code import carry
 from optibench.backends.spark.executor import executor
 from optibench.backends.spark.losses import stages_of
-from optibench.backends.spark.session import translated
+from optibench.backends.spark.session import answering, translated
 from optibench.backends.tally import Tally, units_in
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class SparkEngine:
     bystanders = "the master and the processes that start executors"
     workers_stay = False
     before_batch: Callable[[], object] | None = None
+    memory_limit = 0  # of a worker, in bytes, where somebody has said so
 
     def __init__(
         self,
@@ -90,7 +91,8 @@ class SparkEngine:
     def __exit__(self, *exception: object) -> None:
         """Give up the jobs that nobody waits for any more."""
         if any(exception):
-            self.context.cancelAllJobs()
+            with answering():  # where the JVM is gone, so are they
+                self.context.cancelAllJobs()
         self._waiters.shutdown(wait=True, cancel_futures=True)
         self._code.cleanup()
 
@@ -190,10 +192,14 @@ class SparkEngine:
 
     @property
     def worker_memory_bytes(self) -> int:
-        """A slot's part of what Python has in an executor; on this machine, of all memory.
+        """`memory_limit`, or a slot's part of what Python has in an executor.
+
+        On this machine that is a part of all memory.
 
         Where Spark does not limit Python elsewhere, it is taken to have as much as the JVM.
         """
+        if self.memory_limit:
+            return self.memory_limit
         conf, local = self.context.getConf(), self.context.master.startswith("local")
         heap = (
             f"{psutil.virtual_memory().total}b"

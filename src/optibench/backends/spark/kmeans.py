@@ -28,8 +28,13 @@ if TYPE_CHECKING:
     from optibench.backends.spark.engine import Jobs, SparkEngine
     from optibench.contracts import Ask, FitJob, ReadChunks, Shares, TrainerRequest, WholeFit
 
-ROWS_AT_ONCE = 20_000  # between the JVM and Python
+BYTES_AT_ONCE = 4 * 2**20  # of rows between the JVM and Python, and in the JVM's cache
+MOST_AT_ONCE = 10_000  # of them: Spark's own number
 SCHEMA = "part int, place long, features array<double>"
+AT_ONCE = (
+    "spark.sql.inMemoryColumnarStorage.batchSize",
+    "spark.sql.execution.arrow.maxRecordsPerBatch",
+)
 INIT = {"k-means++": "k-means||", "random": "random"}
 
 
@@ -41,6 +46,7 @@ class SparkKMeans:
         self._engine = engine
         self._together = request.model.together
         self._setting = request.setting
+        self._rows_at_once = max(1, min(MOST_AT_ONCE, BYTES_AT_ONCE // (8 * request.width)))
         self._session = SparkSession(engine.context)
         self._table: Any = None
         self._failed = 0  # tasks of the fit that is made
@@ -50,12 +56,15 @@ class SparkKMeans:
         """As a DataFrame of vectors, which Spark keeps where its storage level says."""
         del in_files
         read_share = reading(table, read, self._engine.before_batch)
+        n_rows = self._rows_at_once
+        for key in AT_ONCE:
+            self._session.conf.set(key, n_rows)
 
         def rows(batches: Iterable[Any]) -> Iterator[Any]:
             for batch in batches:
                 for number in batch.column(0).to_pylist():
                     for chunk in read_share(shares[number]):
-                        yield from _batches(chunk)
+                        yield from _batches(chunk, n_rows)
 
         numbers = self._session.range(0, len(shares), 1, len(shares))
         frame = numbers.mapInArrow(rows, SCHEMA)
@@ -160,10 +169,10 @@ class SparkKMeans:
         return found
 
 
-def _batches(chunk: Chunk) -> Iterator[Any]:
-    """A chunk as Arrow has it, some rows at a time."""
-    for first in range(0, len(chunk.X), ROWS_AT_ONCE):
-        rows = slice(first, first + ROWS_AT_ONCE)
+def _batches(chunk: Chunk, n_rows: int) -> Iterator[Any]:
+    """A chunk as Arrow has it, so many rows at a time."""
+    for first in range(0, len(chunk.X), n_rows):
+        rows = slice(first, first + n_rows)
         X = chunk.X[rows]
         yield pa.RecordBatch.from_pydict(
             {

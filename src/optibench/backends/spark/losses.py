@@ -6,6 +6,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from optibench.backends.spark.session import answering
+
 if TYPE_CHECKING:
     from optibench.errors import EngineError
 
@@ -18,7 +20,9 @@ LOST = re.compile(
 
 def is_loss(error: EngineError) -> bool:
     """True where a job failed because a worker was lost, and not by an error of what it ran."""
-    text = str(error.__cause__)
+    text = ""
+    with answering():  # a JVM that is gone cannot tell it, and has lost more than a worker
+        text = str(error.__cause__)
     return LOST.search(text) is not None and "PythonException" not in text
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from optibench.backends.spark.settings import SessionSettings
 
+LAST_SECONDS = 5.0  # for a JVM that answers no more to end
+
 
 @contextmanager
 def spark_context(settings: SessionSettings, logs: Path) -> Iterator[Any]:
@@ -128,9 +130,58 @@ def translated(what: str) -> Iterator[None]:
 
     try:
         yield
-    except (Py4JError, PySparkException) as error:
-        msg = f"{what}: {_cause(str(error))}"
+    except (Py4JError, PySparkException, ConnectionError) as error:
+        ended = _end_of_jvm() if _has_lost_it(error) else None
+        if ended is None and isinstance(error, ConnectionError):
+            raise  # nothing of Spark's
+        msg = f"{what}: {ended or _cause(str(error))}"
         raise EngineError(msg) from error
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Do what can be left undone where the JVM is gone."""
+    from py4j.protocol import Py4JError
+
+    with suppress(Py4JError, ConnectionError):
+        yield
+
+
+def _has_lost_it(error: Exception) -> bool:
+    """The JVM does not answer, not even what its error was."""
+    from py4j.protocol import Py4JNetworkError
+
+    try:
+        str(error)
+    except Exception:
+        return True
+    return isinstance(error, Py4JNetworkError | ConnectionError) or _jvm_has_ended(0.0)
+
+
+def _end_of_jvm() -> str | None:
+    """How it ended, in a sentence; None while it goes on."""
+    if not _jvm_has_ended(LAST_SECONDS):
+        return None
+    return (
+        f"Spark's JVM has ended (exit code {_jvm().returncode}); its last words are in the "
+        "artifact logs/. Where it was out of memory, raise backend.conf.spark.driver.memory."
+    )
+
+
+def _jvm_has_ended(patience_seconds: float) -> bool:
+    process = _jvm()
+    if process is None:
+        return False
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(patience_seconds)
+    return process.returncode is not None
+
+
+def _jvm() -> Any:
+    """The process that PySpark has started."""
+    from pyspark import SparkContext
+
+    return getattr(SparkContext._gateway, "proc", None)
 
 
 def _cause(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,6 +107,12 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[f"{prefix}{key}"] = str(value).lower() if isinstance(value, bool) else str(value)
     return flat
+
+
+def bytes_of(size: str) -> int:
+    """A size as Spark's properties have it ("600m", "1g": of 1024 x 1024 bytes), or 0."""
+    found = re.fullmatch(r"(\d+)\s*([kmgt]?)b?", str(size).strip().lower())
+    return int(found[1]) * 1024 ** " kmgt".index(found[2] or " ") if found else 0
 
 
 def _executors(threads: int) -> dict[str, str]:
