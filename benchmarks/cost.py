@@ -53,7 +53,9 @@ def open_variant(
 def table(grid: str, backend: str, *, cores: int, rounds: int) -> str:
     """Measure all variants in interleaved rounds and tell what each adds to the bare search."""
     rows = [Row(name, partial(open_variant, backend, name)) for name in VARIANTS]
-    outcomes = run_rounds(rows, grid, partial(make_study, grid), cores=cores, rounds=rounds)
+    outcomes = run_rounds(
+        rows, grid, partial(make_study, grid), cores=cores, rounds=range(rounds + 1)
+    )
     bare = outcomes["bare"]
     lines = [
         f"\n{grid} grid, optibench/{backend}, {cores} cores; medians of {rounds} rounds",

@@ -84,19 +84,19 @@ def serve(pipe: Connection, row: Row, make: Callable[[], Any], cores: int) -> No
 
 
 def run_rounds(
-    rows: list[Row], name: str, make: Callable[[], Any], *, cores: int, rounds: int
+    rows: list[Row], name: str, make: Callable[[], Any], *, cores: int, rounds: range
 ) -> Mapping[str, list[Outcome]]:
     """Have every row open what `make` makes of a search in its process.
 
-    Ask all rows in turn, one round after the other; the first round warms up and is dropped.
+    Ask all rows in turn, one round after the other; number 0 warms up and is dropped.
     """
     outcomes: dict[str, list[Outcome]] = {row.name: [] for row in rows}
     with ExitStack() as stack:
         hosts = [stack.enter_context(Host(row, make, cores)) for row in rows]
-        for number in range(rounds + 1):
+        for number in rounds:
             for host in hosts:
                 outcome = host.search()
-                told = "warm-up" if number == 0 else f"round {number} of {rounds}"
+                told = "warm-up" if number == 0 else f"round {number} of {rounds.stop - 1}"
                 line = f"{name}  {told}  {host.row.name}  {outcome.seconds:.2f} s"
                 print(line, file=sys.stderr, flush=True)
                 if number > 0:

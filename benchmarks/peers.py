@@ -68,7 +68,11 @@ def main() -> None:
             continue
         rows = [row for row in ROWS if row.name in options.rows]
         outcomes = run_rounds(
-            rows, grid, partial(make_study, grid), cores=options.cores, rounds=options.rounds
+            rows,
+            grid,
+            partial(make_study, grid),
+            cores=options.cores,
+            rounds=range(options.rounds + 1),
         )
         _check(outcomes)
         limits = [(f"optibench/{b}", REFERENCE, limit) for b, limit in TARGETS[grid].items()]
