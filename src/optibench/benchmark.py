@@ -94,6 +94,7 @@ def run(
                 quality = way.judge(estimator)
             with clock.phase("tracking"):
                 record.note_facts(way.facts())
+                record.note_profiles(way.profiles())
                 record.write(
                     results, winner, fitted_model(prepared, way.scaler, estimator), quality
                 )

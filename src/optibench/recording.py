@@ -79,6 +79,7 @@ class RunRecord:
         self._run_again_before = 0  # an engine may have served other runs
         self._loop: SearchLoop | None = None
         self._facts: dict[str, Any] = {}
+        self._calls: Sequence[bytes] = ()
         self._logs = premises.logs
         self._engine_record = EngineRecord(None, self._folder / "profile")
 
@@ -140,6 +141,10 @@ class RunRecord:
     def note_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep parameters that were found on the way."""
         self._facts |= facts
+
+    def note_profiles(self, parts: Sequence[bytes]) -> None:
+        """Keep what workers have profiled of fits on all of them."""
+        self._calls = parts
 
     def note_search(self, loop: SearchLoop, schedule: Schedule) -> None:
         """Keep the search that begins, to tell what became of it."""
@@ -276,8 +281,8 @@ class RunRecord:
         )
         write_trials(folder / "trials.csv", self.trials, prepared.metrics)
         if prepared.config.profiling.enabled:
-            parts = self._schedule.profiles if self._schedule else []
-            write_profiles(folder / "profile", self._driver, parts)
+            trials = self._schedule.profiles if self._schedule else []
+            write_profiles(folder / "profile", self._driver, trials, self._calls)
         write_resources(folder / "resources", self._clock)
         if self._copy_logs is not None:
             self._copy_logs(self._logs)

@@ -19,6 +19,7 @@ TREES = [
     "model.space.max_depth=[2,3]",
     "model.params.n_estimators=10",
     "evaluation.folds=2",
+    "evaluation.default_fit=false",
     "backend.parallelism=data",
     "progress=false",
 ]
@@ -26,6 +27,7 @@ CLUSTERS = [
     "model=kmeans",
     "dataset=iris",
     "evaluation.folds=2",
+    "evaluation.default_fit=false",
     "model.space.n_clusters=[3]",
     "model.space.init=[k-means++]",
     "model.space.max_iter=[10]",

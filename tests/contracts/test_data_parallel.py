@@ -2,6 +2,7 @@
 
 import functools
 import json
+import marshal
 import time
 
 import dask
@@ -49,6 +50,7 @@ CLUSTERS = [
     "model.space.init=[k-means++]",
     "model.space.max_iter=[50]",
     "model.space.n_init=[1,3]",
+    "evaluation.default_fit=false",
 ]
 
 
@@ -267,8 +269,16 @@ def test_what_cannot_be_had_is_refused_by_name(words, told):
         run("model=xgboost", *words)
 
 
-def test_chunks_in_files_give_the_same(engine, monkeypatch, tmp_path):
-    words = [
+@pytest.fixture
+def files(tmp_path):
+    """Words for a table of 3,000 rows in 4 files."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(3000, 4)), columns=list("abcd"))
+    frame["kind"] = rng.choice(["x", "y", "z"], len(frame))
+    frame["y"] = np.where(frame["a"] + (frame["kind"] == "y") > 0.5, "high", "low")
+    for number in range(4):
+        frame.iloc[number::4].to_parquet(tmp_path / f"{number}.parquet", row_group_size=200)
+    return [
         "model=xgboost",
         "search=none",
         "dataset=parquet",
@@ -276,14 +286,11 @@ def test_chunks_in_files_give_the_same(engine, monkeypatch, tmp_path):
         "dataset.target=y",
         "dataset.categorical=[kind]",
         "+model.params.n_estimators=8",
-        f"backend={engine}",
     ]
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(3000, 4)), columns=list("abcd"))
-    frame["kind"] = rng.choice(["x", "y", "z"], len(frame))
-    frame["y"] = np.where(frame["a"] + (frame["kind"] == "y") > 0.5, "high", "low")
-    for number in range(4):
-        frame.iloc[number::4].to_parquet(tmp_path / f"{number}.parquet", row_group_size=200)
+
+
+def test_chunks_in_files_give_the_same(engine, monkeypatch, files):
+    words = [*files, f"backend={engine}"]
     in_memory, told = run(*words)
     monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
     in_files, also = run(*words)
@@ -293,6 +300,20 @@ def test_chunks_in_files_give_the_same(engine, monkeypatch, tmp_path):
     assert in_memory.metrics["accuracy"] > 0.9
     trained = in_files.model.estimator.get_booster()
     assert trained.feature_types == ["q", "q", "q", "q", "c"]
+
+
+@pytest.mark.dask
+def test_bins_of_a_large_table_are_those_of_the_same_sample_wherever_it_lies(monkeypatch, files):
+    words = [*files, "backend=dask", "evaluation.default_fit=false"]
+    of_all, _ = run(*words)
+    monkeypatch.setattr("optibench.data_parallel.parts.SKETCHED_VALUES", 0)
+    monkeypatch.setattr("optibench.data_parallel.parts.SAMPLED_VALUES", 5 * 1000)
+    in_memory, _ = run(*words)
+    monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
+    in_files, _ = run(*words)
+    loss = in_memory.metrics["log_loss"]
+    assert loss == in_files.metrics["log_loss"] != of_all.metrics["log_loss"]
+    assert loss == pytest.approx(of_all.metrics["log_loss"], rel=0.2)
 
 
 def burn(seconds):
@@ -307,6 +328,25 @@ def kept_engine_of(name):
     if idle is None or f".{name}." not in type(idle.engine).__module__:
         run(*TREES, "search=none", f"backend={name}")
     return kept.idle().engine
+
+
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [
+        pytest.param([*TREES[:3], "+model.params.n_estimators=5"], "update", id="xgboost"),
+        pytest.param([*CLUSTERS[:5], "+model.params.n_clusters=4"], "answer", id="kmeans"),
+    ],
+)
+def test_the_profile_is_that_of_what_workers_do(engine, words, own):
+    _, told = run(*words, "search=none", "profiling=cprofile", f"backend={engine}")
+    text = told.artifacts["profile/functions.txt"].decode()
+    assert text.startswith("Workers: reading, training and answering of ")
+    assert "see engine.json" in text
+    found = marshal.loads(told.artifacts["profile/workers.prof"])  # noqa: S302 - our own
+    in_workers = {(file, name) for file, _, name in found}
+    assert ("optibench/data_parallel/chunks.py", "__call__") in in_workers
+    assert own in {name for _, name in in_workers}
+    assert not any("ways/data.py" in file for file, _ in in_workers)  # which the driver runs
 
 
 @pytest.mark.spark

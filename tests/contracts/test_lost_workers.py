@@ -78,6 +78,7 @@ class Starts(StartsTogether):
 QUIET = ["profiling=off", "progress=false", "backend.workers=2"]
 TREES = ["model=estimator", "model.estimator=fragile.Tree", "evaluation.folds=3", *QUIET]
 WHOLE = [*QUIET, "backend.parallelism=data", "backend.keep_alive=true", "evaluation.folds=2"]
+WHOLE += ["evaluation.default_fit=false"]
 DATA = {
     "xgboost": ["model=xgboost", "model.params.n_estimators=10", "model.space.max_depth=[2,3]"],
     "kmeans": ["model=kmeans", "dataset=iris", "model.space.n_clusters=[2,3]"],

@@ -12,6 +12,7 @@ from optibench.contracts.savings import Bill, FitSetting, FoldRows, Kept, Member
 from optibench.contracts.searching import Journal, SearchFacts, SearchState
 from optibench.contracts.training import (
     Ask,
+    CallProfiler,
     FitJob,
     OwnRecord,
     PartitionedTable,
@@ -27,6 +28,7 @@ __all__ = [
     "Ask",
     "Backend",
     "Bill",
+    "CallProfiler",
     "DatasetSource",
     "Engine",
     "EvaluationSettings",

@@ -52,6 +52,8 @@ class FitJob:
     Attributes:
         train: the parts whose rows they are fitted on.
         spread: the mean over the features of their variance in these rows.
+        sketch_limit: rows to train on whose order is below it give the quantiles of features,
+            where a model needs those.
         begin_before: no candidate is begun after this moment, seconds since the epoch.
     """
 
@@ -59,6 +61,7 @@ class FitJob:
     train: frozenset[int]
     asks: Sequence[Ask]
     spread: float = 1.0
+    sketch_limit: int = 2**64
     begin_before: float = math.inf
 
 
@@ -89,17 +92,29 @@ class WholeFit:
     error: str | None = None
 
 
+class CallProfiler(Protocol):
+    """cProfile in workers; it can be sent to them."""
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """In a worker: call a function, and profile it where that costs little."""
+
+    def hand_over(self) -> bytes:
+        """In a worker: what was collected in its process since the last time."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainerRequest:
     """What a trainer is made for.
 
     Attributes:
         width: features of a row.
+        profiler: for what workers are called for; None: they run bare.
     """
 
     model: Model
     setting: FitSetting
     width: int
+    profiler: CallProfiler | None
 
 
 class OwnRecord(Protocol):
@@ -154,6 +169,9 @@ class Trainer(Protocol):
 
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
         """Fit every candidate on the rows of `job.train`, and ask it."""
+
+    def profiles(self) -> list[bytes]:
+        """What the workers have profiled so far; what a lost one had, may be lost with it."""
 
     def close(self) -> None:
         """Free what the workers hold."""

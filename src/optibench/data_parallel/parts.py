@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from optibench.contracts import FitJob
 from optibench.data_parallel.chunks import ChunkReader
 from optibench.errors import DataError
 from optibench.evaluation.moments import Moments, scaler_of
+from optibench.evaluation.parts import sample_limit
 from optibench.records import HELD_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from optibench.contracts import PartitionedTable
+    from optibench.contracts import Ask, PartitionedTable
     from optibench.evaluation.parts import PartPlan
-    from optibench.records import Block
+    from optibench.records import Block, Params
 
 FEWEST_ROWS = 2
+# XGBoost's sketch of a feature's quantiles takes memory for each feature, more with each doubling
+# of the rows: 3 MB for 3 million in a worker. A seeded sample gives the bins of a larger table, as
+# in LightGBM, which has 200,000 rows for it.
+SKETCHED_VALUES = 2**28
+SAMPLED_VALUES = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +128,15 @@ class Parts:
         variance = Moments.merge(self.of[part].moments for part in parts).variance
         scale = 1.0 if self.scaler is None else self.scaler.scale_
         return float(np.mean(variance / scale**2))
+
+    def job(
+        self, candidates: Sequence[Params], train: frozenset[int], asks: Sequence[Ask]
+    ) -> FitJob:
+        """Candidates on the rows of some parts."""
+        n_rows, width = self.n_rows(train), len(self.of[HELD_OUT].moments.variance)
+        every = n_rows * width <= SKETCHED_VALUES
+        limit = sample_limit(n_rows, n_rows if every else SAMPLED_VALUES // width)
+        return FitJob(candidates, train, asks, self.spread(train), limit)
 
     def constant(self, n_classes: int) -> Any:
         """The best constant answer of the train part: its classes' frequencies, or its mean."""

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from optibench.contracts import FitJob, WholeFit
+from optibench.contracts import WholeFit
 from optibench.errors import FitError
 from optibench.evaluation.scoring import score
 from optibench.records import Scores, Status, Trial, Unit, UnitOutcome
@@ -16,7 +16,7 @@ from optibench.records import Scores, Status, Trial, Unit, UnitOutcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from optibench.contracts import Ask, Trainer
+    from optibench.contracts import Ask, FitJob, Trainer
     from optibench.data_parallel.parts import Parts
     from optibench.evaluation.scoring import ScoringSettings
     from optibench.records import Candidate, Chunk, Task
@@ -45,9 +45,8 @@ class Bench:
 
     def job(self, candidates: Sequence[Candidate], fold: int) -> FitJob:
         """Candidates on one fold."""
-        train = self.parts.without(fold)
         params = [candidate.params for candidate in candidates]
-        return FitJob(params, train, [self.asks[fold]], self.parts.spread(train))
+        return self.parts.job(params, self.parts.without(fold), [self.asks[fold]])
 
 
 class WholeSchedule:

@@ -34,6 +34,13 @@ Timing = tuple[int, int, float, float]  # primitive calls, calls, own seconds, c
 Profile = dict[Function, tuple[int, int, float, float, dict[Function, Timing]]]
 
 COST_SHARE = 0.05
+# What functions.txt has, the unit of which it is counted in, and what is not in it.
+TRIALS = ("fit and score", "trials", "")
+CALLS = (
+    "reading, training and answering",
+    "calls",
+    "Not in it: the engine's own code, Dask's tasks and Spark's JVM (see engine.json).\n",
+)
 _CALL_COST_SECONDS = 0.7e-6  # CPython 3.11: 0.45 inside scikit-learn's K-means, 0.9 inside XGBoost
 
 # A part carries its counts as functions that nobody can have written; `merge` takes them out.
@@ -164,17 +171,21 @@ def merge(parts: Iterable[bytes]) -> MergedProfile:
 
 
 def write_profiles(
-    directory: Path, driver: cProfile.Profile | None, worker_parts: Sequence[bytes]
+    directory: Path,
+    driver: cProfile.Profile | None,
+    trials: Sequence[bytes],
+    calls: Sequence[bytes] = (),
 ) -> list[Path]:
     """Write `driver.prof`, `workers.prof` and `functions.txt`.
 
     functions.txt prints the workers' profile by cumulative time; where no worker sent one
-    (search=none), the driver's, which holds the refit. What is missing is not written.
+    (trials with search=none), the driver's, which holds the refit. What is missing is not written.
 
     Args:
         directory: where they go; it is made where it is missing.
         driver: the driver's profiler, disabled; None where profiling is off.
-        worker_parts: what `TrialProfiler.dump` gave, in any order.
+        trials: what `TrialProfiler.dump` gave, in any order.
+        calls: the same, of fits that use all workers.
 
     Returns:
         the files written.
@@ -184,8 +195,8 @@ def write_profiles(
         merged = merge([marshal.dumps(_collected(driver))])
         if merged.stats:  # empty where the run ended before it did anything
             profiles["driver"] = merged
-    if worker_parts:
-        profiles["workers"] = merge(worker_parts)
+    if trials or calls:
+        profiles["workers"] = merge([*trials, *calls])
     if not profiles:
         return []
     directory.mkdir(parents=True, exist_ok=True)
@@ -194,24 +205,26 @@ def write_profiles(
         written.append(directory / f"{name}.prof")
         written[-1].write_bytes(marshal.dumps(profile.stats))
     written.append(directory / "functions.txt")
-    written[-1].write_text(_functions_text(profiles), encoding="utf-8")
+    words = CALLS if calls else TRIALS
+    written[-1].write_text(_functions_text(profiles, words), encoding="utf-8")
     return written
 
 
-def _functions_text(profiles: dict[str, MergedProfile]) -> str:
+def _functions_text(profiles: dict[str, MergedProfile], words: tuple[str, str, str]) -> str:
     stream = io.StringIO()
     if "workers" in profiles:
         shown = profiles["workers"]
-        trials = shown.profiled + shown.left_out + shown.skipped
-        stream.write(f"Workers: fit and score of {shown.profiled} of {trials} trials, merged.\n")
+        what, units, lack = words
+        count = shown.profiled + shown.left_out + shown.skipped
+        stream.write(f"Workers: {what} of {shown.profiled} of {count} {units}, merged.\n{lack}")
         if shown.left_out:
             stream.write(
-                f"{shown.left_out} trials ran without a profile, to keep its cost below "
+                f"{shown.left_out} {units} ran without a profile, to keep its cost below "
                 f"{COST_SHARE:.0%} of the time.\n"
             )
         if shown.skipped:
             reason = "another profiler was active in the worker"
-            stream.write(f"{shown.skipped} trials ran without a profile: {reason}.\n")
+            stream.write(f"{shown.skipped} {units} ran without a profile: {reason}.\n")
     else:
         shown = profiles["driver"]
         stream.write("Driver (no worker was profiled in this run): refit, scoring and waiting.\n")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optibench.records import StoredChunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from optibench.contracts import Ask, FitJob, FitSetting
     from optibench.records import Chunk
+
+EVERY_ROW = 2**64  # a limit that no row's order reaches
 
 
 class WorkerRows:
@@ -26,24 +29,33 @@ class WorkerRows:
         self._train = [chunk for chunk in chunks if chunk.part in job.train]
         self._chunks = chunks
         self._asks = job.asks
+        self._sketch_limit = job.sketch_limit
 
     def matrix(self, bins: int) -> Any:
         """The rows to train on, quantised together with the other workers'.
 
-        Where chunks lie in files, so does the matrix, and the trees are the same.
+        Where chunks lie in files, so does the matrix, and the trees are the same. Of a large
+        table the bins are those of a sample.
         """
         from xgboost import ExtMemQuantileDMatrix, QuantileDMatrix
 
         types = self.setting.facts.feature_types
+        settings = {
+            "max_bin": bins,
+            "missing": math.nan,
+            "enable_categorical": types is not None,
+            "nthread": self.setting.threads,
+        }
+        sample = None
+        if self._sketch_limit < EVERY_ROW:
+            rows = Batches(self._train, types, limit=self._sketch_limit)
+            sample = QuantileDMatrix(rows.iterator(release=True), **settings)
         stored = next((c.folder for c in self._train if isinstance(c, StoredChunk)), None)
-        make = QuantileDMatrix if stored is None else ExtMemQuantileDMatrix
-        return make(
-            _iterator(self._train, types, None if stored is None else f"{stored}-{bins}"),
-            max_bin=bins,
-            missing=math.nan,
-            enable_categorical=types is not None,
-            nthread=self.setting.threads,
-        )
+        rows = Batches(self._train, types)
+        if stored is None:
+            return QuantileDMatrix(rows.iterator(), ref=sample, **settings)
+        files = rows.iterator(f"{stored}-{bins}", release=True)
+        return ExtMemQuantileDMatrix(files, ref=sample, **settings)
 
     def answers(self, booster: Any) -> tuple[tuple[Any, Any], ...]:
         """What `booster` says of the rows of each ask that this worker has."""
@@ -65,28 +77,49 @@ class WorkerRows:
         return np.concatenate(orders), np.concatenate(answers)
 
 
-def _iterator(chunks: Sequence[Chunk], types: Sequence[str] | None, cache: str | None) -> Any:
-    """The chunks as XGBoost wants them one after the other, several times over.
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Chunks as XGBoost wants them: one after the other, several times over.
 
-    `cache`: how the names of files begin in which it keeps the matrix; None: in memory.
+    Attributes:
+        limit: of the rows' order.
     """
-    from xgboost import DataIter
 
-    class Iterator(DataIter):
-        def __init__(self) -> None:
-            self._next = 0
-            super().__init__(cache_prefix=cache, on_host=False, release_data=cache is not None)
+    chunks: Sequence[Chunk]
+    types: Sequence[str] | None
+    limit: int = EVERY_ROW
 
-        def next(self, input_data: Callable[..., Any]) -> bool:
-            if self._next == len(chunks):
-                return False
-            chunk = chunks[self._next]
-            kinds = {} if types is None else {"feature_types": list(types)}
-            input_data(data=chunk.X, label=chunk.y, **kinds)
-            self._next += 1
-            return True
+    def iterator(self, cache: str | None = None, *, release: bool = False) -> Any:
+        """For a matrix.
 
-        def reset(self) -> None:
-            self._next = 0
+        Args:
+            cache: how the names of files begin in which XGBoost keeps it; None: in memory.
+            release: hold no more than one batch at a time, each is read anew.
+        """
+        from xgboost import DataIter
 
-    return Iterator()
+        class Iterator(DataIter):
+            def __init__(self, batches: Iterable[Chunk], kinds: Mapping[str, Any]) -> None:
+                self._batches, self._kinds = batches, kinds
+                self.reset()
+                super().__init__(cache_prefix=cache, on_host=False, release_data=release)
+
+            def next(self, input_data: Callable[..., Any]) -> bool:
+                batch = next(self._left, None)
+                if batch is None:
+                    return False
+                input_data(data=batch.X, label=batch.y, **self._kinds)
+                return True
+
+            def reset(self) -> None:
+                self._left = iter(self._batches)
+
+        kinds = {} if self.types is None else {"feature_types": list(self.types)}
+        return Iterator(self, kinds)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Those that have rows below the limit."""
+        for chunk in self.chunks:
+            rows = chunk if self.limit == EVERY_ROW else chunk.below(self.limit)
+            if rows.shape[0]:
+                yield rows

@@ -47,6 +47,9 @@ class Way(Protocol):
     def judge(self, estimator: Any) -> dict[str, float]:
         """Score it on both parts, and its baselines on the held-out one."""
 
+    def profiles(self) -> list[bytes]:
+        """What workers have profiled that is not in the schedule's units."""
+
     def close(self) -> None:
         """Let go of what the workers hold; the engine may outlive the run."""
 

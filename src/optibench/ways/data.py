@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, cast
 
-from optibench.contracts import Ask, FitJob, FitSetting, TrainerRequest
+from optibench.contracts import Ask, FitSetting, TrainerRequest
 from optibench.data_parallel.chunks import TableInMemory, shares_of
 from optibench.data_parallel.parts import Parts, survey
 from optibench.data_parallel.schedule import Bench, WholeSchedule
 from optibench.errors import FitError
 from optibench.evaluation.parts import sample_limit
 from optibench.evaluation.scoring import constant_scores, score
+from optibench.measure.call_profiler import CallProfiler
 from optibench.records import HELD_OUT, Task
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class DataWay:
         setting = FitSetting(prepared.facts, config.top.seed, prepared.budget.threads)
         training = cast("TrainingEngine", engine)
         width = len(prepared.dataset.feature_names)
-        self._trainer = training.trainer(TrainerRequest(config.model, setting, width))
+        profiler = CallProfiler() if config.profiling.enabled else None
+        self._trainer = training.trainer(TrainerRequest(config.model, setting, width, profiler))
         shares = shares_of(self._table.blocks, prepared.budget.workers, width)
         shared, reader = engine.share(self._table), self._parts.reader(config.model.together.dtype)
         del self._table
@@ -125,6 +127,10 @@ class DataWay:
             **self._baselines(held_out),
         }
 
+    def profiles(self) -> list[bytes]:
+        """Of reading, training and answering."""
+        return self._trainer.profiles()
+
     def close(self) -> None:
         """At the end of a run that went well: an engine with an error is never kept."""
         self._trainer.close()
@@ -149,8 +155,7 @@ class DataWay:
         return bool(share_bytes > HELD_SHARE * (engine.worker_memory_bytes - LIBRARIES_BYTES))
 
     def _fit(self, params: Params, asks: list[Ask]) -> WholeFit:
-        train = self._parts.train
-        (fit,) = self._trainer.fit(FitJob([params], train, asks, self._parts.spread(train)))
+        (fit,) = self._trainer.fit(self._parts.job([params], self._parts.train, asks))
         return fit
 
     def _default_scores(self, ask: Ask) -> Mapping[str, float]:

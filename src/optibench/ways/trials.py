@@ -81,6 +81,10 @@ class TrialsWay:
         """In the driver."""
         return judge(self._prepared, self._parts, estimator)
 
+    def profiles(self) -> list[bytes]:
+        """None: batches bring theirs along."""
+        return []
+
     def close(self) -> None:
         """What was shared goes with the engine, or when it is told to forget."""
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
+    from optibench.contracts import CallProfiler
+
 IDLE = "idle or other spans"
 RUN = {"thread-cpu", "thread-noncpu"}
 NOTES = (
@@ -38,6 +40,7 @@ class DaskRecord:
     def __init__(self, client: Any) -> None:
         """What is sent by it counts; what workers move does so once it is started."""
         self._client = client
+        self.profiler: CallProfiler | None = None  # of the calls that are submitted
         self._run = uuid4().hex
         self._phase = "before"
         self._phases = {self._phase: uuid4().hex}
@@ -73,8 +76,9 @@ class DaskRecord:
         name: Any = funcname  # Dask's functions have no types
         plain = name(function).split("(")[0].strip("_")
         key = (f"{plain}-{self._phases[self._phase]}", next(self._numbers))
+        call = (function,) if self.profiler is None else (self.profiler.call, function)
         with self.span():
-            return self._client.submit(function, *arguments, key=key, **where)
+            return self._client.submit(*call, *arguments, key=key, **where)
 
     def read(self) -> Mapping[str, Any]:
         """Ask the scheduler, once it has what the workers have measured."""

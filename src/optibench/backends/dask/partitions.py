@@ -143,6 +143,7 @@ class DaskTrainer:
         self.request = request
         self.together = request.model.together
         self.partitions = DaskPartitions(engine)
+        engine.record.profiler = request.profiler
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """In the workers' memory; beyond their limit Dask spills to their disks."""
@@ -151,6 +152,11 @@ class DaskTrainer:
     def rows(self, ask: Ask) -> Chunk:
         """Gathered, by their order."""
         return self.partitions.rows(ask, self.together.scored_by)
+
+    def profiles(self) -> list[bytes]:
+        """From the workers that are there."""
+        profiler = self.request.profiler
+        return [] if profiler is None else self.engine.everywhere(profiler.hand_over)
 
     def close(self) -> None:
         """Let go of the chunks."""

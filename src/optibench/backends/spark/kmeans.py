@@ -20,6 +20,7 @@ from pyspark.sql.functions import col
 
 from optibench.backends.spark.partitions import persist, reading
 from optibench.backends.spark.session import translated
+from optibench.backends.spark.task_profiles import TaskProfiles
 from optibench.records import Chunk
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class SparkKMeans:
         self._setting = request.setting
         self._rows_at_once = max(1, min(MOST_AT_ONCE, BYTES_AT_ONCE // (8 * request.width)))
         self._session = SparkSession(engine.context)
+        self._profiles = TaskProfiles(engine.context, request.profiler)
         self._table: Any = None
         self._failed = 0  # tasks of the fit that is made
         self._used_elsewhere = 0.0  # CPU seconds
@@ -55,7 +57,7 @@ class SparkKMeans:
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """As a DataFrame of vectors, which Spark keeps where its storage level says."""
         del in_files
-        read_share = reading(table, read, self._engine.before_batch)
+        read_share = reading(table, self._profiles.around(read), self._engine.before_batch)
         n_rows = self._rows_at_once
         for key in AT_ONCE:
             self._session.conf.set(key, n_rows)
@@ -67,7 +69,7 @@ class SparkKMeans:
                         yield from _batches(chunk, n_rows)
 
         numbers = self._session.range(0, len(shares), 1, len(shares))
-        frame = numbers.mapInArrow(rows, SCHEMA)
+        frame = numbers.mapInArrow(self._profiles.told_by(rows), SCHEMA)
         self._table = frame.withColumn("features", array_to_vector(col("features")))
         persist(self._table, self._engine.persist)
         with self._engine.watched("read the table"), translated("Spark could not read the table"):
@@ -93,6 +95,10 @@ class SparkKMeans:
             self._engine.again.add(int(self._failed > 0))
             self._failed = 0
             yield fit
+
+    def profiles(self) -> list[bytes]:
+        """Of the tasks that have ended: reading and answering, Spark trains in its JVM."""
+        return self._profiles.collected
 
     def close(self) -> None:
         """Let go of the table."""
@@ -154,6 +160,7 @@ class SparkKMeans:
 
     def _each(self, ask: Ask, function: Callable[[Chunk], dict[str, Any]], schema: str) -> Any:
         """Call a function on the rows of an ask, some at a time; answers as one Arrow table."""
+        function = self._profiles.around(function)
 
         def call(batches: Iterable[Any]) -> Iterator[Any]:
             for batch in batches:
@@ -164,7 +171,7 @@ class SparkKMeans:
 
         chosen = self._of(ask.parts).select("place", vector_to_array(col("features")))
         with self._engine.watched("ask the rows") as ended, translated("A Spark job failed"):
-            found = chosen.mapInArrow(call, schema).toArrow()
+            found = chosen.mapInArrow(self._profiles.told_by(call), schema).toArrow()
         self._count(ended())
         return found
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from optibench.backends import mapped
 from optibench.backends.spark.session import translated
+from optibench.backends.spark.task_profiles import TaskProfiles
 from optibench.records import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from optibench.backends.spark.engine import SparkEngine
-    from optibench.contracts import Ask, ReadChunks, Shares
+    from optibench.contracts import Ask, CallProfiler, ReadChunks, Shares
     from optibench.records import Block
 
     Share = Sequence[Sequence[Block]]
@@ -24,15 +26,17 @@ if TYPE_CHECKING:
 class SparkPartitions:
     """An RDD of chunks, persisted as `backend.persist` says; what is lost is read again."""
 
-    def __init__(self, engine: SparkEngine) -> None:
+    def __init__(self, engine: SparkEngine, profiler: CallProfiler | None) -> None:
         """Hold nothing yet."""
         self._engine = engine
+        self.profiles = TaskProfiles(engine.context, profiler)
         self._chunks: Any = None
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
         """Read each share in one task, and keep what it gives."""
         context = self._engine.context
-        read_share = reading(table, read, self._engine.before_batch)
+        around = self.profiles.around(read)
+        read_share = self.profiles.told_by(reading(table, around, self._engine.before_batch))
         self._chunks = context.parallelize(shares, len(shares)).flatMap(read_share)
         persist(self._chunks, self._engine.persist)
         with translated("Spark could not read the table"):
@@ -45,13 +49,15 @@ class SparkPartitions:
     def each(self, parts: Container[int], function: Callable[[Chunk], Any]) -> list[Any]:
         """Call a function where each chunk of some parts is."""
         chosen = self._chunks.filter(lambda chunk: chunk.part in parts)
+        asked = self.profiles.told_by(partial(map, self.profiles.around(function)))
         with translated("A Spark job failed"):
-            return list(chosen.map(function).collect())
+            return list(chosen.mapPartitions(asked).collect())
 
-    def together(self, function: Callable[[Any], Any]) -> list[Any]:
+    def together(self, function: Callable[[Any], Iterator[Any]]) -> list[Any]:
         """Call a function once for each partition, all at the same time (a barrier stage)."""
+        told = self.profiles.told_by(function)
         with translated("A Spark job failed"):
-            return list(self._chunks.barrier().mapPartitions(function).collect())
+            return list(self._chunks.barrier().mapPartitions(told).collect())
 
     def close(self) -> None:
         """Let go of them."""

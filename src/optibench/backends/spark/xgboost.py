@@ -34,7 +34,7 @@ class SparkXGBoost:
         """Hold nothing yet."""
         self._engine = engine
         self._request = request
-        self._partitions = SparkPartitions(engine)
+        self._partitions = SparkPartitions(engine, request.profiler)
         self._in_files = False
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
@@ -50,14 +50,14 @@ class SparkXGBoost:
         """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
         request = self._request
         together, model, setting = request.model.together, request.model, request.setting
-        in_files = self._in_files
+        in_files, train_here = self._in_files, self._partitions.profiles.around(_train_here)
 
         def train(chunks: Iterable[Chunk]) -> Iterator[tuple[Any, str | None]]:
             with ExitStack() as stack:
                 held: list[Any] = []
                 folder = stack.enter_context(scratch()) if in_files else None
                 held += chunks if folder is None else (chunk.stored(folder) for chunk in chunks)
-                yield _train_here(together, held, (job, setting))
+                yield train_here(together, held, (job, setting))
 
         outcomes = self._until_done(train, len(job.candidates))
         error = next((error for _, error in outcomes if error is not None), None)
@@ -80,6 +80,10 @@ class SparkXGBoost:
             f"lower backend.workers): {lost}"
         )
         raise EngineError(msg) from lost
+
+    def profiles(self) -> list[bytes]:
+        """Of the tasks that have ended."""
+        return self._partitions.profiles.collected
 
     def close(self) -> None:
         """Let go of the chunks."""
