@@ -118,15 +118,19 @@ class Watch:
 
 
 @contextlib.contextmanager
-def tables(rows: int, columns: int) -> Iterator[dict[str, Path]]:
+def tables(folder: Path | None, rows: int, columns: int) -> Iterator[dict[str, Path]]:
     """The first quarter of the files, and all of them."""
-    with tempfile.TemporaryDirectory(prefix="optibench-table-", dir=Path.cwd()) as name:
-        whole, quarter = Path(name) / "whole", Path(name) / "quarter"
-        whole.mkdir()
-        quarter.mkdir()
-        make_table(whole, rows, columns, files=FILES)
-        for number in range(FILES // 4):
-            (quarter / f"{number:03d}.parquet").hardlink_to(whole / f"{number:03d}.parquet")
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            passing = tempfile.TemporaryDirectory(prefix="optibench-table-", dir=Path.cwd())
+            folder = Path(stack.enter_context(passing))
+        whole, quarter = folder / "whole", folder / "quarter"
+        if not whole.exists():
+            whole.mkdir(parents=True)
+            quarter.mkdir()
+            make_table(whole, rows, columns, files=FILES)
+            for number in range(FILES // 4):
+                (quarter / f"{number:03d}.parquet").hardlink_to(whole / f"{number:03d}.parquet")
         yield {"quarter": quarter, "whole": whole}
 
 
@@ -168,6 +172,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--columns", type=int, default=COLUMNS)
     parser.add_argument("--memory", default=MEMORY, help="of each worker, such as 600MB")
+    parser.add_argument("--folder", type=Path, help="where the table is, or is made and kept")
     parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES))
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     options = parser.parse_args()
@@ -178,7 +183,7 @@ def main() -> None:
         f"{size / given:.1f} x the {given / MB:,.0f} MB of {WORKERS} workers"
     )
     print("engine model   table    seconds | MB: worker (private)  JVM    driver (private)")
-    with tables(options.rows, options.columns) as folders:
+    with tables(options.folder, options.rows, options.columns) as folders:
         for engine in options.engines:
             for model in options.models:
                 for name, folder in folders.items():

@@ -93,9 +93,11 @@ def test_a_limit_in_time_is_told_by_the_drivers_clock():
 
 def test_a_spark_task_has_as_many_cores_as_a_trial_has_threads(tmp_path):
     request = EngineRequest(workers=3, threads=4, modules=(), logs=tmp_path)
-    here = SessionSettings.make(None, {}, "unused", request)
+    here = SessionSettings.make(None, {}, "unused", request, {})
     assert (here.master, here.shown["spark.task.cpus"]) == ("local[12,4]", "4")
-    given = SessionSettings.make("spark://host:7077", {"spark.a.password": "x"}, "word", request)
+    given = SessionSettings.make(
+        "spark://host:7077", {"spark.a.password": "x"}, "word", request, {}
+    )
     assert (given.shown["spark.cores.max"], given.shown["spark.executor.cores"]) == ("12", "4")
     assert given.shown["spark.authenticate"] == "true"
     assert given.hidden == {"spark.a.password": "x", "spark.authenticate.secret": "word"}

@@ -33,6 +33,7 @@ ROW_BYTES = 16  # of a row's class and place
 LIBRARIES_BYTES = 300 * 2**20  # of a worker's memory
 HELD_SHARE = 0.4  # of what is left; the rest is for what comes and goes
 SCORED_BYTES = 64 * 2**20  # of the rows that the driver gathers to score one part
+COPIES = 4  # of labels, places and probabilities, which metrics sort
 
 
 class DataWay:
@@ -177,7 +178,7 @@ class DataWay:
         """As many rows of some parts as the driver can hold, the same on every engine."""
         prepared, wanted = self._prepared, frozenset(parts)
         features = prepared.dataset.X.shape[1] if prepared.task is Task.CLUSTERING else 0
-        width = 8 * (features + len(prepared.dataset.classes) + 2)
+        width = 8 * (features + COPIES * (len(prepared.dataset.classes) + 2))
         n_rows = self._parts.n_rows(wanted)
         return Ask(wanted, n_rows, sample_limit(n_rows, SCORED_BYTES // width))
 

@@ -127,9 +127,10 @@ class DaskBackend:
         checkpoint()
         connect: Any = Client  # distributed's functions have no types
         environment = {
-            "distributed.nanny.pre-spawn-environ": worker_process.thread_environment(
-                request.threads
-            )
+            "distributed.nanny.pre-spawn-environ": {
+                **worker_process.thread_environment(request.threads),
+                **worker_process.memory_environment(self.parallelism),
+            }
         }
         place = redact(self.address) or "this machine"
         with ExitStack() as stack:

@@ -10,7 +10,7 @@ import time
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from dask import array
+from dask import array, config
 from dask.delayed import delayed
 from dask_ml.cluster import KMeans
 
@@ -42,7 +42,10 @@ class DaskKMeans(DaskTrainer):
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""
         told = self._told(full, seed, job.spread)
-        with self.engine.record.span(), self.engine.client.as_current():
+        # Fused, a task has another meaning in each of the graphs that dask-ml sends one after the
+        # other, under the same key: where a worker is lost meanwhile, results are missing.
+        as_it_is = config.set({"optimization.fuse.active": False})
+        with self.engine.record.span(), self.engine.client.as_current(), as_it_is:
             fitted = KMeans(**told).fit(self._array(job))
         centres = fitted.cluster_centers_
         inertia = sum(self.partitions.each(job.train, self.together.inertia_of, centres))

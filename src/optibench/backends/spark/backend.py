@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from optibench.backends import worker_process
 from optibench.backends.mapped import MappedFiles
 from optibench.backends.spark import event_log
 from optibench.backends.spark.engine import SparkEngine
@@ -138,7 +139,8 @@ class SparkBackend:
             if self.parallelism != "trials":
                 events = tempfile.TemporaryDirectory(prefix="optibench-events-")
                 properties = event_log.settings(stack.enter_context(events)) | properties
-            settings = SessionSettings.make(self.master, properties, self.secret, request)
+            extra = worker_process.memory_environment(self.parallelism)
+            settings = SessionSettings.make(self.master, properties, self.secret, request, extra)
             context = stack.enter_context(spark_context(settings, request.logs))
             files = None if settings.remote else stack.enter_context(MappedFiles())
             with translated("A Spark job failed"):

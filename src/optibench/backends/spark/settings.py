@@ -61,10 +61,12 @@ class SessionSettings:
         properties: Mapping[str, str],
         secret: str | None,
         request: EngineRequest,
+        extra: Mapping[str, str],
     ) -> Self:
         """On top of what suits every run; a task has as many cores as a trial has threads.
 
-        `secret`: of the cluster at `master`; without one of these it says nothing.
+        `secret`: of the cluster at `master`; without one of these it says nothing. `extra`: of
+        the Python workers' environment.
         """
         remote = not is_local(master)
         cores = request.workers * request.threads
@@ -79,7 +81,7 @@ class SessionSettings:
         if remote and secret:
             settings |= {"spark.authenticate": "true", "spark.authenticate.secret": secret}
         hidden = {key: value for key, value in settings.items() if is_secret_key(key)}
-        environment = worker_process.thread_environment(request.threads)
+        environment = {**worker_process.thread_environment(request.threads), **extra}
         if not remote:
             environment["PYTHONPATH"] = os.pathsep.join(_python_path())
         return cls(
