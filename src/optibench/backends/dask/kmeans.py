@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dask import array, config
+from dask.base import annotate
 from dask.delayed import delayed
 from dask_ml.cluster import KMeans
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from optibench.backends.dask.engine import DaskEngine
+    from optibench.backends.dask.partitions import HeldChunk
     from optibench.contracts import Ask, FitJob, TrainerRequest, WholeFit
 
 
@@ -77,13 +79,18 @@ class DaskKMeans(DaskTrainer):
     def _array(self, job: FitJob) -> Any:
         """The rows to train on as one Dask array, a block for each chunk."""
         arrays: Any = array  # Dask's functions have no types
-        features: Any = delayed(attrgetter("X"), pure=True)
         return arrays.concatenate(
             [
-                arrays.from_delayed(features(chunk.future), chunk.shape, dtype="float64")
+                arrays.from_delayed(_features(chunk), chunk.shape, dtype="float64")
                 for chunk in self.partitions.of(job.train)
             ]
         )
+
+
+def _features(chunk: HeldChunk) -> Any:
+    """Read where the chunk is: one that lies in files looks small to Dask."""
+    with annotate(workers=[chunk.worker], allow_other_workers=True):
+        return delayed(attrgetter("X"), pure=True)(chunk.future)
 
 
 TRAINER = DaskKMeans
