@@ -11,6 +11,7 @@ from optibench.backends.shield import starting
 from optibench.evaluation.ranking import best
 from optibench.evaluation.scoring import greater_is_better
 from optibench.loading import load
+from optibench.measure.machine import available_memory_bytes
 from optibench.measure.phases import Recorder
 from optibench.premises import Premises
 from optibench.preparation import import_libraries, plan_of, settle
@@ -128,7 +129,8 @@ def _request(settled: Settled, premises: Premises) -> EngineRequest:
         "optibench.measure.profiles",
     )
     budget = settled.budget
-    return EngineRequest(budget.workers, budget.threads, modules, premises.logs)
+    memory_bytes = available_memory_bytes()
+    return EngineRequest(budget.workers, budget.threads, modules, premises.logs, memory_bytes)
 
 
 def _search(prepared: Prepared, way: Way, record: RunRecord) -> None:

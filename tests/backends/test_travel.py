@@ -92,7 +92,7 @@ def test_a_limit_in_time_is_told_by_the_drivers_clock():
 
 
 def test_a_spark_task_has_as_many_cores_as_a_trial_has_threads(tmp_path):
-    request = EngineRequest(workers=3, threads=4, modules=(), logs=tmp_path)
+    request = EngineRequest(workers=3, threads=4, modules=(), logs=tmp_path, memory_bytes=2**33)
     here = SessionSettings.make(None, {}, "unused", request, {})
     assert (here.master, here.shown["spark.task.cpus"]) == ("local[12,4]", "4")
     given = SessionSettings.make(

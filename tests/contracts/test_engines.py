@@ -24,7 +24,7 @@ def crash(_value, _batch):
 @pytest.fixture
 def request_of(tmp_path):
     """What the engine is started with."""
-    return EngineRequest(2, 1, ("sklearn.cluster", "threadpoolctl"), tmp_path)
+    return EngineRequest(2, 1, ("sklearn.cluster", "threadpoolctl"), tmp_path, 2**33)
 
 
 @pytest.fixture

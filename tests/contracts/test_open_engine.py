@@ -47,7 +47,7 @@ def fail(_value, _batch):
 def engine(backend, tmp_path_factory):
     """The engine of a backend, up."""
     modules = ("sklearn.cluster", "threadpoolctl")
-    request = EngineRequest(WORKERS, 1, modules, tmp_path_factory.mktemp("logs"))
+    request = EngineRequest(WORKERS, 1, modules, tmp_path_factory.mktemp("logs"), 2**33)
     with find("backend", backend)().open(request) as opened:
         yield opened
 

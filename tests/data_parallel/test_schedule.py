@@ -37,7 +37,7 @@ class Pretending:
             yield WholeFit(i, object(), (answers,), 1.0, 0.1, 2.0)
 
 
-def schedule_of(trainer, *, reuse=True):
+def schedule_of(trainer, *, reuse=True, in_order=False):
     table = TableInMemory("t", np.arange(60.0).reshape(60, 1), np.arange(60) % 2)
     plan = PartPlan(0, 0.2, FOLDS)
     bench = Bench(
@@ -49,6 +49,7 @@ def schedule_of(trainer, *, reuse=True):
         rows=dict.fromkeys(range(FOLDS), ROWS),
         asks={fold: Ask(frozenset({fold}), 4, 2**64) for fold in range(FOLDS)},
         reuse=reuse,
+        in_order=in_order,
     )
     return WholeSchedule(bench)
 
@@ -79,6 +80,13 @@ def test_without_reuse_and_beyond_a_number_candidates_go_in_jobs_of_their_own():
     assert [len(job.candidates) for job in alone.jobs] == [1] * 6
     run(schedule_of(many), [{"right": 1.0}] * (MOST_AT_ONCE + 1))
     assert [len(job.candidates) for job in many.jobs] == [MOST_AT_ONCE, MOST_AT_ONCE, 1, 1]
+
+
+def test_where_time_is_limited_candidates_come_to_their_end_one_after_the_other():
+    trainer = Pretending()
+    trials = run(schedule_of(trainer, in_order=True), [{"right": 0.5}, {"right": 1.0}])
+    assert [len(job.candidates) for job in trainer.jobs] == [1, 1, 1, 1]
+    assert list(trials) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def test_one_that_fails_is_found_and_the_others_have_their_scores():

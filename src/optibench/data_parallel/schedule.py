@@ -32,6 +32,7 @@ class Bench:
         rows: of the validation part of each fold, gathered in the driver: features only where the
             metrics need them.
         reuse: candidates share what changes no score.
+        in_order: whole candidates are wanted soon, one after the other.
     """
 
     trainer: Trainer
@@ -42,6 +43,7 @@ class Bench:
     rows: Mapping[int, Chunk]
     asks: Mapping[int, Ask]
     reuse: bool
+    in_order: bool = False
 
     def job(self, candidates: Sequence[Candidate], fold: int) -> FitJob:
         """Candidates on one fold."""
@@ -96,7 +98,8 @@ class WholeSchedule:
 
     def _take(self) -> tuple[list[Candidate], int]:
         """Candidates of one fold, the fold of the first."""
-        fold, most = self._queue[0][1], MOST_AT_ONCE if self._bench.reuse else 1
+        alone = self._bench.in_order or not self._bench.reuse
+        fold, most = self._queue[0][1], 1 if alone else MOST_AT_ONCE
         taken = [entry for entry in self._queue if entry[1] == fold][:most]
         self._queue = deque(entry for entry in self._queue if entry not in taken)
         return [candidate for candidate, _ in taken], fold

@@ -26,12 +26,14 @@ class EngineRequest:
         threads: OpenMP and BLAS threads of each worker.
         modules: imported by every worker before the clock of the search starts.
         logs: a folder for what the engine prints.
+        memory_bytes: of this machine, or what its container may take.
     """
 
     workers: int
     threads: int
     modules: tuple[str, ...]
     logs: Path
+    memory_bytes: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,6 +103,8 @@ class DataWay:
             rows={fold: self._gathered(ask) for fold, ask in asks.items()},
             asks=asks,
             reuse=config.search.reuse,
+            # A job of many candidates on one fold would leave none with all folds.
+            in_order=config.search.target is not None or config.search.max_seconds is not None,
         )
         return WholeSchedule(bench)
 

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import psutil
-
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.dask.losses import Losses
 from optibench.backends.dask.own_record import DaskRecord
@@ -31,7 +29,8 @@ if TYPE_CHECKING:
 
 
 COME_BACK_SECONDS = 60.0  # a worker that is begun anew imports everything again
-ANSWER_SECONDS = 5.0
+HEAR_SECONDS = 0.5  # until the scheduler has heard of a loss
+LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +81,7 @@ class DaskEngine:
         self.losses = Losses(client, self.again)
         self.losses.listen(single)
         self.slots = request.workers
+        self._memory_bytes = request.memory_bytes
         self._use(single[: request.workers])
 
     def _use(self, workers: Sequence[str]) -> None:
@@ -203,17 +203,18 @@ class DaskEngine:
         Raises:
             EngineError: it has not.
         """
-        try:
-            self.client.wait_for_workers(self.slots, timeout=COME_BACK_SECONDS)
-        except TimeoutError as error:
+        end = time.monotonic() + COME_BACK_SECONDS
+        while len(found := self._found()) < self.slots and time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
+        if len(found) < self.slots:
             msg = (
                 f"Fewer than {self.slots} Dask workers are left, and none came up in "
                 f"{COME_BACK_SECONDS:.0f} s. Their last words are in the artifact logs/ (on the "
                 "workers' machines at backend.address; there start workers with a nanny, which "
                 "begins lost ones anew). Run again with as many, or lower backend.workers."
             )
-            raise EngineError(msg) from error
-        return sorted(self._found())[: self.slots]
+            raise EngineError(msg)
+        return sorted(found)[: self.slots]
 
     def knows(self, workers: Iterable[str]) -> bool:
         """True where the scheduler has not heard that one of these is gone."""
@@ -221,18 +222,12 @@ class DaskEngine:
 
     def has_all(self, workers: Sequence[str]) -> bool:
         """True where all of these answer: a loss may show here before the scheduler knows it."""
-        from distributed import wait
-
+        time.sleep(HEAR_SECONDS)
         if not self.knows(workers):
             return False
-        answers = [self.client.submit(os.getpid, workers=[w], pure=False) for w in workers]
-        wait_for: Any = wait  # distributed's functions have no types
-        try:
-            with self.client.as_current():
-                wait_for(answers, timeout=ANSWER_SECONDS)
-        except TimeoutError:
-            return False
-        return self.knows(workers)
+        # Their event loops answer while they work.
+        answers = self.client.run(os.getpid, workers=list(workers), on_error="ignore")
+        return len(answers) == len(workers) and self.knows(workers)
 
     def _found(self) -> set[str]:
         """The workers of one thread that are up; from now on their end is heard of."""
@@ -246,7 +241,7 @@ class DaskEngine:
         """The least of the workers' limits; for one without, its share of this machine."""
         found = self.client.scheduler_info(n_workers=-1)["workers"].values()
         limits = [worker["memory_limit"] for worker in found if worker["memory_limit"]]
-        return int(min(limits, default=psutil.virtual_memory().total // self.slots))
+        return int(min(limits, default=self._memory_bytes // self.slots))
 
     @property
     def own_address(self) -> str:

@@ -16,6 +16,7 @@ from dask.delayed import delayed
 from dask_ml.cluster import KMeans
 
 from optibench.backends.dask.partitions import DaskTrainer
+from optibench.errors import FitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,10 +37,16 @@ class DaskKMeans(DaskTrainer):
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
         """One candidate after the other."""
         with self.partitions.in_use():
-            for fit in self.together.fit(job, self.request.setting, self):
-                # What a lost worker held or was at, Dask has computed again in this fit.
-                self.engine.again.add(int(self.engine.losses.were_heard()))
-                yield fit
+            try:
+                for fit in self.together.fit(job, self.request.setting, self):
+                    # What a lost worker held or was at, Dask has computed again in this fit.
+                    self.engine.again.add(int(self.engine.losses.were_heard()))
+                    yield fit
+            except Exception as error:
+                if not self.engine.has_all(self.partitions.workers):
+                    raise
+                cause = f"{type(error).__name__}: {error}"
+                raise FitError(cause) from error
 
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""

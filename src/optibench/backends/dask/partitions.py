@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
+from dask import config as dask_config
 from distributed import get_worker, wait
 
 from optibench.backends import mapped
@@ -66,6 +67,8 @@ class DaskPartitions:
         self.chunks.clear()
         self._engine.losses.were_heard()  # what they have cost is made good here, not in a fit
         client, self._workers = self._client, self._engine.live_workers()
+        if self._in_files:
+            client.run(_spill_at, 0.0, workers=self._workers)
         if self._engine.before_batch is not None:
             client.run(self._engine.before_batch, workers=self._workers)
         batches = [
@@ -85,10 +88,15 @@ class DaskPartitions:
         wait_for: Any = wait  # distributed's functions have no types
         with client.as_current():
             wait_for(futures)
-        if self._engine.rebalance:
-            client.rebalance(futures)
+        if self._engine.rebalance and not self._in_files:  # which memory has nothing of
+            client.rebalance(futures, workers=self._workers)
             where = client.who_has(futures)
             self.chunks = [replace(c, worker=where[c.future.key][0]) for c in self.chunks]
+
+    @property
+    def workers(self) -> list[str]:
+        """That hold the chunks."""
+        return self._workers
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -136,6 +144,8 @@ class DaskPartitions:
     def close(self) -> None:
         """Let go of them."""
         self.chunks.clear()
+        if self._in_files:
+            self._client.run(_spill_at, None, on_error="ignore")
 
 
 class DaskTrainer:
@@ -148,6 +158,7 @@ class DaskTrainer:
         self.together = request.model.together
         self.partitions = DaskPartitions(engine)
         engine.record.profiler = request.profiler
+        self.profiles()  # of a run that did not come to ask for them
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """In the workers' memory; beyond their limit Dask spills to their disks."""
@@ -158,13 +169,25 @@ class DaskTrainer:
         return self.partitions.rows(ask, self.together.scored_by)
 
     def profiles(self) -> list[bytes]:
-        """From the workers that are there."""
+        """From the workers that are there; no profile is worth a run."""
         profiler = self.request.profiler
-        return [] if profiler is None else self.engine.everywhere(profiler.hand_over)
+        if profiler is None:
+            return []
+        told = self.engine.client.run(profiler.hand_over, on_error="ignore")
+        return list(told.values())
 
     def close(self) -> None:
         """Let go of the chunks."""
         self.partitions.close()
+
+
+def _spill_at(share: float | None, dask_worker: Any) -> None:
+    """In a worker: spill beyond a share of its limit; 0: never; None: as it is configured.
+
+    Chunks that lie in files would be read to be spilled, and free no memory.
+    """
+    share = dask_config.get("distributed.worker.memory.spill") if share is None else share
+    dask_worker.memory_manager.memory_spill_fraction = share or False
 
 
 def _at(worker: str) -> dict[str, Any]:

@@ -35,12 +35,11 @@ class DaskXGBoost(DaskTrainer):
 
     def _train_until_done(self, job: FitJob) -> list[Any]:
         for attempt in range(1, TRIES + 1):
-            workers = self.engine.live_workers()
             try:
                 with self.partitions.in_use():
                     return self._train(job)
             except Exception as error:
-                if self.engine.has_all(workers):
+                if self.engine.has_all(self.partitions.workers):
                     cause = f"{type(error).__name__}: {error}"
                     raise FitError(cause) from error
                 lost = error

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import math
 import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import psutil
 
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.spark.code import carry
@@ -75,6 +74,7 @@ class SparkEngine:
         self._groups = itertools.count()
         self.again = Tally()
         self.slots = request.workers
+        self._memory_bytes = request.memory_bytes
         self._code = tempfile.TemporaryDirectory(prefix="optibench-code-")
         self.clock_offsets: Mapping[str, float] = {}
         self.worker_root: Callable[[], int] | None = executor if files is None else None
@@ -201,15 +201,17 @@ class SparkEngine:
         if self.memory_limit:
             return self.memory_limit
         conf, local = self.context.getConf(), self.context.master.startswith("local")
-        heap = (
-            f"{psutil.virtual_memory().total}b"
-            if local
-            else conf.get("spark.executor.memory", "1g")
-        )
-        cores, task = (int(conf.get(f"spark.{k}", "1")) for k in ("executor.cores", "task.cpus"))
+        heap = f"{self._memory_bytes}b" if local else conf.get("spark.executor.memory", "1g")
         given = conf.get("spark.executor.pyspark.memory", heap)
         to_bytes = self.context._jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes
-        return int(to_bytes(given)) // (self.slots if local else max(1, cores // task))
+        executors = 1 if local else self._executors
+        return int(to_bytes(given)) // math.ceil(self.slots / executors)
+
+    @property
+    def _executors(self) -> int:
+        """That are up; each has as many slots as cores, which only its master knows."""
+        with_driver = self.context._jsc.sc().getExecutorMemoryStatus().size()
+        return max(1, int(with_driver) - 1)
 
     @contextmanager
     def watched(self, what: str) -> Iterator[Callable[[], Jobs]]:

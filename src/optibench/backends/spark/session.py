@@ -148,14 +148,16 @@ def answering() -> Iterator[None]:
 
 
 def _has_lost_it(error: Exception) -> bool:
-    """The JVM does not answer, not even what its error was."""
-    from py4j.protocol import Py4JNetworkError
+    """The JVM does not answer, or not with what its error was."""
+    from py4j.protocol import Py4JError, Py4JNetworkError
 
     try:
         str(error)
     except Exception:
         return True
-    return isinstance(error, Py4JNetworkError | ConnectionError) or _jvm_has_ended(0.0)
+    if type(error) is Py4JError or isinstance(error, Py4JNetworkError | ConnectionError):
+        return True
+    return _jvm_has_ended(0.0)
 
 
 def _end_of_jvm() -> str | None:

@@ -41,8 +41,11 @@ class TaskProfiles:
 
     @property
     def collected(self) -> list[bytes]:
-        """Of the tasks that have ended."""
-        return [] if self._parts is None else list(self._parts.value)
+        """Of the tasks that have ended since it was last asked for."""
+        if self._parts is None:
+            return []
+        found, self._parts.value = self._parts.value, []
+        return list(found)
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, profiled in whatever task calls it."""
