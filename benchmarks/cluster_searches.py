@@ -19,7 +19,7 @@ from benchmarks.engines import Outcome, dask_client, spark_session
 from benchmarks.tables import LABEL, PART
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 TREES = 50
@@ -53,6 +53,16 @@ class ClusterSearch:
     ours: tuple[str, ...]
 
 
+def candidates_of(search: ClusterSearch) -> list[dict[str, Any]]:
+    """In the order in which Spark's ParamGridBuilder has them, and the rows here their scores."""
+    names = list(search.grid)
+    return [dict(zip(names, each, strict=True)) for each in product(*search.grid.values())]
+
+
+def _key(params: Mapping[str, Any], grid: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(params[name] for name in grid)
+
+
 @contextmanager
 def open_ours(backend: str, search: ClusterSearch, cores: int) -> Iterator[Callable[[], Outcome]]:
     """This program; it scores all metrics of the task."""
@@ -72,7 +82,9 @@ def open_ours(backend: str, search: ClusterSearch, cores: int) -> Iterator[Calla
     def run() -> Outcome:
         result = optibench.run(settings)
         winner = {name: result.best_params[name] for name in search.grid}
-        scores = tuple(c.mean_scores[result.metric] for c in result.candidates)
+        found = {_key(c.params, search.grid): c for c in result.candidates}
+        order = (_key(params, search.grid) for params in candidates_of(search))
+        scores = tuple(found[key].mean_scores[result.metric] for key in order)
         seconds = sum(result.metrics[part] for part in parts)
         told = result.metrics["tracking_seconds"]
         return Outcome(seconds, result.metrics["best_cv_score"], winner, scores, told)
@@ -123,8 +135,7 @@ def open_xgboost_loop(search: ClusterSearch, cores: int) -> Iterator[Callable[[]
     from dask import dataframe
     from xgboost import dask as boosting
 
-    names = list(search.grid)
-    candidates = [dict(zip(names, each, strict=True)) for each in product(*search.grid.values())]
+    candidates = candidates_of(search)
     fixed = {"objective": "binary:logistic", "tree_method": "hist", "nthread": 1}
 
     with dask_client(cores) as client:

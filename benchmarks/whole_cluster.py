@@ -44,7 +44,9 @@ LIMITS = {
     "kmeans": [("optibench/spark", VALIDATOR, 0.5)],
     "kmeans-pima": [("optibench/spark", VALIDATOR, 0.1)],
 }
-CLOSE = 0.005  # of accuracy: each library finds its own quantiles of 10^6 rows
+# Of accuracy: each library finds its own quantiles of 10^6 rows, which tells where few trees have
+# not yet found that two columns belong together.
+CLOSE = 0.01
 
 
 def xgboost(folder: Path, rows: int) -> ClusterSearch:
