@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from optibench.backends.spark.settings import SessionSettings
 
+FIRST_SECONDS = 1.0  # after any error: its end may be what the error is about
 LAST_SECONDS = 5.0  # for a JVM that answers no more to end
 
 
@@ -157,7 +158,7 @@ def _has_lost_it(error: Exception) -> bool:
         return True
     if type(error) is Py4JError or isinstance(error, Py4JNetworkError | ConnectionError):
         return True
-    return _jvm_has_ended(0.0)
+    return _jvm_has_ended(FIRST_SECONDS)
 
 
 def _end_of_jvm() -> str | None:
