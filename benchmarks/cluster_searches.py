@@ -2,7 +2,7 @@
 
 The rows of a table have their folds in a column: those that our program gives them; what is held
 out is left out. Each opener keeps its engine up and gives a function that times one search, from
-the files to the scores of all candidates.
+the files to the winner fitted on all rows.
 """
 
 from __future__ import annotations

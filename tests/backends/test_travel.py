@@ -15,7 +15,7 @@ from optibench.backends.elsewhere import (
     describe,
     run_on_terms,
 )
-from optibench.backends.spark.settings import SessionSettings
+from optibench.backends.spark.settings import SessionSettings, bytes_of
 from optibench.backends.travel import archives, put_first
 from optibench.errors import EngineError
 from optibench.records import Batch, BatchOutcome, EngineRequest
@@ -89,6 +89,14 @@ def test_a_limit_in_time_is_told_by_the_drivers_clock():
     run_on_terms(task, None, Batch((), 1.0, time.time()), Terms({here: 3600.0, "other": 5.0}))
     run_on_terms(task, None, Batch((), 1.0, time.time()), Terms({}))
     assert seen[0] - seen[1] == pytest.approx(3600, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [("600m", 600 * 2**20), ("1g", 2**30), ("2 GB", 2**31), ("0", 0), ("much", 0), ("1.5g", 0)],
+)
+def test_a_size_is_read_as_spark_reads_it(size, expected):
+    assert bytes_of(size) == expected
 
 
 def test_a_spark_task_has_as_many_cores_as_a_trial_has_threads(tmp_path):

@@ -303,6 +303,15 @@ def test_chunks_in_files_give_the_same(engine, monkeypatch, files):
 
 
 @pytest.mark.dask
+def test_chunks_that_are_evened_out_train_as_well(files):
+    words = [*files, "backend=dask", "evaluation.default_fit=false"]
+    plain, _ = run(*words)
+    evened, told = run(*words, "backend.rebalance=true")
+    assert told.params["engine_params.workers"] == 2
+    assert evened.metrics["log_loss"] == pytest.approx(plain.metrics["log_loss"], rel=0.05)
+
+
+@pytest.mark.dask
 def test_bins_of_a_large_table_are_those_of_the_same_sample_wherever_it_lies(monkeypatch, files):
     words = [*files, "backend=dask", "evaluation.default_fit=false"]
     of_all, _ = run(*words)

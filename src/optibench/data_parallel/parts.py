@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 2
 # XGBoost's sketch of a feature's quantiles takes memory for each feature, more with each doubling
-# of the rows: 3 MB for 3 million in a worker. A seeded sample gives the bins of a larger table, as
-# in LightGBM, which has 200,000 rows for it.
+# of the rows: more than 2 MB for 844,000 in a worker. A seeded sample gives the bins of a larger
+# table, as in LightGBM, which has 200,000 rows for it.
 SKETCHED_VALUES = 2**28
 SAMPLED_VALUES = 2**26
 
