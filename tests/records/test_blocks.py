@@ -24,6 +24,7 @@ def test_a_stored_chunk_is_the_same_rows(chunk, tmp_path):
     stored = chunk.stored(str(tmp_path))
     assert stored.shape == chunk.shape == (4, 2)
     assert same(stored.loaded(), chunk)
+    assert np.array_equal(stored.mapped(), chunk.mapped())
     assert same(stored.below(5), chunk.below(5))
     assert same(stored.targets(5), chunk.targets(5))
     assert chunk.targets(5).X.shape == (2, 0)
@@ -40,6 +41,7 @@ def test_its_files_go_with_it(chunk, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_engines_are_told_how_large_it_is():
+def test_engines_are_told_how_large_it_is(tmp_path):
     chunk = Chunk(0, np.zeros((1000, 10)), None, np.zeros(1000, np.uint64))
     assert chunk.__sizeof__() == 88_000
+    assert 88_000 < chunk.stored(str(tmp_path)).__sizeof__() < 90_000

@@ -95,6 +95,10 @@ class Chunk:
             np.concatenate([chunk.order for chunk in chunks]),
         )
 
+    def mapped(self) -> NDArray[Any]:
+        """Its features."""
+        return self.X
+
     @property
     def shape(self) -> tuple[int, int]:
         """Of its features."""
@@ -133,6 +137,10 @@ class StoredChunk:
         self.folder = Path(folder)
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
+    def __sizeof__(self) -> int:
+        """Bytes in its files: what moving it would cost, in time and in memory."""
+        return sum(file.stat().st_size for file in self.folder.iterdir())
+
     @property
     def X(self) -> NDArray[Any]:
         """(n, n_features)."""
@@ -147,6 +155,10 @@ class StoredChunk:
     def order(self) -> NDArray[np.uint64]:
         """(n,)."""
         return self._read("order")
+
+    def mapped(self) -> NDArray[Any]:
+        """Its features, whose pages come into memory as they are used."""
+        return self._read("X", mmap_mode="r")
 
     def below(self, limit: int) -> Chunk:
         """The rows whose order is below `limit`, in memory."""
@@ -167,8 +179,8 @@ class StoredChunk:
         """Travels by value."""
         return Chunk, (self.part, self.X, self.y, self.order)
 
-    def _read(self, name: str) -> NDArray[Any]:
+    def _read(self, name: str, **how: Any) -> NDArray[Any]:
         import numpy as np
 
-        array: NDArray[Any] = np.load(self.folder / f"{name}.npy")
+        array: NDArray[Any] = np.load(self.folder / f"{name}.npy", **how)
         return array

@@ -7,7 +7,7 @@ as scikit-learn does; and what it calls inertia is now and then a sum of plain d
 from __future__ import annotations
 
 import time
-from operator import attrgetter
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from dask import array, config
@@ -95,9 +95,9 @@ class DaskKMeans(DaskTrainer):
 
 
 def _features(chunk: HeldChunk) -> Any:
-    """Read where the chunk is: one that lies in files looks small to Dask."""
+    """Where the chunk is; of one in files, what Dask has taken up ahead is not yet read."""
     with annotate(workers=[chunk.worker], allow_other_workers=True):
-        return delayed(attrgetter("X"), pure=True)(chunk.future)
+        return delayed(methodcaller("mapped"), pure=True)(chunk.future)
 
 
 TRAINER = DaskKMeans

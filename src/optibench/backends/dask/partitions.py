@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import inf
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from dask import config as dask_config
 from distributed import get_worker, wait
+from distributed.spill import SpillBuffer
 
 from optibench.backends import mapped
 from optibench.backends.dask.engine import Scattered
@@ -68,7 +70,7 @@ class DaskPartitions:
         self._engine.losses.were_heard()  # what they have cost is made good here, not in a fit
         client, self._workers = self._client, self._engine.live_workers()
         if self._in_files:
-            client.run(_spill_at, 0.0, workers=self._workers)
+            client.run(_spilling, on=False, workers=self._workers)
         if self._engine.before_batch is not None:
             client.run(self._engine.before_batch, workers=self._workers)
         batches = [
@@ -117,10 +119,7 @@ class DaskPartitions:
     def each(
         self, parts: Container[int], function: Callable[..., Any], *arguments: Any
     ) -> list[Any]:
-        """Call `function(chunk, *arguments)` where each chunk is; the results in their order.
-
-        One that lies in files looks small to Dask, which would move it without being told.
-        """
+        """Call `function(chunk, *arguments)` where each chunk is; the results in their order."""
         submit = self._engine.record.submit
         calls = [
             submit(function, chunk.future, *arguments, **_at(chunk.worker))
@@ -145,7 +144,7 @@ class DaskPartitions:
         """Let go of them."""
         self.chunks.clear()
         if self._in_files:
-            self._client.run(_spill_at, None, on_error="ignore")
+            self._client.run(_spilling, on=True, on_error="ignore")
 
 
 class DaskTrainer:
@@ -181,13 +180,17 @@ class DaskTrainer:
         self.partitions.close()
 
 
-def _spill_at(share: float | None, dask_worker: Any) -> None:
-    """In a worker: spill beyond a share of its limit; 0: never; None: as it is configured.
+def _spilling(dask_worker: Any, *, on: bool) -> None:
+    """In a worker: spill as it is configured, or never.
 
     Chunks that lie in files would be read to be spilled, and free no memory.
     """
-    share = dask_config.get("distributed.worker.memory.spill") if share is None else share
-    dask_worker.memory_manager.memory_spill_fraction = share or False
+    of = dask_worker.memory_manager
+    share = dask_config.get("distributed.worker.memory.spill")
+    of.memory_spill_fraction = share if on else False
+    if isinstance(of.data, SpillBuffer):
+        target = of.memory_target_fraction
+        of.data.n = of.memory_limit * target if on and target else inf
 
 
 def _at(worker: str) -> dict[str, Any]:
