@@ -1,5 +1,7 @@
 """A worker that is killed in the middle of a search costs time, and changes nothing."""
 
+import os
+import signal
 import sys
 from importlib import import_module
 
@@ -156,6 +158,27 @@ def test_fits_of_all_workers_are_the_same_after_one_was_lost(engine, model, mark
     # The fold's two candidates are trained in one go; K-means' one after the other.
     assert result.metrics["units_run_again"] == (1 if model == "kmeans" else 2)
     assert all(trial.cpu_seconds >= 0 for trial in result.trials)
+
+
+@pytest.mark.dask
+def test_a_fit_is_made_again_where_what_it_has_found_is_lost(mark, monkeypatch):
+    from optibench.backends.dask.xgboost import DaskXGBoost
+
+    mark.touch()
+    words = [*WHOLE, *DATA["xgboost"], "backend=dask"]
+    plain, _ = run(*words)
+    fetch, lost = DaskXGBoost._gather, []
+
+    def lose_one(self, tasks, workers):
+        if not lost:
+            lost.extend(self.engine.client.run(os.getpid, workers=list(workers)[:1]).values())
+            os.kill(lost[0], signal.SIGKILL)
+        return fetch(self, tasks, workers)
+
+    monkeypatch.setattr(DaskXGBoost, "_gather", lose_one)
+    result, _ = run(*words)
+    assert_same(result, plain)
+    assert result.metrics["units_run_again"] == 2
 
 
 def test_what_was_done_before_every_worker_died_is_kept(mark):

@@ -38,6 +38,9 @@ SETTINGS = {
     "distributed.scheduler.work-stealing": False,
     # A worker that has nothing to spill would be paused for ever. One over its limit is ended.
     "distributed.worker.memory.pause": False,
+    # Where the worker that has come for a lost one is lost at the moment when this is over for the
+    # first, distributed (2026.8) ends its nanny, and none comes any more.
+    "distributed.deploy.lost-worker-timeout": "1000 days",
     "distributed.comm.timeouts.connect": "30s",
     "distributed.logging.distributed": "error",
 }

@@ -204,7 +204,7 @@ class DaskEngine:
             EngineError: it has not.
         """
         end = time.monotonic() + COME_BACK_SECONDS
-        while len(found := self._found()) < self.slots and time.monotonic() < end:
+        while len(found := self._found(ready=True)) < self.slots and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
         if len(found) < self.slots:
             msg = (
@@ -229,12 +229,15 @@ class DaskEngine:
         answers = self.client.run(os.getpid, workers=list(workers), on_error="ignore")
         return len(answers) == len(workers) and self.knows(workers)
 
-    def _found(self) -> set[str]:
-        """The workers of one thread that are up; from now on their end is heard of."""
+    def _found(self, *, ready: bool = False) -> set[str]:
+        """The workers of one thread that are up; from now on their end is heard of.
+
+        `ready`: without those that only come up: what is meant for one of these goes to others.
+        """
         workers = self.client.scheduler_info(n_workers=-1)["workers"]
         found = {name for name, worker in workers.items() if worker["nthreads"] == 1}
         self.losses.listen(found)
-        return found
+        return {name for name in found if not ready or workers[name]["status"] == "running"}
 
     @property
     def worker_memory_bytes(self) -> int:

@@ -31,7 +31,7 @@ class HeldChunk:
     Attributes:
         shape: of its features.
         future: stands for the `Chunk`.
-        worker: where it was put. Copies may come to be elsewhere, made for calls there.
+        worker: where it lies. Copies may come to be elsewhere, made for calls there.
     """
 
     part: int
@@ -92,8 +92,8 @@ class DaskPartitions:
             wait_for(futures)
         if self._engine.rebalance and not self._in_files:  # which memory has nothing of
             client.rebalance(futures, workers=self._workers)
-            where = client.who_has(futures)
-            self.chunks = [replace(c, worker=where[c.future.key][0]) for c in self.chunks]
+        where = client.who_has(futures)
+        self.chunks = [replace(c, worker=where[c.future.key][0]) for c in self.chunks]
 
     @property
     def workers(self) -> list[str]:
@@ -133,11 +133,11 @@ class DaskPartitions:
         with self.in_use():
             return Chunk.join(self.each(ask.parts, sampled)).in_order()
 
-    def at_each_worker(self) -> dict[str, list[Any]]:
-        """The futures of the chunks that every worker was given; one without any is left out."""
-        found: dict[str, list[Any]] = {}
+    def at_each_worker(self) -> dict[str, list[str]]:
+        """The keys of the chunks that every worker has; one without any is left out."""
+        found: dict[str, list[str]] = {}
         for chunk in self.chunks:
-            found.setdefault(chunk.worker, []).append(chunk.future)
+            found.setdefault(chunk.worker, []).append(chunk.future.key)
         return found
 
     def close(self) -> None:
@@ -191,6 +191,16 @@ def _spilling(dask_worker: Any, *, on: bool) -> None:
     if isinstance(of.data, SpillBuffer):
         target = of.memory_target_fraction
         of.data.n = of.memory_limit * target if on and target else inf
+
+
+def held_here(keys: Sequence[str]) -> list[Chunk]:
+    """In a worker: what it holds, which one task may want more of than its memory could hold.
+
+    The scheduler refuses such a task where it is told of them, also of those in files.
+    """
+    worker: Any = get_worker  # distributed's functions have no types
+    data = worker().data
+    return [data[key] for key in keys]
 
 
 def _at(worker: str) -> dict[str, Any]:

@@ -6,12 +6,13 @@ candidates of a job are trained in one go, on rows that are quantised once.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from distributed import wait
 
-from optibench.backends.dask.partitions import DaskTrainer
+from optibench.backends.dask.partitions import DaskTrainer, held_here
 from optibench.backends.meeting import meeting_point
 from optibench.errors import EngineError, FitError
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from optibench.contracts import FitJob, WholeFit
-    from optibench.records import Chunk
 
 TRIES = 4
 LOOK_SECONDS = 2.0  # so long a worker may be lost before the others are called back
@@ -38,6 +38,8 @@ class DaskXGBoost(DaskTrainer):
             try:
                 with self.partitions.in_use():
                     return self._train(job)
+            except EngineError:  # no worker has come for the lost one
+                raise
             except Exception as error:
                 if self.engine.has_all(self.partitions.workers):
                     cause = f"{type(error).__name__}: {error}"
@@ -59,16 +61,16 @@ class DaskXGBoost(DaskTrainer):
                 self.engine.record.submit(
                     _train_here,
                     self.request.model.together,
-                    chunks,
+                    keys,
                     (job, self.request.setting),
                     {**meeting, "dmlc_task_id": f"{number:06d}"},
                     workers=[worker],
                 )
-                for number, (worker, chunks) in enumerate(held.items())
+                for number, (worker, keys) in enumerate(held.items())
             ]
             try:
                 self._wait(tasks, held)
-                return list(client.gather(tasks))
+                return self._gather(tasks, held)
             finally:
                 client.cancel(tasks)
 
@@ -83,17 +85,30 @@ class DaskXGBoost(DaskTrainer):
                     task.result()  # which raises it
             if not self.engine.knows(workers):
                 msg = "a Dask worker was lost"
-                raise EngineError(msg)
+                raise ConnectionError(msg)
+
+    def _gather(self, tasks: list[Any], workers: Iterable[str]) -> list[Any]:
+        """What they have said, which goes with a worker that ends before it is fetched."""
+        client = self.engine.client
+        told = client.gather(tasks, asynchronous=True)
+        fetched = asyncio.run_coroutine_threadsafe(told, client.loop.asyncio_loop)
+        while True:
+            try:
+                return list(fetched.result(LOOK_SECONDS))
+            except TimeoutError:
+                if fetched.done() or not self.engine.knows(workers):
+                    fetched.cancel()
+                    raise
 
 
 def _train_here(
-    together: Any, chunks: Sequence[Chunk], job: tuple[Any, Any], meeting: Mapping[str, Any]
+    together: Any, keys: Sequence[str], job: tuple[Any, Any], meeting: Mapping[str, Any]
 ) -> Any:
     """In a worker."""
     from xgboost.collective import CommunicatorContext, get_rank
 
     with CommunicatorContext(**meeting):
-        return together(chunks, *job, first=get_rank() == 0)
+        return together(held_here(keys), *job, first=get_rank() == 0)
 
 
 TRAINER = DaskXGBoost
