@@ -339,6 +339,17 @@ def kept_engine_of(name):
     return kept.idle().engine
 
 
+@pytest.mark.spark
+def test_spark_gives_a_task_the_cores_of_its_threads():
+    words = ["backend=spark", "backend.workers=1", "backend.threads_per_trial=2", "cores=2"]
+    result, told = run(*TREES, "search=none", *words)
+    conf = kept.idle().engine.context.getConf()
+    assert conf.get("spark.task.cpus") == "2"
+    assert told.params["engine_params.nthread"] == 2
+    alone, _ = run(*TREES, "search=none", "backend=spark", "backend.workers=1")
+    assert result.metrics["accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.03)
+
+
 @pytest.mark.parametrize(
     ("words", "own"),
     [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
+from optibench.data_parallel import survey
 from optibench.data_parallel.files import SurveyedFiles
 from optibench.data_parallel.survey import Question, Seen, look
 from optibench.datasets.csv import Csv
@@ -107,6 +108,24 @@ def test_a_digest_names_the_content_and_not_the_place(kind, tmp_path):
         files = surveyed(replace(source, categorical=("word",)))
         digests.append(files.dataset(5).digest)
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("in_one_look", [True, False])
+def test_more_labels_than_can_be_had_are_refused_where_they_are_seen(
+    in_one_look, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(survey, "MOST_LABELS", 40)
+    frame = frame_of(90)
+    frame["y"] = [f"row {number % 50}" for number in range(90)]
+    source = replace(write(frame, "csv", tmp_path), target="y")
+    question = Question(
+        opened(source, block_bytes=10**6 if in_one_look else 1000), Task.CLASSIFICATION, PLAN
+    )
+    looks = [look(question, [block]) for block in question.files.blocks]
+    assert (len(looks) == 1) == in_one_look
+    assert any(seen.columns for seen in looks) != in_one_look
+    with pytest.raises(DataError, match=r"Column 'y' has more than 40 distinct values"):
+        SurveyedFiles.of(question, Seen.merge(looks))
 
 
 def test_whole_numbers_as_classes_and_numbers_to_predict(tmp_path):

@@ -121,17 +121,15 @@ def test_the_silhouette_of_many_rows_is_scikit_learns(n: int, sample: int) -> No
     assert scores.values["silhouette"] == metrics.silhouette_score(X, labels, **draw)
 
 
-@pytest.mark.parametrize("n", [30, 1000, 1001, 2500])
+@pytest.mark.parametrize("n", [30, 1000, 1001, 2500, 5000])
 def test_the_silhouette_of_known_distances_is_scikit_learns(n: int) -> None:
     rng = np.random.default_rng(n)
     X, labels = rng.normal(size=(n, 8)), rng.integers(5, size=n)
-    known = cluster_metrics.euclidean(X, X)
-    assert cluster_metrics.silhouette(X, labels, known) == metrics.silhouette_score(X, labels)
-
-
-def test_distances_computed_in_pieces_are_not_known_ones() -> None:
-    with config_context(working_memory=1):
-        assert cluster_metrics.most_at_once() == 362  # 362 x 362 x 8 bytes are just below 1 MiB
+    known = cluster_metrics.distances_between(X)
+    with config_context(working_memory=64 if n > 2500 else 1024):
+        expected = metrics.silhouette_score(X, labels)
+    assert cluster_metrics.silhouette(X, labels, known) == expected
+    assert cluster_metrics.silhouette(X, labels) == expected
 
 
 def test_all_equal_rows_score_as_scikit_learn_scores_them() -> None:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from optibench.datasets.columns import Kind
     from optibench.datasets.facts import SeenColumn
 
-MOST_LABELS = 100_000  # of one column; every worker holds all of them
-
 
 @dataclass(frozen=True, eq=False)
 class SurveyedFiles:
@@ -41,21 +39,13 @@ class SurveyedFiles:
         """Put it together.
 
         Raises:
-            DataError: the files cannot be read, or a column of labels has too many.
+            DataError: the files cannot be read.
         """
         if seen.refusal is not None:
             raise DataError(seen.refusal)
         if not seen.n_rows:
             msg = f"{question.files.roles.source}: the table has no rows, only column names."
             raise DataError(msg)
-        for name in question.labels:
-            found = len(seen.columns[name].labels)
-            if found > MOST_LABELS:
-                msg = (
-                    f"Column {name!r} has {found} distinct values: as categories or classes at "
-                    f"most {MOST_LABELS} can be had. Leave it out, or name another target."
-                )
-                raise DataError(msg)
         return cls(question, seen)
 
     @cached_property

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from optibench.contracts import Engine
     from optibench.datasets.in_blocks import BlockFiles
 
+MOST_LABELS = 100_000  # of one column; every worker holds all of them
 USABLE = (Kind.NUMBER, Kind.BOOLEAN)  # the rest is refused once all is seen
 
 
@@ -87,12 +88,21 @@ class Seen:
         for look in seen:
             if look.refusal is not None:
                 return look
+        columns = {
+            name: SeenColumn.merge([look.columns[name] for look in seen])
+            for name in (seen[0].columns if seen else ())
+        }
+        for name, column in columns.items():
+            if len(column.labels) > MOST_LABELS:
+                refusal = (
+                    f"Column {name!r} has more than {MOST_LABELS} distinct values: as categories "
+                    f"or classes at most {MOST_LABELS} can be had. Leave it out, or name another "
+                    "target."
+                )
+                return cls(refusal=refusal)
         return cls(
             tuple(block for look in seen for block in look.blocks),
-            {
-                name: SeenColumn.merge([look.columns[name] for look in seen])
-                for name in (seen[0].columns if seen else ())
-            },
+            columns,
             PartFacts.by_part(look.parts for look in seen),
             tuple(digest for look in seen for digest in look.digests),
         )
@@ -113,7 +123,12 @@ def asked_of(engine: Engine, question: Question) -> list[Seen]:
 def look(question: Question, blocks: Sequence[Block]) -> Seen:
     """Read some blocks; runs in a worker. What cannot be read is told, not raised."""
     try:
-        return Seen.merge([_look_at(question, block) for block in blocks])
+        looks: list[Seen] = []
+        for block in blocks:
+            looks.append(_look_at(question, block))
+            if looks[-1].refusal is not None:
+                return looks[-1]
+        return Seen.merge(looks)
     except DataError as error:
         return Seen(refusal=str(error))
 
@@ -124,8 +139,10 @@ def _look_at(question: Question, block: Block) -> Seen:
     for frame in question.files.frames(block):
         pieces.append(_piece(question, frame, block, block.first_row + rows))
         rows += len(frame)
-    blocks = (replace(block, n_rows=rows),) if rows else ()
-    return replace(Seen.merge(pieces), blocks=blocks)
+    seen = Seen.merge(pieces)
+    if seen.refusal is not None or not rows:
+        return seen
+    return replace(seen, blocks=(replace(block, n_rows=rows),))
 
 
 def _piece(question: Question, frame: pd.DataFrame, block: Block, first_row: int) -> Seen:

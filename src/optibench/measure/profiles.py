@@ -109,7 +109,7 @@ class TrialProfiler:
             self._earn_the_cost(self._profile)
 
     def forgive(self) -> None:
-        """Profile the next block, whatever the last one has cost."""
+        """Profile the next block; what the last ones have cost need not be earned."""
         _Pause.end_seconds = 0.0
 
     def dump(self) -> bytes | None:

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from optibench.evaluation.cluster_metrics import euclidean, most_at_once
+from optibench.evaluation.cluster_metrics import distances_between
 from optibench.evaluation.scoring import score_clusters, score_target
 from optibench.records import Prediction, Reused, Scores, Task
 
@@ -66,9 +66,9 @@ class KeptScores:
     def _distances(self, X: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Those between the rows that the silhouette is computed on, where there is room."""
         n_bytes = len(X) ** 2 * X.itemsize
-        if len(X) > most_at_once() or not self._fold.may_keep("distances", n_bytes):
+        if not self._fold.may_keep("distances", n_bytes):
             return None
-        kept = self._fold.keep("distances", lambda: euclidean(X, X), n_bytes)
+        kept = self._fold.keep("distances", lambda: distances_between(X), n_bytes)
         if not kept.fresh:
             self._distance_seconds = kept.cpu_seconds
         found: NDArray[np.float64] = kept.value

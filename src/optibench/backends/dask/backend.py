@@ -149,7 +149,7 @@ class DaskBackend:
                 )
                 files = stack.enter_context(MappedFiles()) if self.address is None else None
                 engine = DaskEngine(client, request, files)
-                stack.callback(engine.losses.close)
+                stack.callback(engine.close)
                 engine.persist, engine.rebalance = self.persist, self.rebalance
                 checkpoint()
                 engine.begin(request)

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.dask.losses import Losses
+from optibench.backends.dask.memory import NEVER, spill_beyond
 from optibench.backends.dask.own_record import DaskRecord
 from optibench.backends.tally import Tally
 from optibench.errors import EngineError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
+    from optibench.backends.dask.memory import Limits
     from optibench.backends.mapped import MappedFiles
     from optibench.contracts import OwnRecord, Trainer, TrainerRequest, WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
@@ -80,6 +83,7 @@ class DaskEngine:
         self.again = Tally()
         self.losses = Losses(client, self.again)
         self.losses.listen(single)
+        self._held_back: dict[str, Limits] = {}
         self.slots = request.workers
         self._memory_bytes = request.memory_bytes
         self._use(single[: request.workers])
@@ -145,6 +149,28 @@ class DaskEngine:
         if self._files is not None:
             self._files.clear()
             self.client.run(mapped.let_go, workers=self.live_workers())
+
+    def hold_back(self, workers: Iterable[str]) -> None:
+        """Have some workers spill nothing, until `spill` or the end.
+
+        Chunks that lie in files would be read to be spilled, and free no memory.
+        """
+        new = [worker for worker in workers if worker not in self._held_back]
+        self._held_back |= self.client.run(spill_beyond, NEVER, workers=new) if new else {}
+
+    def spill(self) -> None:
+        """Have them spill again as they did before."""
+        while self._held_back:
+            worker, limits = self._held_back.popitem()
+            if self.knows([worker]):
+                self.client.run(spill_beyond, limits, workers=[worker], on_error="ignore")
+
+    def close(self) -> None:
+        """Leave a given cluster as it was, if it still answers."""
+        if self._files is None:
+            with suppress(OSError):
+                self.spill()
+        self.losses.close()
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or scatter it to every worker of a given cluster."""
@@ -233,11 +259,12 @@ class DaskEngine:
         """The workers of one thread that are up; from now on their end is heard of.
 
         `ready`: without those that only come up: what is meant for one of these goes to others.
+        A paused one is given work, too, which it does once it goes on.
         """
         workers = self.client.scheduler_info(n_workers=-1)["workers"]
         found = {name for name, worker in workers.items() if worker["nthreads"] == 1}
         self.losses.listen(found)
-        return {name for name in found if not ready or workers[name]["status"] == "running"}
+        return {name for name in found if not ready or workers[name]["status"] != "init"}
 
     @property
     def worker_memory_bytes(self) -> int:

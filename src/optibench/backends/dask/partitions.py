@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import inf
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-from dask import config as dask_config
 from distributed import get_worker, wait
-from distributed.spill import SpillBuffer
 
 from optibench.backends import mapped
 from optibench.backends.dask.engine import Scattered
+from optibench.errors import EngineError
 from optibench.records import Chunk, StoredChunk
 
 if TYPE_CHECKING:
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
     from optibench.contracts import Ask, ReadChunks, Shares, TrainerRequest
     from optibench.records import Block
 
+TRIES = 4
+
 
 @dataclass(frozen=True, eq=False)
 class HeldChunk:
@@ -31,7 +31,7 @@ class HeldChunk:
     Attributes:
         shape: of its features.
         future: stands for the `Chunk`.
-        worker: where it lies. Copies may come to be elsewhere, made for calls there.
+        worker: where it was put. Copies may come to be elsewhere, made for calls there.
     """
 
     part: int
@@ -62,15 +62,39 @@ class DaskPartitions:
         self.hold_again()
 
     def hold_again(self) -> None:
-        """From the source, as a whole."""
+        """From the source, as a whole.
+
+        Raises:
+            EngineError: the cluster has moved it again and again.
+        """
+        for _ in range(TRIES):
+            self._hold()
+            if self.in_place():
+                return
+        msg = (
+            f"After {TRIES} attempts parts of the table are not at the workers that they were put "
+            "at: workers were lost, or the cluster moves what it is given. Give a cluster at "
+            "backend.address no more workers than backend.workers, or switch off "
+            "distributed.scheduler.work-stealing there."
+        )
+        raise EngineError(msg)
+
+    def in_place(self) -> bool:
+        """True where every chunk lies at the worker that it was put at."""
+        where = self._client.who_has([chunk.future for chunk in self.chunks])
+        return all(chunk.worker in where.get(chunk.future.key, ()) for chunk in self.chunks)
+
+    def _hold(self) -> None:
         table, shares, read = self._source
         table = table.future if isinstance(table, Scattered) else table
-        look: Any = _read_to_files if self._in_files else _read
+        in_files = self._in_files
+        look: Any = _read_to_files if in_files else _read
+        keep: Any = _nth_in_files if in_files else _nth
         self.chunks.clear()
         self._engine.losses.were_heard()  # what they have cost is made good here, not in a fit
         client, self._workers = self._client, self._engine.live_workers()
-        if self._in_files:
-            client.run(_spilling, on=False, workers=self._workers)
+        if in_files:
+            self._engine.hold_back(self._workers)
         if self._engine.before_batch is not None:
             client.run(self._engine.before_batch, workers=self._workers)
         batches = [
@@ -83,17 +107,23 @@ class DaskPartitions:
         told = client.gather([submit(_describe, whole) for whole in wholes])
         for whole, shapes, (_, place) in zip(wholes, told, batches, strict=True):
             self.chunks += [
-                HeldChunk(part, shape, submit(_nth, whole, k, **_at(place)), place)
+                HeldChunk(part, shape, submit(keep, whole, k, **_at(place)), place)
                 for k, (part, shape) in enumerate(shapes)
             ]
         futures = [chunk.future for chunk in self.chunks]
         wait_for: Any = wait  # distributed's functions have no types
         with client.as_current():
             wait_for(futures)
-        if self._engine.rebalance and not self._in_files:  # which memory has nothing of
+        for future in futures:
+            if future.status == "error":
+                future.result()  # which raises it
+        if self._engine.rebalance and not in_files:  # which memory has nothing of
             client.rebalance(futures, workers=self._workers)
-        where = client.who_has(futures)
-        self.chunks = [replace(c, worker=where[c.future.key][0]) for c in self.chunks]
+            where = client.who_has(futures)
+            self.chunks = [
+                replace(chunk, worker=next(iter(where.get(chunk.future.key, ())), chunk.worker))
+                for chunk in self.chunks
+            ]
 
     @property
     def workers(self) -> list[str]:
@@ -106,7 +136,7 @@ class DaskPartitions:
 
         All of it is read anew where a worker was lost: what Dask itself recomputes lies elsewhere.
         """
-        if not self.chunks or not self._engine.knows(self._workers):
+        if not self.chunks or not self._engine.knows(self._workers) or not self.in_place():
             self.hold_again()
         yield
         if self._engine.persist == "none":
@@ -143,8 +173,7 @@ class DaskPartitions:
     def close(self) -> None:
         """Let go of them."""
         self.chunks.clear()
-        if self._in_files:
-            self._client.run(_spilling, on=True, on_error="ignore")
+        self._engine.spill()
 
 
 class DaskTrainer:
@@ -180,19 +209,6 @@ class DaskTrainer:
         self.partitions.close()
 
 
-def _spilling(dask_worker: Any, *, on: bool) -> None:
-    """In a worker: spill as it is configured, or never.
-
-    Chunks that lie in files would be read to be spilled, and free no memory.
-    """
-    of = dask_worker.memory_manager
-    share = dask_config.get("distributed.worker.memory.spill")
-    of.memory_spill_fraction = share if on else False
-    if isinstance(of.data, SpillBuffer):
-        target = of.memory_target_fraction
-        of.data.n = of.memory_limit * target if on and target else inf
-
-
 def held_here(keys: Sequence[str]) -> list[Chunk]:
     """In a worker: what it holds, which one task may want more of than its memory could hold.
 
@@ -218,6 +234,13 @@ def _read_to_files(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list
     worker: Any = get_worker  # distributed's functions have no types
     folder = worker().local_directory
     return [chunk.stored(folder) for chunk in _read(read, table, batch)]
+
+
+def _nth_in_files(chunks: Sequence[Chunk | StoredChunk], number: int) -> StoredChunk:
+    """One that another worker has read arrives in memory."""
+    chunk = chunks[number]
+    worker: Any = get_worker  # distributed's functions have no types
+    return chunk.stored(worker().local_directory) if isinstance(chunk, Chunk) else chunk
 
 
 def _describe(chunks: Sequence[Chunk]) -> list[tuple[int, tuple[int, int]]]:

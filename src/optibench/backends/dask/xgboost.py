@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import wait
 
-from optibench.backends.dask.partitions import DaskTrainer, held_here
+from optibench.backends.dask.partitions import TRIES, DaskTrainer, held_here
 from optibench.backends.meeting import meeting_point
 from optibench.errors import EngineError, FitError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from optibench.contracts import FitJob, WholeFit
 
-TRIES = 4
+
 LOOK_SECONDS = 2.0  # so long a worker may be lost before the others are called back
 
 
@@ -41,7 +41,7 @@ class DaskXGBoost(DaskTrainer):
             except EngineError:  # no worker has come for the lost one
                 raise
             except Exception as error:
-                if self.engine.has_all(self.partitions.workers):
+                if self.engine.has_all(self.partitions.workers) and self.partitions.in_place():
                     cause = f"{type(error).__name__}: {error}"
                     raise FitError(cause) from error
                 lost = error
@@ -96,7 +96,9 @@ class DaskXGBoost(DaskTrainer):
             try:
                 return list(fetched.result(LOOK_SECONDS))
             except TimeoutError:
-                if fetched.done() or not self.engine.knows(workers):
+                if fetched.done():
+                    return list(fetched.result())
+                if not self.engine.knows(workers):
                     fetched.cancel()
                     raise
 

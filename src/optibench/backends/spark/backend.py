@@ -38,6 +38,8 @@ OURS = OTHER_KEYS.keys()
 PERSIST = ("MEMORY_AND_DISK", "MEMORY_ONLY", "DISK_ONLY", "none")
 # In trials the JVM only hands tasks on: compiling that well costs more than it saves.
 IN_TRIALS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+# Else Java holds the last 100 objects that it has written, chunks of 32 MiB, to know them again.
+ON_ALL_WORKERS = {"spark.serializer.objectStreamReset": "1"}
 
 EXECUTORS_CPU = (
     "cpu_seconds of K-means trials on all workers has of the executors what Spark counts: Java "
@@ -125,7 +127,8 @@ class SparkBackend:
     @property
     def _properties(self) -> dict[str, Any]:
         """Those of `conf`, on top of what suits the parallelism."""
-        return {**(IN_TRIALS if self.parallelism == "trials" else {}), **flatten(self.conf)}
+        suitable = IN_TRIALS if self.parallelism == "trials" else ON_ALL_WORKERS
+        return {**suitable, **flatten(self.conf)}
 
     @property
     def _notes(self) -> tuple[str, ...]:

@@ -32,13 +32,13 @@ class SparkPartitions:
         self.profiles = TaskProfiles(engine.context, profiler)
         self._chunks: Any = None
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks) -> None:
-        """Read each share in one task, and keep what it gives."""
+    def hold(self, table: Any, shares: Shares, read: ReadChunks, level: str) -> None:
+        """Read each share in one task, and keep what it gives at a storage level."""
         context = self._engine.context
         around = self.profiles.around(read)
         read_share = self.profiles.told_by(reading(table, around, self._engine.before_batch))
         self._chunks = context.parallelize(shares, len(shares)).flatMap(read_share)
-        persist(self._chunks, self._engine.persist)
+        persist(self._chunks, level)
         with translated("Spark could not read the table"):
             self._chunks.count()
 

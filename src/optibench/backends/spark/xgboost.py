@@ -38,9 +38,11 @@ class SparkXGBoost:
         self._in_files = False
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
-        """One partition for each slot, persisted."""
+        """One partition for each slot, persisted: on disk where it goes into files again."""
         self._in_files = in_files
-        self._partitions.hold(table, shares, read)
+        level = self._engine.persist
+        on_disk = in_files and level != "none"
+        self._partitions.hold(table, shares, read, "DISK_ONLY" if on_disk else level)
 
     def rows(self, ask: Ask) -> Chunk:
         """Gathered, by their order."""
