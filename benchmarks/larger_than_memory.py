@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 ROWS, COLUMNS, FILES = 8_400_000, 250, 16
 WORKERS, MEMORY = 2, "1000MB"
+TABLES = ("quarter", "whole")
 LOOK_SECONDS = 0.2
 MB = 10**6
 MODELS = {
@@ -175,6 +176,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the table is, or is made and kept")
     parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES))
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
     options = parser.parse_args()
     size = options.rows * (options.columns * 4 + 1)
     given = WORKERS * int(options.memory.removesuffix("MB")) * MB
@@ -186,8 +188,8 @@ def main() -> None:
     with tables(options.folder, options.rows, options.columns) as folders:
         for engine in options.engines:
             for model in options.models:
-                for name, folder in folders.items():
-                    watch, seconds, told = run(model, engine, folder, options.memory)
+                for name in options.tables:
+                    watch, seconds, told = run(model, engine, folders[name], options.memory)
                     worker, jvm, driver = watch.largest, watch.jvm, watch.driver
                     print(
                         f"{engine:6} {model:7} {name:8} {seconds:7.0f} |    "

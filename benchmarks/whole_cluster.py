@@ -7,7 +7,8 @@
 CrossValidator over `SparkXGBClassifier` and a plain loop over `xgboost.dask.train`. `kmeans`: 6
 candidates x 3 folds on the same rows, beside the CrossValidator over Spark's KMeans.
 `kmeans-pima`: 18 candidates of the report (those without n_init) x 5 folds on 614 rows of Pima,
-standardised, where `backend.parallelism=auto` chooses trials.
+standardised, where `backend.parallelism=auto` chooses trials. Spark's silhouette is that of
+squared distances of all rows, ours of distances of a sample: scores of clusterings do not compare.
 
 Engines are up before. Rounds are interleaved as in `peers`; that of Pima is warmed up.
 """
