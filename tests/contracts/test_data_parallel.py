@@ -345,7 +345,7 @@ def test_spark_gives_a_task_the_cores_of_its_threads():
     result, told = run(*TREES, "search=none", *words)
     conf = kept.idle().engine.context.getConf()
     assert conf.get("spark.task.cpus") == "2"
-    assert told.params["engine_params.nthread"] == 2
+    assert told.params["engine_params.n_jobs"] == 2
     alone, _ = run(*TREES, "search=none", "backend=spark", "backend.workers=1")
     assert result.metrics["accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.03)
 
