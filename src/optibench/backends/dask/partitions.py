@@ -136,7 +136,7 @@ class DaskPartitions:
 
         All of it is read anew where a worker was lost: what Dask itself recomputes lies elsewhere.
         """
-        if not self.chunks or not self._engine.knows(self._workers) or not self.in_place():
+        if not self.chunks or not self.in_place():
             self.hold_again()
         yield
         if self._engine.persist == "none":
