@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,6 +40,7 @@ ROWS, COLUMNS, FILES = 8_400_000, 250, 16
 WORKERS, MEMORY = 2, "1000MB"
 TABLES = ("quarter", "whole")
 LOOK_SECONDS = 0.2
+LAST_WORDS = 10_000  # characters of the logs of a run that failed
 MB = 10**6
 MODELS = {
     "xgboost": ["model=xgboost", "+model.params.n_estimators=10", "+model.params.max_depth=6"],
@@ -136,7 +136,11 @@ def tables(folder: Path | None, rows: int, columns: int) -> Iterator[dict[str, P
 
 
 def run(model: str, engine: str, table: Path, memory: str) -> tuple[Watch, float, str]:
-    """One run of the program: what its processes had, its seconds, and what it printed."""
+    """One run of the program: what its processes had, its seconds, and what it printed.
+
+    Raises:
+        SystemExit: it failed; a table that was not trained on has no memory to tell.
+    """
     megabytes = int(memory.removesuffix("MB"))
     sizes = {"memory": memory, "megabytes": megabytes}
     words = [
@@ -145,26 +149,32 @@ def run(model: str, engine: str, table: Path, memory: str) -> tuple[Watch, float
         f"backend.workers={WORKERS}",
         "backend.parallelism=data",
         "dataset=parquet",
-        f"dataset.path={table}",
+        f"dataset.path={table.absolute()}",
         *(["dataset.target=label"] if model == "xgboost" else []),
         "search=none",
         "evaluation.default_fit=false",
         "profiling=off",
     ]
-    watch, begin = Watch(), time.perf_counter()
-    with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "optibench", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as program:
-        follower = threading.Thread(target=watch.follow, args=(program,))
-        follower.start()
-        told, _ = program.communicate()
-        follower.join()
-    if program.returncode:
-        told = f"FAILED ({program.returncode})\n{told}"
-    return watch, time.perf_counter() - begin, told
+    with tempfile.TemporaryDirectory(prefix="optibench-run-") as place:
+        watch, begin = Watch(), time.perf_counter()
+        with subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "optibench", *words],
+            cwd=place,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as program:
+            follower = threading.Thread(target=watch.follow, args=(program,))
+            follower.start()
+            told, _ = program.communicate()
+            follower.join()
+        seconds = time.perf_counter() - begin
+        if program.returncode:
+            logs = Path(place).glob("mlruns/artifacts/*/artifacts/logs/*")
+            last = "\n".join(log.read_text()[-LAST_WORDS:] for log in logs)
+            message = f"{last}\n{told}\n{model} on {engine} failed after {seconds:.0f} s"
+            raise SystemExit(message)
+    return watch, seconds, told
 
 
 def main() -> None:
@@ -199,7 +209,6 @@ def main() -> None:
                         flush=True,
                     )
                     print("\n".join(told.strip().splitlines()[-8:]), file=sys.stderr, flush=True)
-                    shutil.rmtree("mlruns", ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import cProfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from optibench.contracts import Journal
 from optibench.evaluation.ranking import REUSED_FITS, summarise
 from optibench.measure.engine_record import EngineRecord
-from optibench.measure.profiles import write_profiles
-from optibench.measure.timeline import write_resources
 from optibench.records import (
     Candidate,
     CandidateResult,
@@ -21,13 +17,12 @@ from optibench.records import (
     Status,
     Trial,
 )
-from optibench.redaction import redact
 from optibench.remote_workers import RemoteWorkers
-from optibench.report.tables import write_trials
+from optibench.run_files import RunFiles
 from optibench.run_header import header_of, platform_digest, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from optibench.backends.kept import Running
@@ -65,9 +60,7 @@ class RunRecord:
         self._clock = clock
         self._tracker = tracker
         self._announce = announce
-        self._folder = premises.folder
-        self._driver = cProfile.Profile() if prepared.config.profiling.enabled else None
-        self._copy_logs: Callable[[Path], None] | None = None
+        self._files = RunFiles(prepared, clock, premises)
         self._metrics: dict[str, float] = {}
         self._result: dict[str, Any] = {}
         self._notes: tuple[str, ...] = ()
@@ -79,9 +72,7 @@ class RunRecord:
         self._run_again_before = 0  # an engine may have served other runs
         self._loop: SearchLoop | None = None
         self._facts: dict[str, Any] = {}
-        self._calls: Sequence[bytes] = ()
-        self._logs = premises.logs
-        self._engine_record = EngineRecord(None, self._folder / "profile")
+        self._engine_record = EngineRecord(None, self._files.folder / "profile")
 
     def __enter__(self) -> Self:
         """Create the run."""
@@ -111,8 +102,7 @@ class RunRecord:
     def _save_what_there_is(self) -> str:
         """Log the artifacts of a run that did not finish; return what to add to its reason."""
         try:
-            self._write_files()
-            self._tracker.log_artifacts(self._folder)
+            self._save_files()
         except Exception as problem:
             return f" (its artifacts are incomplete: {type(problem).__name__}: {problem})"
         return "".join(f" ({note})" for note in self._engine_record.notes)
@@ -123,7 +113,7 @@ class RunRecord:
         Returns:
             its workers, to be entered where they are to be measured.
         """
-        engine, warm, self._copy_logs = running
+        engine, warm, self._files.copy_logs = running
         self._engine, self._run_again_before = engine, engine.units_run_again
         self._workers = RemoteWorkers(engine, self._clock)
         facts: dict[str, Any] = {"engine_warm": warm}
@@ -135,7 +125,7 @@ class RunRecord:
 
     def engine_record(self, own: OwnRecord | None) -> AbstractContextManager[None]:
         """Keep what the engine itself will say; after an error it is asked before it ends."""
-        self._engine_record = EngineRecord(own, self._folder / "profile")
+        self._engine_record = EngineRecord(own, self._files.folder / "profile")
         return self._engine_record.before_the_end()
 
     def note_facts(self, facts: Mapping[str, Any]) -> None:
@@ -144,7 +134,7 @@ class RunRecord:
 
     def note_profiles(self, parts: Sequence[bytes]) -> None:
         """Keep what workers have profiled of fits on all of them."""
-        self._calls = parts
+        self._files.calls = parts
 
     def note_search(self, loop: SearchLoop, schedule: Schedule) -> None:
         """Keep the search that begins, to tell what became of it."""
@@ -179,17 +169,9 @@ class RunRecord:
             stopped=loop.stopped,
         )
 
-    @contextmanager
-    def driver_profile(self) -> Iterator[None]:
+    def driver_profile(self) -> AbstractContextManager[None]:
         """Run cProfile in the driver, where it is on."""
-        if self._driver is None:
-            yield
-            return
-        self._driver.enable()
-        try:
-            yield
-        finally:
-            self._driver.disable()
+        return self._files.driver_profile()
 
     def write(
         self,
@@ -228,8 +210,7 @@ class RunRecord:
             tracker.log_params({"measurement_notes": "; ".join(notes)})
         tracker.log_candidates(prepared.metric, results)
         tracker.log_series(self._clock.samples)
-        self._write_files()
-        tracker.log_artifacts(self._folder)
+        self._save_files()
         tracker.log_model(model)
 
     def write_metrics(self) -> None:
@@ -256,6 +237,10 @@ class RunRecord:
             **self._result,
         )
 
+    def _save_files(self) -> None:
+        self._files.write(self.trials, self._schedule.profiles if self._schedule else [])
+        self._tracker.log_artifacts(self._files.folder)
+
     def _workers_notes(self) -> list[str]:
         return self._workers.notes if self._workers else []
 
@@ -269,29 +254,6 @@ class RunRecord:
             "standalone_cpu_seconds": sum(t.standalone_cpu_seconds for t in self.trials),
             "reused_fits": sum(trial.reused in REUSED_FITS for trial in self.trials),
         }
-
-    def _write_files(self) -> None:
-        """Everything that becomes an artifact."""
-        import yaml
-
-        folder, prepared = self._folder, self._prepared
-        resolved = redact(dict(prepared.config.resolved))
-        (folder / "config.yaml").write_text(
-            yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-        )
-        write_trials(folder / "trials.csv", self.trials, prepared.metrics)
-        if prepared.config.profiling.enabled:
-            trials = self._schedule.profiles if self._schedule else []
-            write_profiles(folder / "profile", self._driver, trials, self._calls)
-        write_resources(folder / "resources", self._clock)
-        if self._copy_logs is not None:
-            self._copy_logs(self._logs)
-        for log in self._logs.iterdir():
-            text = log.read_text(encoding="utf-8", errors="replace")
-            if text:
-                log.write_text(redact(text), encoding="utf-8")
-            else:
-                log.unlink()
 
 
 def _cross_validation(winner: Candidate | CandidateResult, metric: str) -> dict[str, float]:

@@ -37,7 +37,7 @@ def lower(dask_worker):
 @pytest.mark.dask
 def test_a_given_cluster_spills_again_when_the_engine_is_closed(given):
     engine, client = given
-    first, second = engine.live_workers()
+    first, second = engine.workers.live()
     client.run(lower, workers=[first])
     before = client.run(limits)
     assert before[first] == (before[second][0], 12_345)

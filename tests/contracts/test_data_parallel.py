@@ -22,7 +22,7 @@ from optibench.errors import BenchmarkError, ConfigError
 from optibench.evaluation.parts import PartPlan, part_numbers, row_keys
 from optibench.evaluation.scoring import ScoringSettings, score
 from optibench.models.xgboost import XGBoost
-from optibench.records import HELD_OUT, Reused, Task
+from optibench.records import HELD_OUT, Reused, Status, Task
 from optibench.tracking.memory import MemoryTracker
 
 ENGINES = [
@@ -185,6 +185,15 @@ def test_clusters_that_lie_apart_are_those_of_scikit_learn(engine):
     more = [t for t in result.trials if t.params["n_init"] == 3]
     assert {t.reused for t in more} == {Reused.BEGINNING}
     assert all(t.standalone_cpu_seconds > t.cpu_seconds for t in more)
+
+
+def test_more_clusters_than_rows_are_the_error_of_that_candidate(engine):
+    words = ["model.space.n_clusters=[4,500]", "model.space.n_init=[1]"]
+    result, _ = run(*CLUSTERS, *words, f"backend={engine}")
+    told = {t.params["n_clusters"]: t.error for t in result.trials if t.status is Status.FAILED}
+    assert list(told) == [500]
+    assert "more than the 2" in told[500]
+    assert result.best_params["n_clusters"] == 4
 
 
 def told_by_engine(tracker):

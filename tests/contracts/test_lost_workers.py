@@ -217,11 +217,11 @@ def test_a_run_whose_jvm_ends_says_so_and_keeps_what_was_done(model, mark, monke
 
 @pytest.mark.dask
 def test_a_dask_worker_that_does_not_come_back_is_told(tmp_path, monkeypatch):
-    from optibench.backends.dask import engine
+    from optibench.backends.dask import workers
 
-    monkeypatch.setattr(engine, "COME_BACK_SECONDS", 0.5)
+    monkeypatch.setattr(workers, "COME_BACK_SECONDS", 0.5)
     with find("backend", "dask")().open(EngineRequest(1, 1, (), tmp_path, 2**33)) as opened:
         opened.client.cluster.scale(0)
         opened.client.sync(opened.client.cluster._correct_state)
         with pytest.raises(EngineError, match="Fewer than 1 Dask workers are left"):
-            opened.live_workers()
+            opened.workers.live()

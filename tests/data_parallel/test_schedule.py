@@ -1,6 +1,5 @@
 """Candidates to jobs to trials where each fit uses all workers; the trainer only pretends."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -128,10 +127,9 @@ def test_a_cancelled_schedule_has_nothing_under_way():
     assert schedule.wait() == []
 
 
-def test_a_job_knows_when_the_time_is_over():
+def test_a_job_knows_the_rows_that_it_has():
     trainer = Pretending()
     schedule = schedule_of(trainer)
-    schedule.begin_before = time.time() + 5
     run(schedule, [{"right": 1.0}])
-    assert {job.begin_before for job in trainer.jobs} == {schedule.begin_before}
+    assert trainer.jobs[0].n_rows == schedule._bench.parts.n_rows({1})
     assert trainer.jobs[0].spread == pytest.approx(schedule._bench.parts.spread({1}))

@@ -23,7 +23,7 @@ def test_bins_of_a_large_table_are_those_of_a_sample(stored, tmp_path):
     ]
     held = [chunk.stored(str(tmp_path)) for chunk in chunks] if stored else chunks
     setting, limit, train = FitSetting(DataFacts(2, None), 0, 1), 2**62, frozenset({0, 1})
-    job = FitJob([{}], train, [], sketch_limit=limit)
+    job = FitJob([{}], train, [], n_rows=2000, sketch_limit=limit)
     matrix = WorkerRows(held, job, setting, first=True).matrix(16)
     rows = np.concatenate([c.X[c.order < limit] for c in chunks if c.part in train])
     assert 300 < len(rows) < 700

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -51,18 +50,18 @@ class FitJob:
 
     Attributes:
         train: the parts whose rows they are fitted on.
+        n_rows: that these parts have.
         spread: the mean over the features of their variance in these rows.
         sketch_limit: rows to train on whose order is below it give the quantiles of features,
             where a model needs those.
-        begin_before: no candidate is begun after this moment, seconds since the epoch.
     """
 
     candidates: Sequence[Params]
     train: frozenset[int]
     asks: Sequence[Ask]
+    n_rows: int
     spread: float = 1.0
     sketch_limit: int = 2**64
-    begin_before: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +167,11 @@ class Trainer(Protocol):
         """The rows of an ask, gathered, by their order; the part is the ask's lowest."""
 
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
-        """Fit every candidate on the rows of `job.train`, and ask it."""
+        """Fit every candidate on the rows of `job.train`, and ask it.
+
+        Raises:
+            FitError: a candidate cannot be fitted; the workers can go on with others.
+        """
 
     def profiles(self) -> list[bytes]:
         """What the workers have profiled so far; what a lost one had, may be lost with it."""

@@ -136,7 +136,7 @@ class Parts:
         n_rows, width = self.n_rows(train), len(self.of[HELD_OUT].moments.variance)
         every = n_rows * width <= SKETCHED_VALUES
         limit = sample_limit(n_rows, n_rows if every else SAMPLED_VALUES // width)
-        return FitJob(candidates, train, asks, self.spread(train), limit)
+        return FitJob(candidates, train, asks, n_rows, self.spread(train), limit)
 
     def constant(self, n_classes: int) -> Any:
         """The best constant answer of the train part: its classes' frequencies, or its mean."""

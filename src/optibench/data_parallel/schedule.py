@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optibench.contracts import WholeFit
@@ -55,7 +55,8 @@ class WholeSchedule:
     """Has the face of `trials.schedule.Schedule` for the search loop.
 
     Attributes:
-        begin_before: no job is begun after this moment, seconds since the epoch.
+        begin_before: of no use here: the loop looks at the time before each job, and where time
+            is limited a job has one candidate (`Bench.in_order`).
     """
 
     slots = 1
@@ -106,7 +107,7 @@ class WholeSchedule:
 
     def _run(self, candidates: Sequence[Candidate], fold: int) -> Iterator[UnitOutcome]:
         """A job that fails is run again candidate by candidate, to tell which one it was."""
-        job = replace(self._bench.job(candidates, fold), begin_before=self.begin_before)
+        job = self._bench.job(candidates, fold)
         left, begin = dict(enumerate(candidates)), time.time()
         try:
             for fit in self._bench.trainer.fit(job):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from optibench.contracts import WholeFit
-from optibench.errors import ConfigError
+from optibench.errors import ConfigError, FitError
 from optibench.models.kmeans_starts import complete, make_estimator
 from optibench.records import Prediction, Reused
 
@@ -107,11 +107,14 @@ class StartsTogether:
         return float(squared_distances(chunk.X, centres, nearest).sum())
 
     def fit(self, job: FitJob, setting: FitSetting, cluster: Cluster) -> Iterator[WholeFit]:
-        """One candidate after the other; starts that several of them need are made once."""
+        """One candidate after the other; starts that several of them need are made once.
+
+        Raises:
+            FitError: a candidate wants more clusters than there are rows. The engines make fewer
+                of them, or fail with errors of their own.
+        """
         starts = _Starts(job, cluster, setting.seed)
         for position, params in enumerate(job.candidates):
-            if time.time() > job.begin_before:
-                return
             begin, cpu = time.perf_counter(), cluster.cpu_seconds()
             start, owed = starts.best(params)
             estimator = estimator_of(params, start, setting.seed)
@@ -200,6 +203,12 @@ class _Starts:
         import numpy as np
 
         full = complete(params)
+        if full["n_clusters"] > self.job.n_rows:
+            msg = (
+                f"n_clusters={full['n_clusters']} is more than the {self.job.n_rows} rows that "
+                "the fit has; choose fewer clusters."
+            )
+            raise FitError(msg)
         seeds = np.random.RandomState(self.seed).randint(2**31 - 1, size=full["n_init"])
         starts: list[Start] = []
         owed: list[float] = []

@@ -18,8 +18,8 @@ from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.dask.losses import Losses
 from optibench.backends.dask.memory import NEVER, spill_beyond
 from optibench.backends.dask.own_record import DaskRecord
+from optibench.backends.dask.workers import DaskWorkers
 from optibench.backends.tally import Tally
-from optibench.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
     from optibench.backends.mapped import MappedFiles
     from optibench.contracts import OwnRecord, Trainer, TrainerRequest, WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
-
-
-COME_BACK_SECONDS = 60.0  # a worker that is begun anew imports everything again
-HEAR_SECONDS = 0.5  # until the scheduler has heard of a loss
-LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,17 +58,6 @@ class DaskEngine:
         """
         self.client = client
         self._files = files
-        client.wait_for_workers(1, timeout=30)
-        found = client.scheduler_info(n_workers=-1)["workers"]
-        single = sorted(name for name, worker in found.items() if worker["nthreads"] == 1)
-        if len(single) < request.workers:
-            msg = (
-                f"The Dask cluster has {len(single)} workers with one thread (of {len(found)}), "
-                f"fewer than the {request.workers} asked for: start them with "
-                f"`dask worker --nworkers {request.workers} --nthreads 1`, or lower "
-                "backend.workers. Trials in threads of one process cannot be measured apart."
-            )
-            raise EngineError(msg)
         self._counting = threading.Lock()  # futures end in a thread of the client's
         self._carried: set[str] = set()
         self.clock_offsets: Mapping[str, float] = {}
@@ -82,14 +66,14 @@ class DaskEngine:
         self.record = DaskRecord(client)  # what fits on all workers are sent by
         self.again = Tally()
         self.losses = Losses(client, self.again)
-        self.losses.listen(single)
+        self.workers = DaskWorkers(client, request.workers, self.losses)
         self._held_back: dict[str, Limits] = {}
         self.slots = request.workers
         self._memory_bytes = request.memory_bytes
-        self._use(single[: request.workers])
+        self._use(self.workers.first)
 
     def _use(self, workers: Sequence[str]) -> None:
-        self._workers = workers
+        self._in_use = workers
         self._executors = {
             worker: self.client.get_executor(
                 pure=False, workers=[worker], allow_other_workers=True
@@ -123,32 +107,33 @@ class DaskEngine:
 
         Workers elsewhere get their code first.
         """
-        self._use(self.live_workers())
+        self._use(self.workers.live())
         if self._files is None:
             from optibench.backends.dask.code import carry
 
             self._carried |= carry(self.client, modules, self._carried)
             names = elsewhere.compared(modules)
-            told = self.client.run(elsewhere.describe, names, workers=self._workers)
+            told = self.client.run(elsewhere.describe, names, workers=self._in_use)
             elsewhere.check_versions(told.values(), names)
-        self.client.run(worker_process.load, modules, workers=self._workers)
+        self.client.run(worker_process.load, modules, workers=self._in_use)
 
     def _compare_clocks(self) -> None:
         before = time.time()
-        told = self.client.run(elsewhere.describe, (), workers=self._workers)
+        told = self.client.run(elsewhere.describe, (), workers=self._in_use)
         self.clock_offsets = elsewhere.clock_offsets(told.values(), before, time.time())
         self.notes += elsewhere.notes_on(self.clock_offsets)
 
     def everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
         """In every worker in use; once one of these was lost, any other may have been."""
-        in_use = self._workers if self.knows(self._workers) else sorted(self._found())
-        return list(self.client.run(function, *arguments, workers=in_use).values())
+        known = self.workers.known()
+        asked = self._in_use if known.issuperset(self._in_use) else sorted(known)
+        return list(self.client.run(function, *arguments, workers=asked).values())
 
     def forget(self) -> None:
         """Remove the file that was shared; what was scattered goes with its handle."""
         if self._files is not None:
             self._files.clear()
-            self.client.run(mapped.let_go, workers=self.live_workers())
+            self.client.run(mapped.let_go, workers=self.workers.live())
 
     def hold_back(self, workers: Iterable[str]) -> None:
         """Have some workers spill nothing, until `spill` or the end.
@@ -162,7 +147,7 @@ class DaskEngine:
         """Have them spill again as they did before."""
         while self._held_back:
             worker, limits = self._held_back.popitem()
-            if self.knows([worker]):
+            if worker in self.workers.known():
                 self.client.run(spill_beyond, limits, workers=[worker], on_error="ignore")
 
     def close(self) -> None:
@@ -176,7 +161,7 @@ class DaskEngine:
         """Map `value` from one file, or scatter it to every worker of a given cluster."""
         if self._files is not None:
             return self._files.write(value)
-        workers = self.live_workers()
+        workers = self.workers.live()
         future = self.client.scatter(value, broadcast=True, hash=False, workers=workers)
         return Scattered(future, value)
 
@@ -191,7 +176,7 @@ class DaskEngine:
         one worker wait while two batches are queued at the other.
         """
         if self.losses.workers < self.slots:
-            self._found()  # one that has come for a lost one
+            self.workers.known()  # one that has come for a lost one
         with self._counting:
             worker, _ = min(self._queued.items(), key=itemgetter(1))
             self._queued[worker] += 1
@@ -223,55 +208,10 @@ class DaskEngine:
         self.record.start()
         return self.record
 
-    def live_workers(self) -> list[str]:
-        """The workers to use now: one that was lost has come back under another address.
-
-        Raises:
-            EngineError: it has not.
-        """
-        end = time.monotonic() + COME_BACK_SECONDS
-        while len(found := self._found(ready=True)) < self.slots and time.monotonic() < end:
-            time.sleep(LOOK_SECONDS)
-        if len(found) < self.slots:
-            msg = (
-                f"Fewer than {self.slots} Dask workers are left, and none came up in "
-                f"{COME_BACK_SECONDS:.0f} s. Their last words are in the artifact logs/ (on the "
-                "workers' machines at backend.address; there start workers with a nanny, which "
-                "begins lost ones anew). Run again with as many, or lower backend.workers."
-            )
-            raise EngineError(msg)
-        return sorted(found)[: self.slots]
-
-    def knows(self, workers: Iterable[str]) -> bool:
-        """True where the scheduler has not heard that one of these is gone."""
-        return self._found().issuperset(workers)
-
-    def has_all(self, workers: Sequence[str]) -> bool:
-        """True where all of these answer: a loss may show here before the scheduler knows it."""
-        time.sleep(HEAR_SECONDS)
-        if not self.knows(workers):
-            return False
-        # Their event loops answer while they work.
-        answers = self.client.run(os.getpid, workers=list(workers), on_error="ignore")
-        return len(answers) == len(workers) and self.knows(workers)
-
-    def _found(self, *, ready: bool = False) -> set[str]:
-        """The workers of one thread that are up; from now on their end is heard of.
-
-        `ready`: without those that only come up: what is meant for one of these goes to others.
-        A paused one is given work, too, which it does once it goes on.
-        """
-        workers = self.client.scheduler_info(n_workers=-1)["workers"]
-        found = {name for name, worker in workers.items() if worker["nthreads"] == 1}
-        self.losses.listen(found)
-        return {name for name in found if not ready or workers[name]["status"] != "init"}
-
     @property
     def worker_memory_bytes(self) -> int:
         """The least of the workers' limits; for one without, its share of this machine."""
-        found = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        limits = [worker["memory_limit"] for worker in found if worker["memory_limit"]]
-        return int(min(limits, default=self._memory_bytes // self.slots))
+        return int(min(self.workers.memory_limits(), default=self._memory_bytes // self.slots))
 
     @property
     def own_address(self) -> str:

@@ -43,7 +43,7 @@ class DaskKMeans(DaskTrainer):
                     self.engine.again.add(int(self.engine.losses.were_heard()))
                     yield fit
             except Exception as error:
-                if not self.engine.has_all(self.partitions.workers):
+                if not self.engine.workers.answer(self.partitions.workers):
                     raise
                 cause = f"{type(error).__name__}: {error}"
                 raise FitError(cause) from error

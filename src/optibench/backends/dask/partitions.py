@@ -92,7 +92,7 @@ class DaskPartitions:
         keep: Any = _nth_in_files if in_files else _nth
         self.chunks.clear()
         self._engine.losses.were_heard()  # what they have cost is made good here, not in a fit
-        client, self._workers = self._client, self._engine.live_workers()
+        client, self._workers = self._client, self._engine.workers.live()
         if in_files:
             self._engine.hold_back(self._workers)
         if self._engine.before_batch is not None:

@@ -41,7 +41,8 @@ class DaskXGBoost(DaskTrainer):
             except EngineError:  # no worker has come for the lost one
                 raise
             except Exception as error:
-                if self.engine.has_all(self.partitions.workers) and self.partitions.in_place():
+                all_there = self.engine.workers.answer(self.partitions.workers)
+                if all_there and self.partitions.in_place():
                     cause = f"{type(error).__name__}: {error}"
                     raise FitError(cause) from error
                 lost = error
@@ -83,7 +84,7 @@ class DaskXGBoost(DaskTrainer):
             for task in tasks:
                 if task.status == "error":
                     task.result()  # which raises it
-            if not self.engine.knows(workers):
+            if not self.engine.workers.known().issuperset(workers):
                 msg = "a Dask worker was lost"
                 raise ConnectionError(msg)
 
@@ -98,7 +99,7 @@ class DaskXGBoost(DaskTrainer):
             except TimeoutError:
                 if fetched.done():
                     return list(fetched.result())
-                if not self.engine.knows(workers):
+                if not self.engine.workers.known().issuperset(workers):
                     fetched.cancel()
                     raise
 

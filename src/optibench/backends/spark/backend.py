@@ -38,8 +38,13 @@ OURS = OTHER_KEYS.keys()
 PERSIST = ("MEMORY_AND_DISK", "MEMORY_ONLY", "DISK_ONLY", "none")
 # In trials the JVM only hands tasks on: compiling that well costs more than it saves.
 IN_TRIALS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-# Else Java holds the last 100 objects that it has written, chunks of 32 MiB, to know them again.
-ON_ALL_WORKERS = {"spark.serializer.objectStreamReset": "1"}
+ON_ALL_WORKERS = {
+    # Else Java holds the last 100 objects that it has written: chunks of up to 32 MiB.
+    "spark.serializer.objectStreamReset": "1",
+    # Blocks lie in the heap in pieces of so many bytes. A piece of 1 MiB, Spark's own, and its
+    # header take two regions of a heap below 2 GB (G1): twice what Spark counts for its store.
+    "spark.storage.unrollMemoryThreshold": str(256 * 2**10),
+}
 
 EXECUTORS_CPU = (
     "cpu_seconds of K-means trials on all workers has of the executors what Spark counts: Java "

@@ -21,6 +21,7 @@ from pyspark.sql.functions import col
 from optibench.backends.spark.partitions import persist, reading
 from optibench.backends.spark.session import translated
 from optibench.backends.spark.task_profiles import TaskProfiles
+from optibench.errors import FitError
 from optibench.records import Chunk
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class SparkKMeans:
         told = self._told(full, seed, job.spread)
         with (
             self._engine.watched("a start of K-means") as ended,
-            translated("Spark's K-means failed"),
+            translated("Spark's K-means failed", FitError),
         ):
             fitted = KMeans(featuresCol="features", **told).fit(self._of(job.train))
             centres = np.array(fitted.clusterCenters())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from optibench.backends.shield import Abandoned, checkpoint
 from optibench.backends.spark.java import find_java_home
 from optibench.backends.spark.master import await_slots, refusals_end
-from optibench.errors import EngineError
+from optibench.errors import BenchmarkError, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,8 +124,13 @@ def _end(gateway: Any) -> None:
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn errors of Spark into ours while the JVM is there to tell their text."""
+def translated(what: str, otherwise: type[BenchmarkError] = EngineError) -> Iterator[None]:
+    """Turn errors of Spark into ours while the JVM is there to tell their text.
+
+    Raises:
+        EngineError: the JVM has ended.
+        otherwise: any other error of Spark.
+    """
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
@@ -135,8 +140,9 @@ def translated(what: str) -> Iterator[None]:
         ended = _end_of_jvm() if _has_lost_it(error) else None
         if ended is None and isinstance(error, ConnectionError):
             raise  # nothing of Spark's
+        kind = EngineError if ended else otherwise
         msg = f"{what}: {ended or _cause(str(error))}"
-        raise EngineError(msg) from error
+        raise kind(msg) from error
 
 
 @contextmanager
