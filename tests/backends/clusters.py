@@ -34,6 +34,7 @@ if not any("start_cluster" in word for word in sys.orig_argv):
     here = time.time
     time.time = lambda: here() + AHEAD
     sys.meta_path.insert(0, NotInstalled)
+    exec(MORE)
 """
 
 
@@ -67,6 +68,7 @@ def told_by(words):
     return {
         "metrics": dict(result.metrics),
         "notes": tracker.params["measurement_notes"],
+        "scores": [dict(trial.scores) for trial in result.trials],
         "trials_cpu_seconds": sum(trial.cpu_seconds for trial in result.trials),
         "own_cpu_seconds": sum(os.times()[:4]),
         "workers.csv": tracker.artifacts["resources/workers.csv"].decode(),
@@ -93,11 +95,12 @@ def cluster(*words, **options):
             process.wait(60)
 
 
-def another_machine(folder, seconds_ahead=0):
+def another_machine(folder, seconds_ahead=0, more=""):
     """Options for `cluster`: its processes share neither a directory with the driver nor a clock.
 
-    They have the same libraries, but not this package.
+    They have the same libraries, but not this package. `more`: what they run at their start, too.
     """
-    (folder / "sitecustomize.py").write_text(f"AHEAD = {seconds_ahead}\n{ANOTHER_MACHINE}")
+    given = f"AHEAD = {seconds_ahead}\nMORE = {more!r}\n"
+    (folder / "sitecustomize.py").write_text(given + ANOTHER_MACHINE)
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {"cwd": folder, "env": {**os.environ, "PYTHONPATH": path}}

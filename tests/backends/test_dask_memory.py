@@ -1,12 +1,16 @@
 """The workers of a Dask cluster spill nothing while chunks lie in files, and do so again after."""
 
+import copy
 from math import inf
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
+from optibench.backends.dask import partitions
 from optibench.backends.dask.engine import DaskEngine
-from optibench.records import EngineRequest
+from optibench.records import Chunk, EngineRequest, StoredChunk
 
 
 @pytest.fixture
@@ -49,3 +53,16 @@ def test_a_given_cluster_spills_again_when_the_engine_is_closed(given):
     engine.close()
     assert client.run(limits) == before
     assert all(type(n) is int for _, n in client.run(limits).values())
+
+
+def test_a_chunk_that_another_worker_has_read_goes_into_files_here(tmp_path, monkeypatch):
+    folder = SimpleNamespace(local_directory=str(tmp_path))
+    monkeypatch.setattr(partitions, "get_worker", lambda: folder)
+    chunk = Chunk(1, np.arange(6.0).reshape(3, 2), None, np.arange(3, dtype=np.uint64))
+    there = chunk.stored(str(tmp_path))
+    arrived = copy.copy(there)  # by what pickle asks for
+    assert isinstance(arrived, Chunk)
+    here = partitions._nth_in_files([arrived], 0)
+    assert isinstance(here, StoredChunk)
+    assert here.mapped().tolist() == chunk.X.tolist()
+    assert partitions._nth_in_files([there], 0) is there

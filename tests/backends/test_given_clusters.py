@@ -1,10 +1,15 @@
 """Engines that somebody else has started: a Dask scheduler, a Spark standalone master."""
 
 import json
+import threading
 
+import psutil
 import pytest
+from distributed import Client, get_task_stream
 from tests.backends.clusters import another_machine, cluster, run, run_beside
 
+from optibench.backends.spark.kmeans import SparkKMeans
+from optibench.backends.spark.partitions import SparkPartitions
 from optibench.errors import EngineError
 
 SMALL = [
@@ -17,7 +22,7 @@ SMALL = [
 TREES = [
     "model=xgboost",
     "model.space.max_depth=[2,3]",
-    "model.params.n_estimators=10",
+    "model.params.n_estimators=60",
     "evaluation.folds=2",
     "evaluation.default_fit=false",
     "backend.parallelism=data",
@@ -38,11 +43,13 @@ CLUSTERS = [
 
 OWN = "the workers descend from this process and are measured with it"
 MIB = 2**20
-# 300 MiB in each worker from its first fit on; where there is a mark, a worker dies once.
+# 300 MiB in each worker from its first fit on; where there is a mark, a worker dies once, or the
+# executor that it works for.
 HEAVY = """
 import os, time
 
 import numpy as np
+import psutil
 from sklearn.tree import DecisionTreeClassifier
 
 HELD = []
@@ -54,7 +61,7 @@ class Tree(DecisionTreeClassifier):
         if self.max_depth == 3 and "{mark}":
             try:
                 os.close(os.open("{mark}", os.O_CREAT | os.O_EXCL))
-                os.kill(os.getpid(), 9)
+                ({victim}).kill()
             except FileExistsError:
                 pass
         end = time.process_time() + 0.15
@@ -96,6 +103,11 @@ def test_a_given_dask_cluster_gives_the_same_scores(dask_address):
 
 
 @pytest.fixture(scope="module")
+def clusters(spark_master):
+    return assert_clusters_are_found("backend=spark", spark_master)
+
+
+@pytest.fixture(scope="module")
 def trees():
     """What workers that are started here find together."""
     result, _ = run(*TREES, "backend=dask")
@@ -111,6 +123,21 @@ def test_a_given_dask_cluster_trains_the_same_trees_together(dask_address, trees
 @pytest.mark.dask
 def test_a_given_dask_cluster_finds_clusters_together(dask_address):
     assert_clusters_are_found("backend=dask", dask_address)
+
+
+@pytest.mark.dask
+@pytest.mark.parametrize("words", [CLUSTERS, TREES, SMALL])
+def test_workers_that_a_run_has_not_asked_for_get_nothing_to_do(larger_dask_cluster, words):
+    client, address = larger_dask_cluster
+    with get_task_stream(client) as tasks:
+        run(*words, "backend=dask", address, "backend.workers=2")
+    assert len({task["worker"] for task in tasks.data}) == 2
+
+
+@pytest.fixture(scope="module")
+def larger_dask_cluster():
+    with cluster("dask", "--workers", "3") as word, Client(word.split("=")[1]) as client:
+        yield client, word
 
 
 def assert_clusters_are_found(*words):
@@ -147,9 +174,9 @@ def test_a_given_spark_master_trains_the_same_trees_together(spark_master, trees
     assert [trial.scores for trial in result.trials] == trees
 
 
-def heavy_run(folder, *words, mark=""):
+def heavy_run(folder, *words, mark="", victim="psutil.Process()"):
     """Beside the cluster, none of whose processes descends from the run."""
-    (folder / "heavy.py").write_text(HEAVY.format(mark=mark))
+    (folder / "heavy.py").write_text(HEAVY.format(mark=mark, victim=victim))
     told = run_beside(folder, *TUNED, *words)
     rows = [row.split(",") for row in told["workers.csv"].splitlines()[1:]]
     return told, {pid: [row for row in rows if row[1] == pid] for pid in {r[1] for r in rows}}
@@ -190,10 +217,57 @@ def test_the_executor_of_a_given_spark_master_is_in_the_resources(spark_master, 
 
 
 @pytest.mark.spark
-def test_a_given_spark_master_finds_clusters_together_and_tells_the_cpu_of_its_executors(
-    spark_master,
-):
-    result, tracker, told = assert_clusters_are_found("backend=spark", spark_master)
+def test_trials_of_a_lost_executor_are_run_again(spark_master, tmp_path):
+    plain, _ = heavy_run(tmp_path, "backend=spark", spark_master)
+    executor = "psutil.Process().parent().parent()"
+    words = ("backend=spark", spark_master)
+    told, _ = heavy_run(tmp_path, *words, mark=tmp_path / "killed", victim=executor)
+    assert (tmp_path / "killed").exists()
+    assert told["scores"] == plain["scores"]
+    assert told["metrics"]["units_run_again"] >= 1
+
+
+@pytest.mark.spark
+def test_trees_that_lose_the_executor_are_the_same(spark_master, trees, monkeypatch):
+    result, killed = run_and_lose(monkeypatch, SparkPartitions, "together", *TREES, spark_master)
+    assert not killed.is_running()
+    assert [trial.scores for trial in result.trials] == trees
+    assert result.metrics["units_run_again"] >= 1
+
+
+@pytest.mark.spark
+def test_clusters_that_lose_the_executor_are_the_same(spark_master, clusters, monkeypatch):
+    result, killed = run_and_lose(monkeypatch, SparkKMeans, "lloyd", *CLUSTERS, spark_master)
+    assert not killed.is_running()
+    assert [trial.scores for trial in result.trials] == [t.scores for t in clusters[0].trials]
+    assert result.metrics["units_run_again"] >= 1
+
+
+def run_and_lose(monkeypatch, owner, begins, *words):
+    """A run whose executor is killed a second after a fit on all workers has begun."""
+    begin, killed = getattr(owner, begins), []
+
+    def begin_and_lose(*arguments):
+        if not killed:
+            killed.append(executor())
+            threading.Timer(1.0, killed[0].kill).start()
+        return begin(*arguments)
+
+    monkeypatch.setattr(owner, begins, begin_and_lose)
+    result, _ = run(*words, "backend=spark")
+    return result, killed[0]
+
+
+def executor():
+    """The JVM that Spark's worker has started for the run."""
+    name = "org.apache.spark.executor.CoarseGrainedExecutorBackend"
+    (found,) = [p for p in psutil.process_iter(["cmdline"]) if name in (p.info["cmdline"] or ())]
+    return found
+
+
+@pytest.mark.spark
+def test_a_given_spark_master_finds_clusters_together_and_tells_the_cpu_of_its_executors(clusters):
+    result, tracker, told = clusters
     in_executors = sum(
         operation["cpu_seconds"]
         for operation in told["phases"]["search"]["operations"]

@@ -77,6 +77,17 @@ def test_own_code_travels_to_an_encrypted_dask_cluster(encrypted_dask):
 
 
 @pytest.mark.dask
+def test_workers_with_another_version_are_refused_by_name(tmp_path):
+    another = another_machine(tmp_path, more="import scipy; scipy.__version__ = '0.1'")
+    told = r"has scipy 0\.1, this program .*pip install 'scipy=="
+    with (
+        cluster("dask", "--workers", "1", **another) as word,
+        pytest.raises(EngineError, match=told),
+    ):
+        run(*MINE[3:], "model=kmeans", "backend=dask", word, "backend.workers=1")
+
+
+@pytest.mark.dask
 def test_certificates_of_another_cluster_are_refused_before_anything_starts(
     encrypted_dask, tmp_path
 ):

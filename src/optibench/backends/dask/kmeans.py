@@ -54,7 +54,9 @@ class DaskKMeans(DaskTrainer):
         # Fused, a task has another meaning in each of the graphs that dask-ml sends one after the
         # other, under the same key: where a worker is lost meanwhile, results are missing.
         as_it_is = config.set({"optimization.fuse.active": False})
-        with self.engine.record.span(), self.engine.client.as_current(), as_it_is:
+        # Else dask-ml's own tasks go to any worker of a given cluster.
+        at_ours = annotate(workers=self.partitions.workers, allow_other_workers=True)
+        with self.engine.record.span(), self.engine.client.as_current(), as_it_is, at_ours:
             fitted = KMeans(**told).fit(self._array(job))
         centres = fitted.cluster_centers_
         inertia = sum(self.partitions.each(job.train, self.together.inertia_of, centres))

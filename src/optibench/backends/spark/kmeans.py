@@ -18,7 +18,7 @@ from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import col
 
-from optibench.backends.spark.partitions import persist, reading
+from optibench.backends.spark.partitions import kept_at, persist, reading
 from optibench.backends.spark.session import translated
 from optibench.backends.spark.task_profiles import TaskProfiles
 from optibench.errors import FitError
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
     from optibench.backends.spark.engine import Jobs, SparkEngine
     from optibench.contracts import Ask, FitJob, ReadChunks, Shares, TrainerRequest, WholeFit
 
-BYTES_AT_ONCE = 4 * 2**20  # of rows between the JVM and Python, and in the JVM's cache
+# Of rows: between the JVM and Python, and in the JVM's cache, where arrays of more than half a
+# region of the heap, 1 MiB or more, lie each in regions of their own, side by side (G1).
+BYTES_AT_ONCE = {
+    "spark.sql.execution.arrow.maxRecordsPerBatch": 4 * 2**20,
+    "spark.sql.inMemoryColumnarStorage.batchSize": 2**18,
+}
 MOST_AT_ONCE = 10_000  # of them: Spark's own number
 SCHEMA = "part int, place long, features array<double>"
-AT_ONCE = (
-    "spark.sql.inMemoryColumnarStorage.batchSize",
-    "spark.sql.execution.arrow.maxRecordsPerBatch",
-)
 INIT = {"k-means++": "k-means||", "random": "random"}
 
 
@@ -48,7 +49,10 @@ class SparkKMeans:
         self._engine = engine
         self._together = request.model.together
         self._setting = request.setting
-        self._rows_at_once = max(1, min(MOST_AT_ONCE, BYTES_AT_ONCE // (8 * request.width)))
+        self._rows_at_once = {
+            key: max(1, min(MOST_AT_ONCE, size // (8 * request.width)))
+            for key, size in BYTES_AT_ONCE.items()
+        }
         self._session = SparkSession(engine.context)
         self._profiles = TaskProfiles(engine.context, request.profiler)
         self._table: Any = None
@@ -57,22 +61,21 @@ class SparkKMeans:
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """As a DataFrame of vectors, which Spark keeps where its storage level says."""
-        del in_files
         read_share = reading(table, self._profiles.around(read), self._engine.before_batch)
-        n_rows = self._rows_at_once
-        for key in AT_ONCE:
+        for key, n_rows in self._rows_at_once.items():
             self._session.conf.set(key, n_rows)
+        most = max(self._rows_at_once.values())
 
         def rows(batches: Iterable[Any]) -> Iterator[Any]:
             for batch in batches:
                 for number in batch.column(0).to_pylist():
                     for chunk in read_share(shares[number]):
-                        yield from _batches(chunk, n_rows)
+                        yield from _batches(chunk, most)
 
         numbers = self._session.range(0, len(shares), 1, len(shares))
         frame = numbers.mapInArrow(self._profiles.told_by(rows), SCHEMA)
         self._table = frame.withColumn("features", array_to_vector(col("features")))
-        persist(self._table, self._engine.persist)
+        persist(self._table, kept_at(self._engine.persist, in_files=in_files))
         with self._engine.watched("read the table"), translated("Spark could not read the table"):
             self._table.count()
 

@@ -86,6 +86,11 @@ def scratch() -> Any:
     return tempfile.TemporaryDirectory(prefix="optibench-", dir=folders[0] or None)
 
 
+def kept_at(level: str, *, in_files: bool) -> str:
+    """The storage level of a table; of one that is too large for memory no part goes there."""
+    return "DISK_ONLY" if in_files and level != "none" else level
+
+
 def persist(held: Any, level: str) -> None:
     """Keep an RDD or a DataFrame, by the name of a storage level; "none": it is read each time."""
     from pyspark import StorageLevel

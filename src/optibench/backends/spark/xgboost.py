@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from optibench.backends.meeting import meeting_point
 from optibench.backends.spark.losses import is_loss
-from optibench.backends.spark.partitions import SparkPartitions, scratch
+from optibench.backends.spark.partitions import SparkPartitions, kept_at, scratch
 from optibench.backends.spark.settings import TRIES_PER_TASK
 from optibench.errors import EngineError, FitError
 
@@ -40,9 +40,8 @@ class SparkXGBoost:
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
         """One partition for each slot, persisted: on disk where it goes into files again."""
         self._in_files = in_files
-        level = self._engine.persist
-        on_disk = in_files and level != "none"
-        self._partitions.hold(table, shares, read, "DISK_ONLY" if on_disk else level)
+        level = kept_at(self._engine.persist, in_files=in_files)
+        self._partitions.hold(table, shares, read, level)
 
     def rows(self, ask: Ask) -> Chunk:
         """Gathered, by their order."""
