@@ -1,6 +1,8 @@
 """Engines that somebody else has started: a Dask scheduler, a Spark standalone master."""
 
 import json
+import os
+import signal
 import threading
 
 import psutil
@@ -8,6 +10,7 @@ import pytest
 from distributed import Client, get_task_stream
 from tests.backends.clusters import another_machine, cluster, run, run_beside
 
+from optibench.backends.dask.xgboost import DaskXGBoost
 from optibench.backends.spark.kmeans import SparkKMeans
 from optibench.backends.spark.partitions import SparkPartitions
 from optibench.errors import EngineError
@@ -132,6 +135,24 @@ def test_workers_that_a_run_has_not_asked_for_get_nothing_to_do(larger_dask_clus
     with get_task_stream(client) as tasks:
         run(*words, "backend=dask", address, "backend.workers=2")
     assert len({task["worker"] for task in tasks.data}) == 2
+
+
+@pytest.mark.dask
+def test_a_table_that_went_with_its_only_worker_is_sent_again(monkeypatch):
+    words, train, killed = [*TREES, "backend=dask", "backend.workers=1"], DaskXGBoost._train, []
+
+    def train_and_lose(trainer, job):
+        if not killed:
+            killed.extend(trainer.engine.client.run(os.getpid).values())
+            threading.Timer(0.3, os.kill, (killed[0], signal.SIGKILL)).start()
+        return train(trainer, job)
+
+    with cluster("dask", "--workers", "1") as address:
+        plain, _ = run(*words, address)
+        monkeypatch.setattr(DaskXGBoost, "_train", train_and_lose)
+        result, _ = run(*words, address)
+    assert [trial.scores for trial in result.trials] == [trial.scores for trial in plain.trials]
+    assert result.metrics["units_run_again"] == len({t.candidate for t in plain.trials})
 
 
 @pytest.fixture(scope="module")

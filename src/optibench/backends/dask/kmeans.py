@@ -42,8 +42,11 @@ class DaskKMeans(DaskTrainer):
                     # What a lost worker held or was at, Dask has computed again in this fit.
                     self.engine.again.add(int(self.engine.losses.were_heard()))
                     yield fit
+            except FitError:
+                raise
             except Exception as error:
-                if not self.engine.workers.answer(self.partitions.workers):
+                all_there = self.engine.workers.answer(self.partitions.workers)
+                if not (all_there and self.partitions.in_place()):
                     raise
                 cause = f"{type(error).__name__}: {error}"
                 raise FitError(cause) from error
@@ -63,8 +66,11 @@ class DaskKMeans(DaskTrainer):
         return self.together.start(centres, int(fitted.n_iter_), inertia, told)
 
     def cpu_seconds(self) -> float:
-        """Of the workers; of one that was lost what it had used when it last said so."""
-        self._used |= self.engine.client.run(time.process_time, on_error="ignore")
+        """Of the run's workers; of one that was lost what it had used when it last said so."""
+        ours, known = self.partitions.workers, self.engine.workers.known()
+        if not known.issuperset(ours):
+            ours = sorted(known)  # any of them may have come for a lost one
+        self._used |= self.engine.client.run(time.process_time, workers=ours, on_error="ignore")
         return float(sum(self._used.values()))
 
     def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:

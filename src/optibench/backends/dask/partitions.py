@@ -81,12 +81,20 @@ class DaskPartitions:
 
     def in_place(self) -> bool:
         """True where every chunk lies at the worker that it was put at."""
-        where = self._client.who_has([chunk.future for chunk in self.chunks])
-        return all(chunk.worker in where.get(chunk.future.key, ()) for chunk in self.chunks)
+        futures = [chunk.future for chunk in self.chunks]
+        if any(future.cancelled() for future in futures):  # gone with what they are computed from
+            return False
+        where = self._client.who_has(futures)
+        at_home = [chunk.worker in where.get(chunk.future.key, ()) for chunk in self.chunks]
+        return bool(at_home) and all(at_home)
 
     def _hold(self) -> None:
         table, shares, read = self._source
-        table = table.future if isinstance(table, Scattered) else table
+        if isinstance(table, Scattered):
+            if table.future.status != "finished":  # gone with the last worker that had it
+                table = self._engine.share(table.value)
+                self._source = (table, shares, read)
+            table = table.future
         in_files = self._in_files
         look: Any = _read_to_files if in_files else _read
         keep: Any = _nth_in_files if in_files else _nth
@@ -136,7 +144,7 @@ class DaskPartitions:
 
         All of it is read anew where a worker was lost: what Dask itself recomputes lies elsewhere.
         """
-        if not self.chunks or not self.in_place():
+        if not self.in_place():
             self.hold_again()
         yield
         if self._engine.persist == "none":

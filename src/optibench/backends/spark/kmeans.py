@@ -18,10 +18,11 @@ from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import col
 
+from optibench.backends.spark.losses import is_loss
 from optibench.backends.spark.partitions import kept_at, persist, reading
 from optibench.backends.spark.session import translated
 from optibench.backends.spark.task_profiles import TaskProfiles
-from optibench.errors import FitError
+from optibench.errors import EngineError, FitError
 from optibench.records import Chunk
 
 if TYPE_CHECKING:
@@ -112,14 +113,19 @@ class SparkKMeans:
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""
         told = self._told(full, seed, job.spread)
-        with (
-            self._engine.watched("a start of K-means") as ended,
-            translated("Spark's K-means failed", FitError),
-        ):
-            fitted = KMeans(featuresCol="features", **told).fit(self._of(job.train))
-            centres = np.array(fitted.clusterCenters())
-            summary = fitted.summary
-            iterations, cost = int(summary.numIter), float(summary.trainingCost)
+        try:
+            with (
+                self._engine.watched("a start of K-means") as ended,
+                translated("Spark's K-means failed", FitError),
+            ):
+                fitted = KMeans(featuresCol="features", **told).fit(self._of(job.train))
+                centres = np.array(fitted.clusterCenters())
+                summary = fitted.summary
+                iterations, cost = int(summary.numIter), float(summary.trainingCost)
+        except FitError as error:
+            if is_loss(error):  # again and again, for all that Spark has tried
+                raise EngineError(str(error)) from error.__cause__
+            raise
         self._count(ended())
         return self._together.start(centres, iterations, cost, told)
 

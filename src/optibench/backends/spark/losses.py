@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optibench.backends.spark.session import answering
 
 if TYPE_CHECKING:
-    from optibench.errors import EngineError
+    from optibench.errors import BenchmarkError
 
 HEAR_SECONDS = 5.0
 LOST = re.compile(
@@ -18,7 +18,7 @@ LOST = re.compile(
 )
 
 
-def is_loss(error: EngineError) -> bool:
+def is_loss(error: BenchmarkError) -> bool:
     """True where a job failed because a worker was lost, and not by an error of what it ran."""
     text = ""
     with answering():  # a JVM that is gone cannot tell it, and has lost more than a worker

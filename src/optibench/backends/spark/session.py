@@ -134,15 +134,20 @@ def translated(what: str, otherwise: type[BenchmarkError] = EngineError) -> Iter
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
+    of_spark = (Py4JError, PySparkException, ConnectionError)
     try:
         yield
-    except (Py4JError, PySparkException, ConnectionError) as error:
-        ended = _end_of_jvm() if _has_lost_it(error) else None
-        if ended is None and isinstance(error, ConnectionError):
+    except (*of_spark, UnboundLocalError) as error:
+        # PySpark closes a connection that did not come up: the error of that is the context.
+        own = error.__context__ if isinstance(error, UnboundLocalError) else error
+        if not isinstance(own, of_spark):
+            raise
+        ended = _end_of_jvm() if _has_lost_it(own) else None
+        if ended is None and isinstance(own, ConnectionError):
             raise  # nothing of Spark's
         kind = EngineError if ended else otherwise
-        msg = f"{what}: {ended or _cause(str(error))}"
-        raise kind(msg) from error
+        msg = f"{what}: {ended or _cause(str(own))}"
+        raise kind(msg) from own
 
 
 @contextmanager

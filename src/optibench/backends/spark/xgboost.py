@@ -101,17 +101,18 @@ def _train_here(
     context = BarrierTaskContext.get()
     number = context.partitionId()
     tasks = context.getTaskInfos()
-    host = tasks[0].address.split(":")[0]
-    try:
-        with ExitStack() as stack:
-            mine = ""
-            if number == 0:
-                mine = json.dumps(stack.enter_context(meeting_point(len(tasks), host)))
-            meeting = json.loads(context.allGather(mine)[0])
+    host = tasks[0].address.rsplit(":", 1)[0].strip("[]")
+    with ExitStack() as stack:
+        mine = ""
+        if number == 0:
+            # An error is raised here: the others wait for it, and go on only when the stage fails.
+            mine = json.dumps(stack.enter_context(meeting_point(len(tasks), host)))
+        meeting = json.loads(context.allGather(mine)[0])
+        try:
             with CommunicatorContext(**meeting, dmlc_task_id=f"{number:06d}"):
                 return together(chunks, *job, first=get_rank() == 0), None
-    except Exception as error:
-        return None, f"{type(error).__name__}: {error}"
+        except Exception as error:
+            return None, f"{type(error).__name__}: {error}"
 
 
 TRAINER = SparkXGBoost
