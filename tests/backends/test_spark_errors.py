@@ -9,13 +9,17 @@ from optibench.errors import EngineError, FitError
 OF_SPARK = Py4JError("no answer")
 
 
+def trip():
+    """As PySpark's `_load_from_socket`, which closes what was not opened."""
+    try:
+        raise OF_SPARK
+    finally:
+        raise UnboundLocalError
+
+
 def test_an_error_that_pyspark_trips_over_is_told():
-    """Its `_load_from_socket` closes what was not opened, where the JVM has gone meanwhile."""
     with pytest.raises(EngineError, match="asked for: no answer"), translated("asked for"):
-        try:
-            raise OF_SPARK
-        finally:
-            raise UnboundLocalError
+        trip()
 
 
 def test_an_error_of_a_fit_is_one_where_the_jvm_goes_on():
