@@ -261,7 +261,6 @@ def test_clusters_that_lose_the_executor_are_the_same(spark_master, clusters, mo
     result, killed = run_and_lose(monkeypatch, SparkKMeans, "lloyd", *CLUSTERS, spark_master)
     assert not killed.is_running()
     assert [trial.scores for trial in result.trials] == [t.scores for t in clusters[0].trials]
-    assert result.metrics["units_run_again"] >= 1
 
 
 def run_and_lose(monkeypatch, owner, begins, *words):
