@@ -188,6 +188,13 @@ def test_the_python_call_plans_without_running(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_plan_of_many_fits_on_all_workers_of_a_small_table_names_the_faster_way():
+    words = ["model=kmeans", "backend=dask", "backend.parallelism=data"]
+    assert "271 fits one after the other" in optibench.plan(words).facts["engine"]
+    assert "one after the other" not in optibench.plan([*words, "search=none"]).facts["engine"]
+    assert "one after the other" not in optibench.plan(words[:2]).facts["engine"]
+
+
 def test_an_interrupted_search_keeps_the_trials_that_it_has(monkeypatch):
     from optibench.report.progress import Progress
 

@@ -44,6 +44,8 @@ def situation(**changes):
         ({"table_bytes": GIB, "fits": 0}, "data", "0 fits of the search do not keep 4 workers"),
         ({"table_bytes": GIB, "fits": 3}, "data", "3 fits of the search do not keep 4 workers"),
         ({"table_bytes": GIB, "fits": 3, "why_no_data": "no trainer"}, "trials", "no trainer"),
+        ({"table_bytes": GIB, "fits": 0, "kept_bytes": GIB}, "data", "0 fits"),
+        ({"table_bytes": GIB, "fits": 0, "kept_bytes": 7 * GIB}, "trials", "MEMORY_ONLY would"),
     ],
 )
 def test_the_way_and_its_reason(changes, way, why):
@@ -55,6 +57,11 @@ def test_the_way_and_its_reason(changes, way, why):
 def test_what_fits_in_neither_way_is_refused():
     with pytest.raises(ConfigError, match=r"too large for every worker.* And: no trainer"):
         choose(situation(table_bytes=2 * GIB, why_no_data="no trainer"))
+
+
+def test_a_table_that_memory_alone_cannot_keep_is_refused():
+    with pytest.raises(ConfigError, match=r"1792 MiB in each worker.*persist=MEMORY_AND_DISK"):
+        choose(situation(table_bytes=2 * GIB, kept_bytes=7 * GIB))
 
 
 @given(

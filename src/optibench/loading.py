@@ -67,6 +67,8 @@ def _chosen(settled: Settled, table_bytes: int, why: str | None, engine: Waiting
     workers_have = here // workers
     if engine is not None:
         workers_have = getattr(engine(), "worker_memory_bytes", workers_have)
+    in_memory = getattr(config.backend, "persist", None) == "MEMORY_ONLY" and why is None
+    value_bytes = config.model.together.value_bytes if in_memory else 0
     choice = choose(
         Situation(
             table_bytes=table_bytes,
@@ -75,6 +77,7 @@ def _chosen(settled: Settled, table_bytes: int, why: str | None, engine: Waiting
             workers=workers,
             fits=settled.search.total * folds if settled.search.uses_folds else 0,
             why_no_data=why,
+            kept_bytes=table_bytes // 8 * value_bytes,
         )
     )
     backend: Any = config.backend

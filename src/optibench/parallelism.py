@@ -14,6 +14,8 @@ from optibench.errors import ConfigError
 MIB = 2**20
 ROOM = 3  # tables: the one that all share, and two that a fit makes of it
 LARGE_BYTES = 512 * MIB  # below, a single fit takes less time than to deal the table out
+LIBRARIES_BYTES = 300 * MIB  # of a worker's memory
+HELD_SHARE = 0.4  # of what is left, for rows that a worker keeps; the rest for what comes and goes
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Situation:
         workers: how many.
         fits: candidates x folds; 0 where there is no search.
         why_no_data: what is in the way of parallelism=data, or None.
+        kept_bytes: of the table, in the memory of all workers together, where backend.persist
+            keeps it there and nowhere else.
     """
 
     table_bytes: int
@@ -35,6 +39,7 @@ class Situation:
     workers: int
     fits: int
     why_no_data: str | None
+    kept_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Choice:
 
     parallelism: str
     reason: str
+
+
+def room_for_rows(worker_bytes: float) -> float:
+    """Bytes of a worker's memory that rows may take which it keeps from fit to fit."""
+    return max(0.0, HELD_SHARE * (worker_bytes - LIBRARIES_BYTES))
 
 
 def choose(situation: Situation) -> Choice:
@@ -54,15 +64,16 @@ def choose(situation: Situation) -> Choice:
     table = f"the table of {situation.table_bytes / MIB:.1f} MiB"
     least = min(situation.worker_bytes, situation.driver_bytes)
     room = f"{ROOM} times that, which fits take, {{}} {least / MIB:.0f} MiB"
+    why_no_data = situation.why_no_data or _why_no_room(situation)
     if ROOM * situation.table_bytes > least:
         told = f"{table} is too large for every worker: {room.format('is more than')}"
-        if situation.why_no_data is None:
+        if why_no_data is None:
             return Choice("data", told)
-        msg = f"backend.parallelism=auto: {told}. And: {situation.why_no_data}"
+        msg = f"backend.parallelism=auto: {told}. And: {why_no_data}"
         raise ConfigError(msg)
     fits_in = f"{table} is small enough for every worker ({room.format('is at most')})"
-    if situation.why_no_data is not None:
-        return Choice("trials", f"{fits_in}; {situation.why_no_data}")
+    if why_no_data is not None:
+        return Choice("trials", f"{fits_in}; {why_no_data}")
     if situation.fits < situation.workers and situation.table_bytes >= LARGE_BYTES:
         return Choice(
             "data",
@@ -72,3 +83,13 @@ def choose(situation: Situation) -> Choice:
     if not situation.fits:
         return Choice("trials", f"{fits_in}, and one fit of it is soon done in one place")
     return Choice("trials", f"{fits_in}, and {situation.fits} fits keep all at work")
+
+
+def _why_no_room(situation: Situation) -> str | None:
+    share, room = situation.kept_bytes / situation.workers, room_for_rows(situation.worker_bytes)
+    if share <= room:
+        return None
+    return (
+        f"backend.persist=MEMORY_ONLY would keep {share / MIB:.0f} MiB in each worker, which has "
+        f"room for {room / MIB:.0f} MiB beside what fits take; set backend.persist=MEMORY_AND_DISK"
+    )

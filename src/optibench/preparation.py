@@ -15,7 +15,8 @@ from optibench.evaluation.scoring import (
     default_metric,
     greater_is_better,
 )
-from optibench.measure.machine import available_cores
+from optibench.measure.machine import available_cores, available_memory_bytes
+from optibench.parallelism import ROOM
 from optibench.records import Candidate, DataFacts, Plan, Task
 from optibench.redaction import redact
 from optibench.trials.refit import EXAMPLE_ROWS
@@ -62,6 +63,16 @@ class Settled:
         return self.config.backend.parallelism == "trials"
 
     @property
+    def task(self) -> Task:
+        """The model's task."""
+        return self.config.model.task
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric of the task."""
+        return METRICS[self.task]
+
+    @property
     def part_plan(self) -> PartPlan:
         """How rows are dealt out where all workers fit together."""
         evaluation, seed = self.config.evaluation, self.config.top.seed
@@ -86,16 +97,6 @@ class Prepared(Settled):
     def without_rows(self) -> Prepared:
         """The same once the table is split: only the rows of the model's example are left."""
         return replace(self, dataset=self.dataset.head(EXAMPLE_ROWS))
-
-    @property
-    def task(self) -> Task:
-        """The model's task."""
-        return self.config.model.task
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Every metric of the task."""
-        return METRICS[self.task]
 
     @property
     def scoring(self) -> ScoringSettings:
@@ -191,6 +192,19 @@ def _usable_cores(config: Config) -> int:
     return config.top.cores or asked or here
 
 
+def _hint(prepared: Prepared) -> str:
+    """Where a search of fits on all workers would end sooner the other way."""
+    table_bytes = 8 * prepared.dataset.n_samples * prepared.dataset.X.shape[1]
+    each_bytes = available_memory_bytes() // prepared.budget.workers
+    elsewhere, by_trials = prepared.config.backend.is_elsewhere, prepared.is_by_trials
+    if by_trials or elsewhere or not prepared.search.uses_folds or ROOM * table_bytes > each_bytes:
+        return ""
+    return (
+        f"{prepared.n_fits} fits one after the other: the table is small enough for every worker, "
+        "and parallelism=trials or auto would run them side by side, mostly in much less time"
+    )
+
+
 def plan_of(prepared: Prepared) -> Plan:
     """What would run, without running it; of an engine's memory nothing is known then."""
     config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
@@ -199,7 +213,7 @@ def plan_of(prepared: Prepared) -> Plan:
     folds = f"{config.evaluation.folds} folds" if prepared.search.uses_folds else "no folds"
     where = getattr(config.backend, "address", None) or getattr(config.backend, "master", None)
     engine, parallelism = config.backend.name, config.backend.parallelism
-    why = f" ({prepared.reason})" if prepared.reason else ""
+    why = f" ({told})" if (told := prepared.reason or _hint(prepared)) else ""
     facts = redact(
         {
             "run": config.run_name,

@@ -150,6 +150,11 @@ def test_trees_find_the_same_on_every_engine(engine):
     assert result.metrics["accuracy"] == other.metrics["accuracy"]
     assert tracker.params["engine_params.workers"] == 2
     assert tracker.params["engine_params.max_depth"] == result.best_params["max_depth"]
+    left_to_xgboost = {"max_bin": "256", "reg_lambda": "1", "sampling_method": "uniform"}
+    assert {k: tracker.params[f"engine_params.{k}"] for k in left_to_xgboost} == left_to_xgboost
+    share = float(tracker.params["engine_params.base_score"].strip("[]"))
+    assert share == pytest.approx(268 / 768, abs=0.03)
+    assert "engine_params.lambda" not in tracker.params
     assert tracker.params["split"] == "hash of seed, file and row"
     assert tracker.params["parallelism"] == "data"
 
@@ -301,7 +306,7 @@ def files(tmp_path):
 def test_chunks_in_files_give_the_same(engine, monkeypatch, files):
     words = [*files, f"backend={engine}"]
     in_memory, told = run(*words)
-    monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
+    monkeypatch.setattr("optibench.parallelism.HELD_SHARE", 1e-9)
     in_files, also = run(*words)
     assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["accuracy", "log_loss", "train_log_loss", "default_log_loss"]
@@ -309,6 +314,30 @@ def test_chunks_in_files_give_the_same(engine, monkeypatch, files):
     assert in_memory.metrics["accuracy"] > 0.9
     trained = in_files.model.estimator.get_booster()
     assert trained.feature_types == ["q", "q", "q", "q", "c"]
+
+
+def test_a_worker_without_a_row_to_train_on_takes_part(engine, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=401), "z": rng.normal(size=401)})
+    frame["y"] = np.where(frame["x"] > 0, "up", "down")
+    frame[:400].to_parquet(tmp_path / "0.parquet")
+    frame[400:].to_parquet(tmp_path / "1.parquet")
+    result, told = run(
+        "model=xgboost",
+        "dataset=parquet",
+        f"dataset.path={tmp_path}",
+        "dataset.target=y",
+        "evaluation.folds=2",
+        "model.space.max_depth=[2]",
+        "model.space.eta=[0.3]",
+        "model.space.subsample=[1.0]",
+        "+model.params.n_estimators=5",
+        "evaluation.default_fit=false",
+        f"backend={engine}",
+    )
+    assert told.params["engine_params.workers"] == 2
+    assert [trial.status for trial in result.trials] == [Status.FINISHED] * 2
+    assert result.metrics["accuracy"] > 0.9
 
 
 @pytest.mark.dask
@@ -327,7 +356,7 @@ def test_bins_of_a_large_table_are_those_of_the_same_sample_wherever_it_lies(mon
     monkeypatch.setattr("optibench.data_parallel.parts.SKETCHED_VALUES", 0)
     monkeypatch.setattr("optibench.data_parallel.parts.SAMPLED_VALUES", 5 * 1000)
     in_memory, _ = run(*words)
-    monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
+    monkeypatch.setattr("optibench.parallelism.HELD_SHARE", 1e-9)
     in_files, _ = run(*words)
     loss = in_memory.metrics["log_loss"]
     assert loss == in_files.metrics["log_loss"] != of_all.metrics["log_loss"]
@@ -414,7 +443,7 @@ def test_spark_says_of_known_work_what_its_own_pages_say():
 def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
     words = [*CLUSTERS, "search=none", "backend=dask", "+model.params.n_clusters=4"]
     in_memory, told = run(*words)
-    monkeypatch.setattr("optibench.ways.data.HELD_SHARE", 1e-9)
+    monkeypatch.setattr("optibench.parallelism.HELD_SHARE", 1e-9)
     in_files, also = run(*words)
     assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]

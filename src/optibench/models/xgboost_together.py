@@ -7,9 +7,10 @@ fit), a path over n_estimators is boosted once, and the held-out rows are asked 
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from optibench.contracts import FitJob, FitSetting, WholeFit
 from optibench.errors import ConfigError
@@ -20,7 +21,7 @@ from optibench.models.xgboost_paths import (
     booster_settings,
     with_count,
 )
-from optibench.models.xgboost_rows import WorkerRows
+from optibench.models.xgboost_rows import EVERY_ROW, WorkerRows
 from optibench.records import Reused
 
 if TYPE_CHECKING:
@@ -33,13 +34,20 @@ if TYPE_CHECKING:
 ONE_PASS = (None, "auto", "hist")
 
 
+class Trained(NamedTuple):
+    """A model in UBJSON, and with what parameters it was made (`Booster.save_config`)."""
+
+    model: bytes
+    config: str
+
+
 @dataclass(frozen=True, eq=False)
 class Share:
     """What one worker says of one candidate.
 
     Attributes:
         cpu_seconds, standalone_cpu_seconds: of this worker, as paid and as if it were alone.
-        booster: the trained model in UBJSON, from the first worker only.
+        trained: from the first worker only.
         answers: per ask the order of this worker's rows, and what the model says of them.
     """
 
@@ -49,7 +57,7 @@ class Share:
     cpu_seconds: float
     standalone_cpu_seconds: float
     reused: Reused
-    booster: bytes | None
+    trained: Trained | None
     answers: tuple[tuple[Any, Any], ...]
 
 
@@ -135,7 +143,8 @@ class BoostTogether:
             estimator = model.make(
                 params, setting.facts, seed=setting.seed, threads=setting.threads
             )
-            estimator.load_model(bytearray(next(s.booster for s in shares if s.booster)))
+            trained = next(share.trained for share in shares if share.trained)
+            estimator.load_model(bytearray(trained.model))
             answers = zip(*(share.answers for share in shares), strict=True)
             full = with_count(self.catalogue.canonical(params))
             yield WholeFit(
@@ -148,11 +157,18 @@ class BoostTogether:
                 standalone_cpu_seconds=sum(share.standalone_cpu_seconds for share in shares),
                 reused=shares[0].reused,
                 applied={
+                    **self._in_effect(trained.config),
                     **{k: v for k, v in booster_settings(full, setting).items() if v is not None},
                     "num_boost_round": full["n_estimators"],
+                    "sketch_share": job.sketch_limit / EVERY_ROW,
                     "workers": len(shares),
                 },
             )
+
+    def _in_effect(self, config: str) -> Mapping[str, str]:
+        """XGBoost's own defaults, too; of what has several names, by the one that is used here."""
+        other_names = {*self.catalogue.aliases, "nthread", "seed"}
+        return {k: v for k, v in leaves(json.loads(config)["learner"]) if k not in other_names}
 
     def _path(
         self,
@@ -182,10 +198,23 @@ class BoostTogether:
                 cpu_seconds=fitted_cpu - cpu + predicting + cost.cpu_seconds / cost.sharers,
                 standalone_cpu_seconds=boosting + predicting + cost.cpu_seconds,
                 reused=Reused.FIT if done else reused,
-                booster=bytes(booster.save_raw("ubj")) if own.first else None,
+                trained=_trained(booster) if own.first else None,
                 answers=answers,
             )
             done = params["n_estimators"]
+
+
+def _trained(booster: Any) -> Trained:
+    return Trained(bytes(booster.save_raw("ubj")), booster.save_config())
+
+
+def leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The parameters in a part of what `Booster.save_config` tells, which has them as text."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from leaves(value)
+        elif isinstance(value, str) and name != "name":  # of the parts themselves
+            yield name, value
 
 
 def _family(full: Mapping[str, Any], position: int) -> Hashable:
