@@ -4,12 +4,14 @@ import json
 import os
 import signal
 import threading
+import time
 
 import psutil
 import pytest
 from distributed import Client, get_task_stream
 from tests.backends.clusters import another_machine, cluster, run, run_beside
 
+from optibench.backends.dask.kmeans import DaskKMeans
 from optibench.backends.dask.xgboost import DaskXGBoost
 from optibench.backends.spark.kmeans import SparkKMeans
 from optibench.backends.spark.partitions import SparkPartitions
@@ -22,6 +24,14 @@ SMALL = [
     "model.space.max_iter=[50]",
     "progress=false",
 ]
+BOOSTED = [
+    "model=xgboost",
+    "model.space.max_depth=[2,3]",
+    "model.space.subsample=[0.7]",
+    "model.params.n_estimators=10",
+    "progress=false",
+]
+BY_TRIALS = [pytest.param(SMALL, id="kmeans"), pytest.param(BOOSTED, id="xgboost")]
 TREES = [
     "model=xgboost",
     "model.space.max_depth=[2,3]",
@@ -97,9 +107,10 @@ def spark_master(tmp_path_factory):
 
 
 @pytest.mark.dask
-def test_a_given_dask_cluster_gives_the_same_scores(dask_address):
-    expected, _ = run(*SMALL, "backend=sklearn")
-    result, tracker = run(*SMALL, "backend=dask", dask_address)
+@pytest.mark.parametrize("words", BY_TRIALS)
+def test_a_given_dask_cluster_gives_the_same_scores(dask_address, words):
+    expected, _ = run(*words, "backend=sklearn")
+    result, tracker = run(*words, "backend=dask", dask_address)
     assert [trial.scores for trial in result.trials] == [t.scores for t in expected.trials]
     assert len({trial.worker for trial in result.trials}) == 2
     assert OWN in tracker.params["measurement_notes"]
@@ -137,20 +148,31 @@ def test_workers_that_a_run_has_not_asked_for_get_nothing_to_do(larger_dask_clus
     assert len({task["worker"] for task in tasks.data}) == 2
 
 
-@pytest.mark.dask
-def test_a_table_that_went_with_its_only_worker_is_sent_again(monkeypatch):
-    words, train, killed = [*TREES, "backend=dask", "backend.workers=1"], DaskXGBoost._train, []
+@pytest.fixture(scope="module")
+def single_dask_worker():
+    with cluster("dask", "--workers", "1") as word:
+        yield word
 
-    def train_and_lose(trainer, job):
+
+@pytest.mark.dask
+@pytest.mark.parametrize(
+    ("owner", "begins", "words"), [(DaskXGBoost, "_train", TREES), (DaskKMeans, "_told", CLUSTERS)]
+)
+def test_a_table_that_went_with_its_only_worker_is_sent_again(
+    single_dask_worker, monkeypatch, owner, begins, words
+):
+    words, killed = [*words, "backend=dask", "backend.workers=1", single_dask_worker], []
+    plain, _ = run(*words)
+    begin, seconds = getattr(owner, begins), 0.3 if owner is DaskXGBoost else 0.0
+
+    def begin_and_lose(trainer, *arguments):
         if not killed:
             killed.extend(trainer.engine.client.run(os.getpid).values())
-            threading.Timer(0.3, os.kill, (killed[0], signal.SIGKILL)).start()
-        return train(trainer, job)
+            threading.Timer(seconds, os.kill, (killed[0], signal.SIGKILL)).start()
+        return begin(trainer, *arguments)
 
-    with cluster("dask", "--workers", "1") as address:
-        plain, _ = run(*words, address)
-        monkeypatch.setattr(DaskXGBoost, "_train", train_and_lose)
-        result, _ = run(*words, address)
+    monkeypatch.setattr(owner, begins, begin_and_lose)
+    result, _ = run(*words)
     assert [trial.scores for trial in result.trials] == [trial.scores for trial in plain.trials]
     assert result.metrics["units_run_again"] == len({t.candidate for t in plain.trials})
 
@@ -182,9 +204,10 @@ def test_a_dask_cluster_of_threads_is_refused():
 
 
 @pytest.mark.spark
-def test_a_given_spark_master_gives_the_same_scores(spark_master):
-    result, tracker = run(*SMALL, "backend=spark", spark_master)
-    expected, _ = run(*SMALL, "backend=sklearn")
+@pytest.mark.parametrize("words", BY_TRIALS)
+def test_a_given_spark_master_gives_the_same_scores(spark_master, words):
+    result, tracker = run(*words, "backend=spark", spark_master)
+    expected, _ = run(*words, "backend=sklearn")
     assert [trial.scores for trial in result.trials] == [t.scores for t in expected.trials]
     assert OWN in tracker.params["measurement_notes"]
 
@@ -261,21 +284,33 @@ def test_clusters_that_lose_the_executor_are_the_same(spark_master, clusters, mo
     result, killed = run_and_lose(monkeypatch, SparkKMeans, "lloyd", *CLUSTERS, spark_master)
     assert not killed.is_running()
     assert [trial.scores for trial in result.trials] == [t.scores for t in clusters[0].trials]
+    assert result.metrics["units_run_again"] >= 1
 
 
 def run_and_lose(monkeypatch, owner, begins, *words):
     """A run whose executor is killed a second after a fit on all workers has begun."""
     begin, killed = getattr(owner, begins), []
 
-    def begin_and_lose(*arguments):
+    def begin_and_lose(own, *arguments):
         if not killed:
             killed.append(executor())
-            threading.Timer(1.0, killed[0].kill).start()
-        return begin(*arguments)
+            threading.Timer(1.0, kill_at_work, (killed[0], own._engine.context)).start()
+        return begin(own, *arguments)
 
     monkeypatch.setattr(owner, begins, begin_and_lose)
     result, _ = run(*words, "backend=spark")
     return result, killed[0]
+
+
+def kill_at_work(process, context):
+    """A process that has stood still until it had a task."""
+    process.suspend()
+    running, deadline = 0, time.monotonic() + 20
+    while not running and time.monotonic() < deadline:
+        time.sleep(0.05)
+        tasks = context._jsc.sc().taskScheduler().runningTasksByExecutors().values().toList()
+        running = sum(tasks.apply(i) for i in range(tasks.size()))
+    process.kill()
 
 
 def executor():

@@ -42,8 +42,13 @@ class Peer:
 
 
 def compared(modules: Sequence[str]) -> list[str]:
-    """The packages whose versions decide about scores: NumPy and the like, and the model's own."""
-    return list(dict.fromkeys([*ALWAYS, *top_level(modules)]))
+    """The packages whose versions decide about scores: NumPy and the like, and the model's own.
+
+    A module of ours that trains by another package names it in PACKAGES.
+    """
+    trainers = [importlib.import_module(name) for name in modules if name.startswith("optibench.")]
+    more = [package for trainer in trainers for package in getattr(trainer, "PACKAGES", ())]
+    return list(dict.fromkeys([*ALWAYS, *top_level(modules), *more]))
 
 
 def describe(names: Sequence[str]) -> Peer:

@@ -211,7 +211,8 @@ class DaskEngine:
     @property
     def worker_memory_bytes(self) -> int:
         """The least of the workers' limits; for one without, its share of this machine."""
-        return int(min(self.workers.memory_limits(), default=self._memory_bytes // self.slots))
+        limits = self.workers.memory_limits(self._in_use)
+        return int(min(limits, default=self._memory_bytes // self.slots))
 
     @property
     def own_address(self) -> str:

@@ -7,6 +7,7 @@ as scikit-learn does; and what it calls inertia is now and then a sum of plain d
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from dask import array, config
 from dask.base import annotate
 from dask.delayed import delayed
 from dask_ml.cluster import KMeans
+from distributed.scheduler import KilledWorker
 
-from optibench.backends.dask.partitions import DaskTrainer
-from optibench.errors import FitError
+from optibench.backends.dask.partitions import TRIES, DaskTrainer
+from optibench.errors import EngineError, FitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from optibench.backends.dask.engine import DaskEngine
     from optibench.backends.dask.partitions import HeldChunk
     from optibench.contracts import Ask, FitJob, TrainerRequest, WholeFit
+
+
+PACKAGES = ("dask_ml",)  # whose versions decide about scores, beside the model's own
 
 
 class DaskKMeans(DaskTrainer):
@@ -35,21 +40,40 @@ class DaskKMeans(DaskTrainer):
         self._used: dict[str, float] = {}  # CPU seconds by worker
 
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
-        """One candidate after the other."""
-        with self.partitions.in_use():
+        """One candidate after the other; those that are left anew where rows are gone for good.
+
+        Rows that were lost with some of the workers Dask itself has read again.
+        """
+        left = list(range(len(job.candidates)))
+        for attempt in range(1, TRIES + 1):
             try:
-                for fit in self.together.fit(job, self.request.setting, self):
-                    # What a lost worker held or was at, Dask has computed again in this fit.
-                    self.engine.again.add(int(self.engine.losses.were_heard()))
+                for fit in self._fits(job, tuple(left)):
+                    left.remove(fit.position)
                     yield fit
-            except FitError:
+            except (FitError, EngineError, KilledWorker):
                 raise
             except Exception as error:
                 all_there = self.engine.workers.answer(self.partitions.workers)
-                if not (all_there and self.partitions.in_place()):
-                    raise
-                cause = f"{type(error).__name__}: {error}"
-                raise FitError(cause) from error
+                if all_there and self.partitions.in_place():
+                    cause = f"{type(error).__name__}: {error}"
+                    raise FitError(cause) from error
+                lost = error
+                if attempt < TRIES:
+                    self.engine.again.add(1)
+            else:
+                return
+        msg = f"K-means lost the workers that had its rows in each of {TRIES} attempts: {lost}"
+        raise EngineError(msg) from lost
+
+    def _fits(self, job: FitJob, positions: Sequence[int]) -> Iterator[WholeFit]:
+        """Of some candidates of a job."""
+        part = replace(job, candidates=[job.candidates[i] for i in positions])
+        with self.partitions.in_use():
+            for fit in self.together.fit(part, self.request.setting, self):
+                # What a lost worker held or was at, Dask has computed again in this fit.
+                was_lost = self.engine.losses.were_heard(self.partitions.workers)
+                self.engine.again.add(int(was_lost))
+                yield replace(fit, position=positions[fit.position])
 
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
         """One start."""

@@ -28,7 +28,7 @@ class Losses:
         self._again = again
         self._lock = threading.Lock()  # events are heard in a thread of the client's
         self._batches: dict[str, Any] = {}  # under way, in the order in which workers begin them
-        self._was_heard = False
+        self._cost_work: set[str] = set()
         self._topics: set[str] = set()
         self._gone: set[str] = set()
 
@@ -60,10 +60,11 @@ class Losses:
         with self._lock:
             self._batches.pop(key, None)
 
-    def were_heard(self) -> bool:
-        """True where work has been lost with a worker since this was last asked."""
+    def were_heard(self, workers: Iterable[str]) -> bool:
+        """True where work has been lost with one of these since this was last asked."""
         with self._lock:
-            heard, self._was_heard = self._was_heard, False
+            heard = not self._cost_work.isdisjoint(workers)
+            self._cost_work.clear()
             return heard
 
     def _hear(self, worker: str, event: tuple[float, Any]) -> None:
@@ -73,11 +74,12 @@ class Losses:
             with self._lock:
                 self._gone.add(worker)
                 if not told["expected"]:
-                    self._count(told["processing-tasks"], told["lost-computed-tasks"])
+                    self._count(worker, told["processing-tasks"], told["lost-computed-tasks"])
 
-    def _count(self, processing: Container[str], results: Container[str]) -> None:
+    def _count(self, worker: str, processing: Container[str], results: Container[str]) -> None:
         """A worker has one thread: of the batches that it had, it was at the first."""
-        self._was_heard |= bool(processing or results)
+        if processing or results:
+            self._cost_work.add(worker)
         begun = [key for key in self._batches if key in processing][:1]
         done = [key for key in self._batches if key in results]
         for key in begun + done:

@@ -99,7 +99,8 @@ class DaskPartitions:
         look: Any = _read_to_files if in_files else _read
         keep: Any = _nth_in_files if in_files else _nth
         self.chunks.clear()
-        self._engine.losses.were_heard()  # what they have cost is made good here, not in a fit
+        # What losses have cost so far is made good here, not in a fit.
+        self._engine.losses.were_heard(self._workers)
         client, self._workers = self._client, self._engine.workers.live()
         if in_files:
             self._engine.hold_back(self._workers)

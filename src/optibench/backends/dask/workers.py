@@ -80,10 +80,11 @@ class DaskWorkers:
         answers = self._client.run(os.getpid, workers=list(workers), on_error="ignore")
         return len(answers) == len(workers) and self.known().issuperset(workers)
 
-    def memory_limits(self) -> list[int]:
-        """Of all that have one, in bytes."""
-        limits = [worker["memory_limit"] for worker in self._told().values()]
-        return [limit for limit in limits if limit]
+    def memory_limits(self, workers: Sequence[str]) -> list[int]:
+        """Of those among these that have one, in bytes; of all where some of these are gone."""
+        told = self._told()
+        asked = workers if told.keys() >= set(workers) else list(told)
+        return [limit for worker in asked if (limit := told[worker]["memory_limit"])]
 
     def _told(self) -> dict[str, Any]:
         return dict(self._client.scheduler_info(n_workers=-1)["workers"])

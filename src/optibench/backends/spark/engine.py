@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from optibench.backends import elsewhere, mapped, worker_process
 from optibench.backends.spark.code import carry
 from optibench.backends.spark.executor import executor
-from optibench.backends.spark.losses import stages_of
+from optibench.backends.spark.losses import attempts_of
 from optibench.backends.spark.session import answering, translated
 from optibench.backends.tally import Tally, units_in
 
@@ -31,11 +31,11 @@ class Jobs(NamedTuple):
     """What became of some jobs that have ended.
 
     Attributes:
-        failed_tasks: those that Spark tried again with success, too.
+        was_lost: tasks have failed, or output has gone, and Spark has tried again with success.
         executor_cpu_seconds: of Java threads on other machines.
     """
 
-    failed_tasks: int
+    was_lost: bool
     executor_cpu_seconds: float
 
 
@@ -225,14 +225,14 @@ class SparkEngine:
 
     def _told(self, group: str) -> Jobs:
         """Of a local session the driver's own JVM runs the tasks."""
-        stages = stages_of(self.context.statusTracker(), group)
-        failed = sum(stage.numFailedTasks for stage in stages)
+        stages = attempts_of(self.context, group)
+        attempts = [attempt for stage in stages for attempt in stage]
+        was_lost = any(len(stage) > 1 for stage in stages)
+        was_lost = was_lost or any(attempt.numFailedTasks() for attempt in attempts)
         if self._files is not None:
-            return Jobs(failed, 0.0)
-        store = self.context._jsc.sc().statusStore()
-        found = [store.lastStageAttempt(stage.stageId) for stage in stages]
-        used = sum(s.executorCpuTime() + s.executorDeserializeCpuTime() for s in found)
-        return Jobs(failed, used / 1e9)
+            return Jobs(was_lost, 0.0)
+        used = sum(a.executorCpuTime() + a.executorDeserializeCpuTime() for a in attempts)
+        return Jobs(was_lost, used / 1e9)
 
     def versions(self) -> Mapping[str, str]:
         """Versions of Spark and of its Java."""

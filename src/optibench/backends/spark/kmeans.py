@@ -57,7 +57,7 @@ class SparkKMeans:
         self._session = SparkSession(engine.context)
         self._profiles = TaskProfiles(engine.context, request.profiler)
         self._table: Any = None
-        self._failed = 0  # tasks of the fit that is made
+        self._was_lost = False  # what the fit that is made has needed
         self._used_elsewhere = 0.0  # CPU seconds
 
     def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
@@ -96,9 +96,9 @@ class SparkKMeans:
     def fit(self, job: FitJob) -> Iterator[WholeFit]:
         """One candidate after the other."""
         for fit in self._together.fit(job, self._setting, self):
-            # A task whose worker was lost Spark has run again in this fit.
-            self._engine.again.add(int(self._failed > 0))
-            self._failed = 0
+            # What went with a worker Spark has run again in this fit.
+            self._engine.again.add(int(self._was_lost))
+            self._was_lost = False
             yield fit
 
     def profiles(self) -> list[bytes]:
@@ -135,7 +135,7 @@ class SparkKMeans:
         return float(times.user + times.system) + self._used_elsewhere
 
     def _count(self, jobs: Jobs) -> None:
-        self._failed += jobs.failed_tasks
+        self._was_lost |= jobs.was_lost
         self._used_elsewhere += jobs.executor_cpu_seconds
 
     def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:

@@ -26,13 +26,19 @@ def is_loss(error: BenchmarkError) -> bool:
     return LOST.search(text) is not None and "PythonException" not in text
 
 
-def stages_of(tracker: Any, group: str) -> list[Any]:
-    """What Spark says of the stages of a group of jobs that have ended.
+def attempts_of(context: Any, group: str) -> list[list[Any]]:
+    """What Spark says of the stages of a group of jobs that have ended: of each, every attempt.
+
+    A stage whose output went with an executor is attempted again, with what is missing of it.
 
     Args:
-        tracker: the StatusTracker, which hears of the end of a job a little later than we.
+        context: the SparkContext, whose status hears of the end of a job a little later than we.
         group: the name of the group.
+
+    Returns:
+        Spark's `StageData`.
     """
+    tracker = context.statusTracker()
     deadline = time.monotonic() + HEAR_SECONDS
     jobs = list(tracker.getJobIdsForGroup(group))
     while any(_is_running(tracker.getJobInfo(job)) for job in jobs):
@@ -41,8 +47,16 @@ def stages_of(tracker: Any, group: str) -> list[Any]:
         time.sleep(0.01)
     told = [info for job in jobs if (info := tracker.getJobInfo(job)) is not None]
     stages = {stage for info in told for stage in info.stageIds}
-    found = [tracker.getStageInfo(stage) for stage in sorted(stages)]
-    return [stage for stage in found if stage is not None]
+    return [_attempts(context, stage) for stage in sorted(stages)]
+
+
+def _attempts(context: Any, stage: int) -> list[Any]:
+    java = context._jvm
+    any_task, no_quantiles = java.java.util.ArrayList(), context._gateway.new_array(java.double, 0)
+    store = context._jsc.sc().statusStore()
+    details = summaries = False
+    found = store.stageData(stage, details, any_task, summaries, no_quantiles)
+    return [found.apply(number) for number in range(found.size())]
 
 
 def _is_running(info: Any) -> bool:
