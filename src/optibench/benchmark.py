@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING
 
 from optibench.backends.kept import opened
 from optibench.backends.shield import starting
+from optibench.engine_of_run import EngineOfRun
 from optibench.evaluation.ranking import best
 from optibench.evaluation.scoring import greater_is_better
 from optibench.loading import load
@@ -15,7 +15,7 @@ from optibench.measure.machine import available_memory_bytes
 from optibench.measure.phases import Recorder
 from optibench.premises import Premises
 from optibench.preparation import import_libraries, plan_of, settle
-from optibench.recording import RunRecord, open_tracker
+from optibench.recording import RunRecord
 from optibench.records import EngineRequest, Entry, Plan, Result, Trial
 from optibench.report.progress import Progress
 from optibench.trials.loop import Question, SearchLoop
@@ -26,10 +26,8 @@ from optibench.ways import way_modules, way_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from optibench.backends.kept import Running
-    from optibench.backends.shield import EngineStart
     from optibench.config.schema import Config
-    from optibench.contracts import Engine, Tracker
+    from optibench.contracts import Tracker
     from optibench.preparation import Prepared, Settled
     from optibench.ways import Way
 
@@ -53,7 +51,7 @@ def run(
     Raises:
         InputError: wrong configuration or data; no run was created, and the engine that was being
             started meanwhile is gone.
-        BenchmarkError: the run was created and says FAILED and why.
+        BenchmarkError: the run was created, at the latest then, and says FAILED and why.
     """
     with Recorder(*(entry or Entry.now())) as clock, ExitStack() as stack:
         with clock.phase("startup"):
@@ -66,22 +64,21 @@ def run(
                 )
             )
             import_libraries(way_modules(config))
-        with clock.phase("load"):
-            prepared = load(settled, partial(_started, clock, engine_start))
-        with clock.phase("split"):
-            way = way_of(prepared)
-            way.split()
-            prepared = prepared.without_rows()
-        with clock.phase("startup"):
-            tracker = tracker or open_tracker(config)
         with (
-            RunRecord(prepared, clock, tracker, premises, announce) as record,
-            ExitStack() as engines,
+            RunRecord(settled, clock, premises, tracker, announce) as record,
+            EngineOfRun(engine_start, clock) as engine,
         ):
+            with clock.phase("load"):
+                prepared = load(settled, engine.up)
+            with clock.phase("split"):
+                way = way_of(prepared)
+                way.split()
+                prepared = prepared.without_rows()
             with clock.phase("startup"):
-                running = engines.enter_context(engine_start.taken())
-                engines.enter_context(record.note_engine(running))
-                engines.enter_context(record.engine_record(way.own_record(running.engine)))
+                record.begin(prepared)
+                running = engine.take()
+                record.note_engine(running, engine.workers)
+                engine.beside(record.engine_record(way.own_record(running.engine)))
                 record.open_journal()
             with clock.phase("search"), record.driver_profile():
                 way.connect(running.engine)
@@ -102,7 +99,7 @@ def run(
             record.write_metrics()
             with clock.phase("shutdown"):
                 way.close()
-                engines.close()
+                engine.close()
             return record.finish()
 
 
@@ -113,12 +110,6 @@ def plan(config: Config) -> Plan:
         InputError: wrong configuration or data.
     """
     return plan_of(load(settle(config)))
-
-
-def _started(clock: Recorder, start: EngineStart[Running]) -> Engine:
-    """Wait for the engine, on start-up's account."""
-    with clock.phase("startup"):
-        return start.wait().engine
 
 
 def _request(settled: Settled, premises: Premises) -> EngineRequest:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from optibench.contracts import Journal
+from optibench.errors import BenchmarkError, InputError
 from optibench.evaluation.ranking import REUSED_FITS, summarise
 from optibench.measure.engine_record import EngineRecord
 from optibench.records import (
@@ -17,7 +18,6 @@ from optibench.records import (
     Status,
     Trial,
 )
-from optibench.remote_workers import RemoteWorkers
 from optibench.run_files import RunFiles
 from optibench.run_header import header_of, platform_digest, tags_of
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from optibench.contracts import Engine, OwnRecord, Tracker
     from optibench.measure.phases import Recorder
     from optibench.premises import Premises
-    from optibench.preparation import Prepared
+    from optibench.preparation import Prepared, Settled
+    from optibench.remote_workers import RemoteWorkers
     from optibench.trials.loop import SearchLoop
     from optibench.trials.schedule import Schedule
 
@@ -45,22 +46,28 @@ def open_tracker(config: Config) -> Tracker:
 
 
 class RunRecord:
-    """One MLflow run: begun when entered; FINISHED, FAILED or KILLED when left."""
+    """One MLflow run, created by `begin`; FINISHED, FAILED or KILLED when left.
+
+    Wrong data end it before; whatever else ends it before leaves a run that says FAILED.
+    """
 
     def __init__(
         self,
-        prepared: Prepared,
+        settled: Settled,
         clock: Recorder,
-        tracker: Tracker,
         premises: Premises,
-        announce: Callable[[str], None] | None,
+        tracker: Tracker | None = None,
+        announce: Callable[[str], None] | None = None,
     ) -> None:
-        """Write to `tracker`; nothing is created before the record is entered."""
-        self._prepared = prepared
+        """Write to `tracker`, by default that of the configuration; nothing is created yet."""
+        self._settled = settled
+        self._prepared: Prepared
         self._clock = clock
-        self._tracker = tracker
+        self._tracker_given = tracker
+        self._tracker: Tracker
         self._announce = announce
-        self._files = RunFiles(prepared, clock, premises)
+        self._files = RunFiles(settled, clock, premises)
+        self._is_begun = False
         self._metrics: dict[str, float] = {}
         self._result: dict[str, Any] = {}
         self._notes: tuple[str, ...] = ()
@@ -75,29 +82,45 @@ class RunRecord:
         self._engine_record = EngineRecord(None, self._files.folder / "profile")
 
     def __enter__(self) -> Self:
-        """Create the run."""
-        try:
-            with self._clock.phase("tracking"):
-                header = header_of(self._prepared, self._clock.start_time)
-                self.run_id = self._tracker.start(header)
-                if self._announce is not None:
-                    self._announce(self.run_id)
-        except BaseException as error:
-            self.__exit__(type(error), error, None)
-            raise
+        """Create nothing yet."""
         return self
+
+    def begin(self, prepared: Prepared) -> None:
+        """Create the run of a benchmark whose data can be used."""
+        self._prepared = prepared
+        self._create(prepared)
+
+    def _create(self, known: Settled) -> None:
+        self._is_begun = True
+        self._tracker = self._tracker_given or open_tracker(known.config)
+        with self._clock.phase("tracking"):
+            self.run_id = self._tracker.start(header_of(known, self._clock.start_time))
+            if self._announce is not None:
+                self._announce(self.run_id)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         """Close a run that did not finish, with its reason and the artifacts it has so far."""
-        self._prepared.search.close(finished=False)  # nothing, after `finish`
+        self._settled.search.close(finished=False)  # nothing, after `finish`
+        if isinstance(error, Exception) and not isinstance(error, InputError):
+            self._create_failed(error)
         if error is not None and self.run_id:
             interrupted = not isinstance(error, Exception)
             status = Status.KILLED if interrupted else Status.FAILED
             reason = "interrupted" if interrupted else str(error) or type(error).__name__
             told = "".join(f" ({note})" for note in self._workers_notes())
             self._tracker.end(status, f"{reason}{self._save_what_there_is()}{told}")
+
+    def _create_failed(self, error: Exception) -> None:
+        """Where something failed before the data were known: a run that can say so."""
+        if self._is_begun:
+            return
+        try:
+            self._create(self._settled)
+        except Exception as problem:
+            msg = f"{str(error) or type(error).__name__} (No run says so: {problem})"
+            raise BenchmarkError(msg) from error
 
     def _save_what_there_is(self) -> str:
         """Log the artifacts of a run that did not finish; return what to add to its reason."""
@@ -107,21 +130,16 @@ class RunRecord:
             return f" (its artifacts are incomplete: {type(problem).__name__}: {problem})"
         return "".join(f" ({note})" for note in self._engine_record.notes)
 
-    def note_engine(self, running: Running) -> RemoteWorkers:
-        """Keep the versions of the started engine, and whether an earlier run has started it.
-
-        Returns:
-            its workers, to be entered where they are to be measured.
-        """
+    def note_engine(self, running: Running, workers: RemoteWorkers) -> None:
+        """Keep the versions of the started engine, and whether an earlier run has started it."""
         engine, warm, self._files.copy_logs = running
         self._engine, self._run_again_before = engine, engine.units_run_again
-        self._workers = RemoteWorkers(engine, self._clock)
+        self._workers = workers
         facts: dict[str, Any] = {"engine_warm": warm}
         facts |= {f"version.{name}": version for name, version in engine.versions().items()}
         self._notes += engine.notes
         with self._clock.phase("tracking"):
             self._tracker.log_params(facts)
-        return self._workers
 
     def engine_record(self, own: OwnRecord | None) -> AbstractContextManager[None]:
         """Keep what the engine itself will say; after an error it is asked before it ends."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from optibench.measure.phases import Recorder
     from optibench.premises import Premises
-    from optibench.preparation import Prepared
+    from optibench.preparation import Settled
     from optibench.records import Trial
 
 
@@ -29,11 +29,11 @@ class RunFiles:
         calls: what workers have profiled of fits on all of them.
     """
 
-    def __init__(self, prepared: Prepared, clock: Recorder, premises: Premises) -> None:
+    def __init__(self, settled: Settled, clock: Recorder, premises: Premises) -> None:
         """Write nothing yet."""
-        self._prepared, self._clock = prepared, clock
+        self._settled, self._clock = settled, clock
         self.folder, self._logs = premises.folder, premises.logs
-        self._driver = cProfile.Profile() if prepared.config.profiling.enabled else None
+        self._driver = cProfile.Profile() if settled.config.profiling.enabled else None
         self.copy_logs: Callable[[Path], None] | None = None
         self.calls: Sequence[bytes] = ()
 
@@ -53,13 +53,13 @@ class RunFiles:
         """Write all of them; `profiles`: what workers have said of trials."""
         import yaml
 
-        folder, prepared = self.folder, self._prepared
-        resolved = redact(dict(prepared.config.resolved))
+        folder, settled = self.folder, self._settled
+        resolved = redact(dict(settled.config.resolved))
         (folder / "config.yaml").write_text(
             yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
         )
-        write_trials(folder / "trials.csv", trials, prepared.metrics)
-        if prepared.config.profiling.enabled:
+        write_trials(folder / "trials.csv", trials, settled.metrics)
+        if settled.config.profiling.enabled:
             write_profiles(folder / "profile", self._driver, profiles, self.calls)
         write_resources(folder / "resources", self._clock)
         self._write_logs()

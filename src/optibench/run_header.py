@@ -6,23 +6,22 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optibench
 from optibench.measure.machine import library_versions, machine_facts
+from optibench.preparation import Prepared, Settled
 from optibench.records import RunHeader
 from optibench.redaction import redact
-
-if TYPE_CHECKING:
-    from optibench.preparation import Prepared
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
 NOT_IN_DIGEST = ("tracking", "plan", "progress", "repeats")
 
 
-def header_of(prepared: Prepared, start: float) -> RunHeader:
-    """What is known of a run before its engine starts."""
-    config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
+def header_of(settled: Settled, start: float) -> RunHeader:
+    """What is known of a run: of its table only once it is prepared."""
+    config, budget = settled.config, settled.budget
+    dataset = settled.dataset if isinstance(settled, Prepared) else None
     params: dict[str, Any] = dict(_dotted(redact(dict(config.resolved))))
     for group in ("model", "backend", "search", "dataset"):
         params[group] = params.pop(f"{group}.name")
@@ -32,16 +31,16 @@ def header_of(prepared: Prepared, start: float) -> RunHeader:
         "threads_per_trial": budget.threads,
         "cores": budget.cores,
         "folds": config.evaluation.folds,
-        "metric": prepared.metric,
-        "n_samples": dataset.n_samples,
-        "n_features": dataset.X.shape[1],
-        "n_candidates": prepared.search.total,
+        "metric": settled.metric,
+        "n_candidates": settled.search.total,
     }
-    if prepared.reason:
-        params["parallelism_reason"] = prepared.reason
+    if dataset is not None:
+        params |= {"n_samples": dataset.n_samples, "n_features": dataset.X.shape[1]}
+    if settled.reason:
+        params["parallelism_reason"] = settled.reason
     params |= {f"version.{name}": value for name, value in library_versions(LIBRARIES).items()}
     params |= {f"machine.{name}": value for name, value in machine_facts().items()}
-    return RunHeader(config.run_name, params, tags_of(prepared), dataset, start)
+    return RunHeader(config.run_name, params, tags_of(settled), dataset, start)
 
 
 def platform_digest() -> str:
@@ -50,9 +49,9 @@ def platform_digest() -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def tags_of(prepared: Prepared) -> dict[str, str]:
+def tags_of(settled: Settled) -> dict[str, str]:
     """What a run is told apart by: its question, its data, its sweep, its machine."""
-    resolved = redact(dict(prepared.config.resolved))  # a digest of secrets could be guessed at
+    resolved = redact(dict(settled.config.resolved))  # a digest of secrets could be guessed at
     described = {k: v for k, v in resolved.items() if k not in NOT_IN_DIGEST}
     described["backend"] = {k: v for k, v in described["backend"].items() if k != "keep_alive"}
     digest = hashlib.sha256(
@@ -63,18 +62,20 @@ def tags_of(prepared: Prepared) -> dict[str, str]:
         "optibench.kind": "benchmark",
         "optibench.version": optibench.__version__,
         "optibench.config_digest": digest[:16],
-        "optibench.dataset_digest": prepared.dataset.digest[:16],
+        "optibench.dataset_digest": settled.dataset.digest[:16]
+        if isinstance(settled, Prepared)
+        else "",
         "optibench.sweep_id": os.environ.get("OPTIBENCH_SWEEP_ID", ""),
         "optibench.repeat": os.environ.get("OPTIBENCH_REPEAT", ""),
         "optibench.machine": "; ".join(facts.values()),
-        "optibench.deterministic": "true" if _is_deterministic(prepared) else "false",
+        "optibench.deterministic": "true" if _is_deterministic(settled) else "false",
     }
     return {key: value for key, value in tags.items() if value}
 
 
-def _is_deterministic(prepared: Prepared) -> bool:
+def _is_deterministic(settled: Settled) -> bool:
     """False where what is evaluated depends on how long it takes."""
-    search = prepared.config.search
+    search = settled.config.search
     return search.deterministic and search.max_seconds is None
 
 

@@ -5,6 +5,7 @@ import signal
 import sys
 from importlib import import_module
 
+import pandas as pd
 import pytest
 
 import optibench
@@ -29,6 +30,7 @@ from pathlib import Path
 import psutil
 from sklearn.tree import DecisionTreeClassifier
 
+from optibench.backends.spark import xgboost as on_spark
 from optibench.models.kmeans_together import StartsTogether
 from optibench.models.xgboost_together import BoostTogether
 
@@ -45,6 +47,22 @@ def die_once():
 
 def end_jvm():
     os.kill(next(p.pid for p in psutil.Process().parents() if p.name() == "java"), 9)
+
+
+meet = on_spark.meeting_point
+
+
+def meet_or_not(workers, host):
+    if MARK.with_name("apart").exists():
+        raise OSError("nobody can meet here")
+    return meet(workers, host)
+
+
+on_spark.meeting_point = meet_or_not
+
+
+def look(question, blocks):
+    end_jvm()
 
 
 class Tree(DecisionTreeClassifier):
@@ -213,6 +231,38 @@ def test_a_run_whose_jvm_ends_says_so_and_keeps_what_was_done(model, mark, monke
         run(*words, tracker=told)
     assert told.status is Status.FAILED
     assert "Spark's JVM has ended" in told.reason
+
+
+@pytest.mark.spark
+def test_a_run_whose_engine_ends_over_its_files_says_so(monkeypatch, tmp_path):
+    """Nothing is known of the data yet."""
+    pd.DataFrame({"x": range(100), "y": [0, 1] * 50}).to_parquet(tmp_path / "0.parquet")
+    monkeypatch.setattr("optibench.data_parallel.survey.look", import_module("fragile").look)
+    words = [*QUIET, "backend=spark", "backend.parallelism=data", "model=xgboost"]
+    words += ["dataset=parquet", f"dataset.path={tmp_path}", "dataset.target=y"]
+    told = MemoryTracker()
+    with pytest.raises(EngineError, match=r"Spark's JVM has ended \(exit code -9\)"):
+        run(*words, tracker=told)
+    assert told.status is Status.FAILED
+    assert "Spark's JVM has ended" in told.reason
+    assert told.params["workers"] == 2
+    assert "config.yaml" in told.artifacts
+    assert "n_samples" not in told.params
+
+
+@pytest.mark.spark
+def test_workers_that_cannot_meet_end_the_run(mark, monkeypatch):
+    plugin = find("model", "xgboost")
+    monkeypatch.setattr(plugin, "together", import_module("fragile").Boost(plugin.catalogue))
+    mark.touch()
+    apart, told = mark.with_name("apart"), MemoryTracker()
+    apart.touch()
+    try:
+        with pytest.raises(EngineError, match="nobody can meet here"):
+            run(*WHOLE, *DATA["xgboost"], "backend=spark", tracker=told)
+    finally:
+        apart.unlink()
+    assert told.status is Status.FAILED
 
 
 @pytest.mark.dask

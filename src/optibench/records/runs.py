@@ -62,12 +62,16 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class RunHeader:
-    """What is known of a run before its engine starts."""
+    """What is known of a run when it is created.
+
+    Attributes:
+        dataset: None where the run failed before its table was known.
+    """
 
     name: str
     params: Mapping[str, Any]
     tags: Mapping[str, str]
-    dataset: Dataset
+    dataset: Dataset | None
     start: float
 
 

@@ -80,8 +80,10 @@ class MlflowTracker:
             )
         try:
             self.log_params(header.params)
-            with translated("log the dataset"):
-                self._client.log_inputs(self._run.info.run_id, [dataset_input_of(header.dataset)])
+            if header.dataset is not None:
+                inputs = [dataset_input_of(header.dataset)]
+                with translated("log the dataset"):
+                    self._client.log_inputs(self._run.info.run_id, inputs)
         except TrackingError as error:
             self.end(Status.FAILED, str(error))
             raise
