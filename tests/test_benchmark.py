@@ -12,7 +12,7 @@ import optibench
 from optibench import benchmark
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
-from optibench.errors import ConfigError, DataError, SearchError
+from optibench.errors import BenchmarkError, ConfigError, DataError, SearchError, TrackingError
 from optibench.records import Reused, Status
 from optibench.tracking.memory import MemoryTracker
 from optibench.ways import trials
@@ -190,9 +190,9 @@ def test_the_python_call_plans_without_running(tmp_path, monkeypatch):
 
 def test_a_plan_of_many_fits_on_all_workers_of_a_small_table_names_the_faster_way():
     words = ["model=kmeans", "backend=dask", "backend.parallelism=data"]
-    assert "271 fits one after the other" in optibench.plan(words).facts["engine"]
-    assert "one after the other" not in optibench.plan([*words, "search=none"]).facts["engine"]
-    assert "one after the other" not in optibench.plan(words[:2]).facts["engine"]
+    assert "271 fits on all workers, none" in optibench.plan(words).facts["engine"]
+    assert "none beside another" not in optibench.plan([*words, "search=none"]).facts["engine"]
+    assert "none beside another" not in optibench.plan(words[:2]).facts["engine"]
 
 
 def test_an_interrupted_search_keeps_the_trials_that_it_has(monkeypatch):
@@ -219,6 +219,27 @@ def test_a_run_that_cannot_be_announced_is_closed():
     with pytest.raises(OSError):  # noqa: PT011 - whatever the caller raises
         benchmark.run(config, tracker=tracker, announce=refuse)
     assert tracker.status is Status.FAILED
+
+
+def test_an_error_before_a_run_can_be_created_is_told_with_why_there_is_none(monkeypatch):
+    class Full(MemoryTracker):
+        def start(self, _header):
+            message = "the disk is full"
+            raise TrackingError(message)
+
+    def fail(*_):
+        message = "no rows today"
+        raise OSError(message)
+
+    monkeypatch.setattr(benchmark, "load", fail)
+    with pytest.raises(BenchmarkError, match=r"no rows today .*the disk is full") as told:
+        run(*SMALL, tracker=Full())
+    assert isinstance(told.value.__cause__, OSError)
+    tracker = MemoryTracker()
+    with pytest.raises(OSError, match="no rows today"):
+        run(*SMALL, tracker=tracker)
+    assert (tracker.status, tracker.reason) == (Status.FAILED, "no rows today")
+    assert tracker.calls.count("start") == 1
 
 
 def test_an_interrupted_run_is_killed_with_what_it_has():

@@ -12,7 +12,7 @@ from optibench.config.composition import compose
 from optibench.config.resolution import resolve
 from optibench.errors import ConfigError
 from optibench.loading import load
-from optibench.parallelism import LARGE_BYTES, ROOM, Situation, choose
+from optibench.parallelism import HELD_SHARE, LARGE_BYTES, ROOM, Situation, choose
 from optibench.preparation import settle
 from optibench.ways import way_of
 from optibench.ways.data import DataWay
@@ -129,6 +129,16 @@ def test_a_table_in_memory_is_loaded_and_then_judged(words):
     large = loaded(10_000, "dataset=pima")
     assert isinstance(way_of(large), DataWay)
     assert large.files is None
+
+
+def test_rows_that_memory_alone_is_to_keep_are_counted_as_they_are_kept(monkeypatch):
+    """768 rows of 8 columns on two workers, 5 bytes for each value and 16 for each row."""
+    monkeypatch.setattr("optibench.parallelism.LIBRARIES_BYTES", 0)
+    each = 768 * (8 * 5 + 16) / 2 / HELD_SHARE
+    held = ["dataset=pima", "backend.persist=MEMORY_ONLY", "backend.workers=2", "cores=2"]
+    assert isinstance(way_of(loaded(int(each) + 1, *held)), DataWay)
+    with pytest.raises(ConfigError, match="persist=MEMORY_AND_DISK"):
+        loaded(int(each) - 1, *held)
 
 
 def test_what_cannot_be_had_on_all_workers_is_done_by_trials(words):

@@ -51,7 +51,8 @@ def run(
     Raises:
         InputError: wrong configuration or data; no run was created, and the engine that was being
             started meanwhile is gone.
-        BenchmarkError: the run was created, at the latest then, and says FAILED and why.
+        BenchmarkError: the run says FAILED and why; it is created for that where it was not yet.
+            Any other error ends it likewise.
     """
     with Recorder(*(entry or Entry.now())) as clock, ExitStack() as stack:
         with clock.phase("startup"):
@@ -66,7 +67,7 @@ def run(
             import_libraries(way_modules(config))
         with (
             RunRecord(settled, clock, premises, tracker, announce) as record,
-            EngineOfRun(engine_start, clock) as engine,
+            EngineOfRun(engine_start, clock, record.note_workers) as engine,
         ):
             with clock.phase("load"):
                 prepared = load(settled, engine.up)
@@ -77,7 +78,7 @@ def run(
             with clock.phase("startup"):
                 record.begin(prepared)
                 running = engine.take()
-                record.note_engine(running, engine.workers)
+                record.note_engine(running)
                 engine.beside(record.engine_record(way.own_record(running.engine)))
                 record.open_journal()
             with clock.phase("search"), record.driver_profile():

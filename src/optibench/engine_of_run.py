@@ -9,6 +9,7 @@ from optibench.errors import InputError
 from optibench.remote_workers import RemoteWorkers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from optibench.backends.kept import Running
@@ -20,18 +21,20 @@ if TYPE_CHECKING:
 class EngineOfRun:
     """Is up when first asked for, and goes with the run once it is taken.
 
-    Attributes:
-        workers: those that are elsewhere, with the watches beside them.
+    Left, it ends what was begun beside it (`beside`, then the watches), and then itself.
     """
 
-    workers: RemoteWorkers
-
-    def __init__(self, start: EngineStart[Running], clock: Recorder) -> None:
-        """Wait for nothing yet."""
-        self._start, self._clock = start, clock
+    def __init__(
+        self,
+        start: EngineStart[Running],
+        clock: Recorder,
+        on_workers: Callable[[RemoteWorkers], None],
+    ) -> None:
+        """Wait for nothing yet; `on_workers` hears of those beside which watches are to begin."""
+        self._start, self._clock, self._on_workers = start, clock, on_workers
         self._is_up = self._is_taken = False
         self._stack = ExitStack()
-        # What was begun beside the engine ends before it, also where it began before it was taken.
+        # Left last to first, whatever was entered when: watches begin before the engine is taken.
         self._engine = self._stack.enter_context(ExitStack())
         self._beside = self._stack.enter_context(ExitStack())
 
@@ -47,21 +50,29 @@ class EngineOfRun:
     ) -> None:
         """Close it; one that has failed tells so in its own words.
 
-        One that has only looked through wrong data is as good as before, and is not taken for it.
+        One that has only looked through wrong data is as good as before: it is not taken for
+        them, and may be kept for another run. After any other error nobody knows what it is at.
         """
-        is_own = isinstance(error, Exception) and not isinstance(error, InputError)
-        if is_own and self._is_up:
-            self.take()
-        self._stack.__exit__(kind, error, trace)
+        try:
+            if self._is_up and error is not None and not isinstance(error, InputError):
+                self.take()
+        finally:
+            try:
+                self._stack.__exit__(kind, error, trace)
+            finally:
+                if self._is_up and not self._is_taken:
+                    self._workers.stop()
 
     def up(self) -> Engine:
         """Wait for it, on start-up's account, and watch its workers."""
         if not self._is_up:
             with self._clock.phase("startup"):
                 engine = self._start.wait().engine
-                self.workers = RemoteWorkers(engine, self._clock)
-                self._beside.enter_context(self.workers)
-            self._is_up = True
+                self._workers = RemoteWorkers(engine, self._clock)
+                self._on_workers(self._workers)
+                self._is_up = True
+                self._beside.push(self._workers)  # which is left also if Ctrl-C comes now
+                self._workers.__enter__()
         return self._start.wait().engine
 
     def take(self) -> Running:

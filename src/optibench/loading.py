@@ -11,7 +11,7 @@ from optibench.datasets.encoding import encode
 from optibench.errors import InputError
 from optibench.evaluation.split import scaling_on
 from optibench.measure.machine import available_memory_bytes
-from optibench.parallelism import Situation, choose
+from optibench.parallelism import Situation, bytes_of_rows, choose
 from optibench.preparation import Prepared, Settled
 from optibench.records import Task
 from optibench.trials.refit import EXAMPLE_ROWS
@@ -54,21 +54,27 @@ def _load_as_it_fits(settled: Settled, engine: Waiting) -> Prepared:
         except InputError as error:
             why = str(error)
     if files is not None:
-        chosen = _chosen(settled, files.table_bytes, why, engine)
+        width = len(files.roles.features)
+        chosen = _chosen(settled, (files.table_bytes, width), why, engine)
         return _load_whole(chosen) if chosen.is_by_trials else _look_through(chosen, files, engine)
     prepared = _load_whole(settled)
-    chosen = _chosen(settled, prepared.dataset.X.nbytes, why, engine)
+    X = prepared.dataset.X
+    chosen = _chosen(settled, (X.nbytes, X.shape[1]), why, engine)
     return replace(prepared, config=chosen.config, reason=chosen.reason)
 
 
-def _chosen(settled: Settled, table_bytes: int, why: str | None, engine: Waiting) -> Settled:
+def _chosen(settled: Settled, size: tuple[int, int], why: str | None, engine: Waiting) -> Settled:
+    """`size`: of the table as the driver would hold it, in bytes and in columns."""
     config, here = settled.config, available_memory_bytes()
     workers, folds = settled.budget.workers, config.evaluation.folds
     workers_have = here // workers
     if engine is not None:
         workers_have = getattr(engine(), "worker_memory_bytes", workers_have)
-    in_memory = getattr(config.backend, "persist", None) == "MEMORY_ONLY" and why is None
-    value_bytes = config.model.together.value_bytes if in_memory else 0
+    table_bytes, width = size
+    kept_bytes = 0.0
+    if why is None and getattr(config.backend, "persist", None) == "MEMORY_ONLY":
+        n_rows, value_bytes = table_bytes / (8 * max(1, width)), config.model.together.value_bytes
+        kept_bytes = bytes_of_rows(n_rows, width, value_bytes)
     choice = choose(
         Situation(
             table_bytes=table_bytes,
@@ -77,7 +83,7 @@ def _chosen(settled: Settled, table_bytes: int, why: str | None, engine: Waiting
             workers=workers,
             fits=settled.search.total * folds if settled.search.uses_folds else 0,
             why_no_data=why,
-            kept_bytes=table_bytes // 8 * value_bytes,
+            kept_bytes=kept_bytes,
         )
     )
     backend: Any = config.backend

@@ -16,6 +16,7 @@ ROOM = 3  # tables: the one that all share, and two that a fit makes of it
 LARGE_BYTES = 512 * MIB  # below, a single fit takes less time than to deal the table out
 LIBRARIES_BYTES = 300 * MIB  # of a worker's memory
 HELD_SHARE = 0.4  # of what is left, for rows that a worker keeps; the rest for what comes and goes
+ROW_BYTES = 16  # of a row's class and place
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Situation:
     workers: int
     fits: int
     why_no_data: str | None
-    kept_bytes: int = 0
+    kept_bytes: float = 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Choice:
 def room_for_rows(worker_bytes: float) -> float:
     """Bytes of a worker's memory that rows may take which it keeps from fit to fit."""
     return max(0.0, HELD_SHARE * (worker_bytes - LIBRARIES_BYTES))
+
+
+def bytes_of_rows(n_rows: float, width: int, value_bytes: int) -> float:
+    """That rows take in the memory of workers which keep them."""
+    return n_rows * (width * value_bytes + ROW_BYTES)
 
 
 def choose(situation: Situation) -> Choice:

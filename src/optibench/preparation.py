@@ -16,7 +16,7 @@ from optibench.evaluation.scoring import (
     greater_is_better,
 )
 from optibench.measure.machine import available_cores, available_memory_bytes
-from optibench.parallelism import ROOM
+from optibench.parallelism import Situation, choose
 from optibench.records import Candidate, DataFacts, Plan, Task
 from optibench.redaction import redact
 from optibench.trials.refit import EXAMPLE_ROWS
@@ -194,14 +194,23 @@ def _usable_cores(config: Config) -> int:
 
 def _hint(prepared: Prepared) -> str:
     """Where a search of fits on all workers would end sooner the other way."""
-    table_bytes = 8 * prepared.dataset.n_samples * prepared.dataset.X.shape[1]
-    each_bytes = available_memory_bytes() // prepared.budget.workers
-    elsewhere, by_trials = prepared.config.backend.is_elsewhere, prepared.is_by_trials
-    if by_trials or elsewhere or not prepared.search.uses_folds or ROOM * table_bytes > each_bytes:
+    if prepared.is_by_trials or prepared.config.backend.is_elsewhere:
+        return ""
+    here, workers = available_memory_bytes(), prepared.budget.workers
+    situation = Situation(
+        table_bytes=8 * prepared.dataset.n_samples * prepared.dataset.X.shape[1],
+        worker_bytes=here // workers,
+        driver_bytes=here,
+        workers=workers,
+        fits=prepared.n_fits - 1,
+        why_no_data=None,
+    )
+    if not situation.fits or choose(situation).parallelism == "data":
         return ""
     return (
-        f"{prepared.n_fits} fits one after the other: the table is small enough for every worker, "
-        "and parallelism=trials or auto would run them side by side, mostly in much less time"
+        f"{prepared.n_fits} fits on all workers, none beside another: the table is small enough "
+        "for every worker, and parallelism=trials or auto would run them side by side, mostly in "
+        "much less time"
     )
 
 

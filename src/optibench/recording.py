@@ -48,7 +48,7 @@ def open_tracker(config: Config) -> Tracker:
 class RunRecord:
     """One MLflow run, created by `begin`; FINISHED, FAILED or KILLED when left.
 
-    Wrong data end it before; whatever else ends it before leaves a run that says FAILED.
+    Wrong data and Ctrl-C leave none before that; for any other error it is created, and says why.
     """
 
     def __init__(
@@ -103,14 +103,19 @@ class RunRecord:
     ) -> None:
         """Close a run that did not finish, with its reason and the artifacts it has so far."""
         self._settled.search.close(finished=False)  # nothing, after `finish`
-        if isinstance(error, Exception) and not isinstance(error, InputError):
-            self._create_failed(error)
-        if error is not None and self.run_id:
-            interrupted = not isinstance(error, Exception)
-            status = Status.KILLED if interrupted else Status.FAILED
-            reason = "interrupted" if interrupted else str(error) or type(error).__name__
-            told = "".join(f" ({note})" for note in self._workers_notes())
-            self._tracker.end(status, f"{reason}{self._save_what_there_is()}{told}")
+        try:
+            if isinstance(error, Exception) and not isinstance(error, InputError):
+                self._create_failed(error)
+        finally:
+            if error is not None and self.run_id:
+                self._end(error)
+
+    def _end(self, error: BaseException) -> None:
+        interrupted = not isinstance(error, Exception)
+        status = Status.KILLED if interrupted else Status.FAILED
+        reason = "interrupted" if interrupted else str(error) or type(error).__name__
+        told = "".join(f" ({note})" for note in self._workers_notes())
+        self._tracker.end(status, f"{reason}{self._save_what_there_is()}{told}")
 
     def _create_failed(self, error: Exception) -> None:
         """Where something failed before the data were known: a run that can say so."""
@@ -119,6 +124,8 @@ class RunRecord:
         try:
             self._create(self._settled)
         except Exception as problem:
+            if self.run_id:
+                raise
             msg = f"{str(error) or type(error).__name__} (No run says so: {problem})"
             raise BenchmarkError(msg) from error
 
@@ -130,11 +137,14 @@ class RunRecord:
             return f" (its artifacts are incomplete: {type(problem).__name__}: {problem})"
         return "".join(f" ({note})" for note in self._engine_record.notes)
 
-    def note_engine(self, running: Running, workers: RemoteWorkers) -> None:
+    def note_workers(self, workers: RemoteWorkers) -> None:
+        """Keep what is going to be told of the workers that are elsewhere."""
+        self._workers = workers
+
+    def note_engine(self, running: Running) -> None:
         """Keep the versions of the started engine, and whether an earlier run has started it."""
         engine, warm, self._files.copy_logs = running
         self._engine, self._run_again_before = engine, engine.units_run_again
-        self._workers = workers
         facts: dict[str, Any] = {"engine_warm": warm}
         facts |= {f"version.{name}": version for name, version in engine.versions().items()}
         self._notes += engine.notes

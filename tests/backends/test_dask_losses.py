@@ -1,17 +1,27 @@
-"""What is counted of the ends of Dask workers, as a scheduler tells them."""
+"""Which Dask workers count, and what of their ends, as a scheduler tells them."""
 
 import pytest
 
+from optibench.backends import elsewhere
 from optibench.backends.dask.losses import Losses
+from optibench.backends.dask.workers import DaskWorkers
 from optibench.backends.tally import Tally
 from optibench.records import Batch, Candidate, Unit
 
 
 class Scheduler:
-    """Has the ears of those who listen."""
+    """Has three workers, and the ears of those who listen."""
 
     def __init__(self):
+        self.limits = {"ours-1": 2000, "ours-2": 3000, "a stranger's": 10}
         self.ears = {}
+
+    def wait_for_workers(self, *_, **__):
+        pass
+
+    def scheduler_info(self, **_):
+        one = {"nthreads": 1, "status": "running"}
+        return {"workers": {name: {**one, "memory_limit": n} for name, n in self.limits.items()}}
 
     def subscribe_topic(self, topic, handler):
         self.ears[topic] = handler
@@ -42,11 +52,14 @@ def test_of_a_workers_batches_the_one_that_it_was_at_is_counted_and_what_it_had_
 
 def test_work_of_others_that_went_with_their_worker_is_none_of_ours(heard):
     scheduler, losses, again = heard
+    losses.begin_anew(["a stranger's"])
     scheduler.end("a stranger's", tasks=["something else"])
-    assert not losses.were_heard(["ours-1", "ours-2"])
-    scheduler.end("ours-2", tasks=["ours, but no batch"])
-    assert losses.were_heard(["ours-1", "ours-2"])
-    assert not losses.were_heard(["ours-1", "ours-2"])
+    assert not losses.were_heard()
+    losses.listen(["came-later"])
+    for ours in ("ours-2", "came-later"):
+        scheduler.end(ours, tasks=["no batch"])
+        assert losses.were_heard()
+        assert not losses.were_heard()
     assert again.count == 0
     assert losses.workers == 1
 
@@ -54,5 +67,18 @@ def test_work_of_others_that_went_with_their_worker_is_none_of_ours(heard):
 def test_a_worker_that_was_sent_away_has_lost_nothing(heard):
     scheduler, losses, again = heard
     scheduler.end("ours-1", tasks=["first"], expected=True)
-    assert not losses.were_heard(["ours-1"])
+    assert not losses.were_heard()
     assert again.count == 0
+
+
+def test_the_memory_of_other_workers_is_not_looked_at(heard):
+    scheduler, losses, _ = heard
+    workers = DaskWorkers(scheduler, 2, losses)
+    assert workers.memory_limits(["ours-1", "ours-2"]) == [2000, 3000]
+    assert workers.memory_limits(["one that has gone"]) == []
+
+
+@pytest.mark.dask
+def test_the_version_of_the_package_that_trains_is_compared():
+    assert "dask_ml" in elsewhere.compared(["optibench.backends.dask.kmeans"])
+    assert "dask_ml" not in elsewhere.compared(["optibench.trials.worker"])

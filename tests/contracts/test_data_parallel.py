@@ -18,7 +18,7 @@ from optibench import benchmark
 from optibench.backends import kept
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
-from optibench.errors import BenchmarkError, ConfigError
+from optibench.errors import BenchmarkError, ConfigError, DataError
 from optibench.evaluation.parts import PartPlan, part_numbers, row_keys
 from optibench.evaluation.scoring import ScoringSettings, score
 from optibench.models.xgboost import XGBoost
@@ -338,6 +338,26 @@ def test_a_worker_without_a_row_to_train_on_takes_part(engine, tmp_path):
     assert told.params["engine_params.workers"] == 2
     assert [trial.status for trial in result.trials] == [Status.FINISHED] * 2
     assert result.metrics["accuracy"] > 0.9
+
+
+@pytest.mark.dask
+def test_a_kept_engine_outlives_wrong_data_and_goes_with_an_interrupted_run(monkeypatch, files):
+    from optibench import loading
+
+    engine, words = kept_engine_of("dask"), [*files, "backend=dask"]
+    with pytest.raises(DataError, match="kind"):
+        run(*words, "dataset.categorical=[]")
+    assert kept.idle().engine is engine
+
+    def look_and_be_interrupted(*asked):
+        asked_of(*asked)
+        raise KeyboardInterrupt
+
+    asked_of = loading.asked_of
+    monkeypatch.setattr(loading, "asked_of", look_and_be_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(*words)
+    assert kept.idle() is None
 
 
 @pytest.mark.dask

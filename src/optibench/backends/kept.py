@@ -171,7 +171,7 @@ def _to_be_kept(
             rehearse(kept.engine)
         yield Running(kept.engine, warm, kept.logs.copy_new)
     except BaseException as error:
-        if warm and isinstance(error, Abandoned):  # no run has used it: it is as good as before
+        if warm and isinstance(error, Abandoned):  # at most asked about wrong data
             _Idle.engine = kept
             raise
         kept.logs.copy_new(request.logs)

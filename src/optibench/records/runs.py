@@ -65,7 +65,7 @@ class RunHeader:
     """What is known of a run when it is created.
 
     Attributes:
-        dataset: None where the run failed before its table was known.
+        dataset: None where it failed before the run was begun.
     """
 
     name: str

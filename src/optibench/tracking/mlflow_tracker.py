@@ -71,21 +71,25 @@ class MlflowTracker:
             self._client = self._store.client()
             experiment_id = ensure_experiment(self._store, self._experiment)
             self._context = resolve_tags()
-        with translated("create the run"):
-            self._run = self._client.create_run(
-                experiment_id,
-                start_time=milliseconds(header.start),
-                tags={tag.key: tag.value for tag in tags_of({**self._context, **header.tags})},
-                run_name=redact(header.name),
-            )
         try:
+            with translated("create the run"):  # which holds Ctrl-C back until it is created
+                self._run = self._client.create_run(
+                    experiment_id,
+                    start_time=milliseconds(header.start),
+                    tags={tag.key: tag.value for tag in tags_of({**self._context, **header.tags})},
+                    run_name=redact(header.name),
+                )
             self.log_params(header.params)
             if header.dataset is not None:
                 inputs = [dataset_input_of(header.dataset)]
                 with translated("log the dataset"):
                     self._client.log_inputs(self._run.info.run_id, inputs)
-        except TrackingError as error:
-            self.end(Status.FAILED, str(error))
+        except (TrackingError, KeyboardInterrupt) as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            if self._run is not None:
+                self.end(
+                    Status.KILLED if interrupted else Status.FAILED, str(error) or "interrupted"
+                )
             raise
         return str(self._run.info.run_id)
 

@@ -13,7 +13,7 @@ from optibench.errors import FitError
 from optibench.evaluation.parts import sample_limit
 from optibench.evaluation.scoring import constant_scores, score
 from optibench.measure.call_profiler import CallProfiler
-from optibench.parallelism import room_for_rows
+from optibench.parallelism import bytes_of_rows, room_for_rows
 from optibench.records import HELD_OUT, Task
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from optibench.preparation import Prepared
     from optibench.records import Chunk, Params
 
-ROW_BYTES = 16  # of a row's class and place
 SCORED_BYTES = 64 * 2**20  # of the rows that the driver gathers to score one part
 COPIES = 4  # of labels, places and probabilities, which metrics sort
 
@@ -152,9 +151,9 @@ class DataWay:
             return False
         prepared = self._prepared
         width = len(prepared.dataset.feature_names)
-        row_bytes = width * prepared.config.model.together.value_bytes + ROW_BYTES
-        share_bytes = self._parts.n_rows(self._parts.of) * row_bytes / len(shares)
-        return bool(share_bytes > room_for_rows(engine.worker_memory_bytes))
+        value_bytes = prepared.config.model.together.value_bytes
+        table_bytes = bytes_of_rows(self._parts.n_rows(self._parts.of), width, value_bytes)
+        return bool(table_bytes / len(shares) > room_for_rows(engine.worker_memory_bytes))
 
     def _fit(self, params: Params, asks: list[Ask]) -> WholeFit:
         (fit,) = self._trainer.fit(self._parts.job([params], self._parts.train, asks))

@@ -211,7 +211,7 @@ class DaskEngine:
     @property
     def worker_memory_bytes(self) -> int:
         """The least of the workers' limits; for one without, its share of this machine."""
-        limits = self.workers.memory_limits(self._in_use)
+        limits = self.workers.memory_limits(self.workers.live())
         return int(min(limits, default=self._memory_bytes // self.slots))
 
     @property

@@ -44,26 +44,28 @@ class DaskKMeans(DaskTrainer):
 
         Rows that were lost with some of the workers Dask itself has read again.
         """
-        left = list(range(len(job.candidates)))
-        for attempt in range(1, TRIES + 1):
+        left, losses = list(range(len(job.candidates))), 0
+        while True:
             try:
                 for fit in self._fits(job, tuple(left)):
                     left.remove(fit.position)
+                    losses = 0
                     yield fit
             except (FitError, EngineError, KilledWorker):
                 raise
             except Exception as error:
-                all_there = self.engine.workers.answer(self.partitions.workers)
-                if all_there and self.partitions.in_place():
+                if not self.partitions.chunks:  # they could not be read
+                    raise
+                if self.partitions.all_there():
                     cause = f"{type(error).__name__}: {error}"
                     raise FitError(cause) from error
-                lost = error
-                if attempt < TRIES:
-                    self.engine.again.add(1)
+                losses += 1
+                if losses == TRIES:
+                    msg = f"K-means lost the workers that had its rows {TRIES} times: {error}"
+                    raise EngineError(msg) from error
+                self.engine.again.add(1)
             else:
                 return
-        msg = f"K-means lost the workers that had its rows in each of {TRIES} attempts: {lost}"
-        raise EngineError(msg) from lost
 
     def _fits(self, job: FitJob, positions: Sequence[int]) -> Iterator[WholeFit]:
         """Of some candidates of a job."""
@@ -71,8 +73,7 @@ class DaskKMeans(DaskTrainer):
         with self.partitions.in_use():
             for fit in self.together.fit(part, self.request.setting, self):
                 # What a lost worker held or was at, Dask has computed again in this fit.
-                was_lost = self.engine.losses.were_heard(self.partitions.workers)
-                self.engine.again.add(int(was_lost))
+                self.engine.again.add(int(self.engine.losses.were_heard()))
                 yield replace(fit, position=positions[fit.position])
 
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
@@ -92,8 +93,8 @@ class DaskKMeans(DaskTrainer):
     def cpu_seconds(self) -> float:
         """Of the run's workers; of one that was lost what it had used when it last said so."""
         ours, known = self.partitions.workers, self.engine.workers.known()
-        if not known.issuperset(ours):
-            ours = sorted(known)  # any of them may have come for a lost one
+        if not known.issuperset(ours):  # any of the others may have come for a lost one
+            ours = sorted(known - self.engine.losses.strangers)
         self._used |= self.engine.client.run(time.process_time, workers=ours, on_error="ignore")
         return float(sum(self._used.values()))
 

@@ -20,6 +20,9 @@ class Losses:
     The scheduler's own count (`suspicious`) has those too that only waited at the lost worker.
     Each worker has a topic of its own. On the topic of all, distributed (2026.8) sends what it
     cannot serialise (of `scatter(broadcast=True)`, anybody's), and cuts off those who listen.
+
+    Attributes:
+        strangers: workers of a given cluster that fits on all workers do not use.
     """
 
     def __init__(self, client: Any, again: Tally) -> None:
@@ -28,7 +31,8 @@ class Losses:
         self._again = again
         self._lock = threading.Lock()  # events are heard in a thread of the client's
         self._batches: dict[str, Any] = {}  # under way, in the order in which workers begin them
-        self._cost_work: set[str] = set()
+        self._was_heard = False
+        self.strangers: frozenset[str] = frozenset()
         self._topics: set[str] = set()
         self._gone: set[str] = set()
 
@@ -60,11 +64,15 @@ class Losses:
         with self._lock:
             self._batches.pop(key, None)
 
-    def were_heard(self, workers: Iterable[str]) -> bool:
-        """True where work has been lost with one of these since this was last asked."""
+    def begin_anew(self, strangers: Iterable[str]) -> None:
+        """Forget what was heard; from now on nothing counts that goes with one of these."""
         with self._lock:
-            heard = not self._cost_work.isdisjoint(workers)
-            self._cost_work.clear()
+            self.strangers, self._was_heard = frozenset(strangers), False
+
+    def were_heard(self) -> bool:
+        """True where work has been lost with a worker since this was last asked."""
+        with self._lock:
+            heard, self._was_heard = self._was_heard, False
             return heard
 
     def _hear(self, worker: str, event: tuple[float, Any]) -> None:
@@ -78,8 +86,7 @@ class Losses:
 
     def _count(self, worker: str, processing: Container[str], results: Container[str]) -> None:
         """A worker has one thread: of the batches that it had, it was at the first."""
-        if processing or results:
-            self._cost_work.add(worker)
+        self._was_heard |= bool(processing or results) and worker not in self.strangers
         begun = [key for key in self._batches if key in processing][:1]
         done = [key for key in self._batches if key in results]
         for key in begun + done:

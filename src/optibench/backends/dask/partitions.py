@@ -99,9 +99,9 @@ class DaskPartitions:
         look: Any = _read_to_files if in_files else _read
         keep: Any = _nth_in_files if in_files else _nth
         self.chunks.clear()
-        # What losses have cost so far is made good here, not in a fit.
-        self._engine.losses.were_heard(self._workers)
         client, self._workers = self._client, self._engine.workers.live()
+        # What losses have cost so far is made good here, not in a fit.
+        self._engine.losses.begin_anew(self._engine.workers.known() - set(self._workers))
         if in_files:
             self._engine.hold_back(self._workers)
         if self._engine.before_batch is not None:
@@ -136,8 +136,12 @@ class DaskPartitions:
 
     @property
     def workers(self) -> list[str]:
-        """That hold the chunks."""
+        """That chunks were dealt out to; one may have got none."""
         return self._workers
+
+    def all_there(self) -> bool:
+        """True where no worker that has chunks was lost, nor any chunk."""
+        return self._engine.workers.answer(list(self.at_each_worker())) and self.in_place()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

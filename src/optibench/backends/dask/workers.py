@@ -81,10 +81,9 @@ class DaskWorkers:
         return len(answers) == len(workers) and self.known().issuperset(workers)
 
     def memory_limits(self, workers: Sequence[str]) -> list[int]:
-        """Of those among these that have one, in bytes; of all where some of these are gone."""
-        told = self._told()
-        asked = workers if told.keys() >= set(workers) else list(told)
-        return [limit for worker in asked if (limit := told[worker]["memory_limit"])]
+        """Of those among these that are there and have one, in bytes."""
+        told = [worker for name, worker in self._told().items() if name in workers]
+        return [limit for worker in told if (limit := worker["memory_limit"])]
 
     def _told(self) -> dict[str, Any]:
         return dict(self._client.scheduler_info(n_workers=-1)["workers"])

@@ -41,8 +41,7 @@ class DaskXGBoost(DaskTrainer):
             except EngineError:  # no worker has come for the lost one
                 raise
             except Exception as error:
-                all_there = self.engine.workers.answer(self.partitions.workers)
-                if all_there and self.partitions.in_place():
+                if self.partitions.all_there():
                     cause = f"{type(error).__name__}: {error}"
                     raise FitError(cause) from error
                 lost = error

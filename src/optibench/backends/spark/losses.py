@@ -47,16 +47,12 @@ def attempts_of(context: Any, group: str) -> list[list[Any]]:
         time.sleep(0.01)
     told = [info for job in jobs if (info := tracker.getJobInfo(job)) is not None]
     stages = {stage for info in told for stage in info.stageIds}
-    return [_attempts(context, stage) for stage in sorted(stages)]
-
-
-def _attempts(context: Any, stage: int) -> list[Any]:
-    java = context._jvm
-    any_task, no_quantiles = java.java.util.ArrayList(), context._gateway.new_array(java.double, 0)
-    store = context._jsc.sc().statusStore()
+    java, store = context._jvm, context._jsc.sc().statusStore()
     details = summaries = False
-    found = store.stageData(stage, details, any_task, summaries, no_quantiles)
-    return [found.apply(number) for number in range(found.size())]
+    asked = (details, java.java.util.ArrayList(), summaries)
+    no_quantiles = context._gateway.new_array(java.double, 0)
+    found = [store.stageData(stage, *asked, no_quantiles) for stage in sorted(stages)]
+    return [[stage.apply(number) for number in range(stage.size())] for stage in found]
 
 
 def _is_running(info: Any) -> bool:
