@@ -190,7 +190,7 @@ def test_the_python_call_plans_without_running(tmp_path, monkeypatch):
 
 def test_a_plan_of_many_fits_on_all_workers_of_a_small_table_names_the_faster_way():
     words = ["model=kmeans", "backend=dask", "backend.parallelism=data"]
-    assert "271 fits on all workers, none" in optibench.plan(words).facts["engine"]
+    assert "271 fits, none beside another" in optibench.plan(words).facts["engine"]
     assert "none beside another" not in optibench.plan([*words, "search=none"]).facts["engine"]
     assert "none beside another" not in optibench.plan(words[:2]).facts["engine"]
 

@@ -208,9 +208,8 @@ def _hint(prepared: Prepared) -> str:
     if not situation.fits or choose(situation).parallelism == "data":
         return ""
     return (
-        f"{prepared.n_fits} fits on all workers, none beside another: the table is small enough "
-        "for every worker, and parallelism=trials or auto would run them side by side, mostly in "
-        "much less time"
+        f"{prepared.n_fits} fits, none beside another; the table fits into every worker: trials "
+        "or auto would mostly be faster"
     )
 
 

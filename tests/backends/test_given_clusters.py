@@ -189,7 +189,12 @@ def test_a_table_that_went_with_its_only_worker_is_sent_again(
 
 @pytest.fixture(scope="module")
 def larger_dask_cluster():
-    with cluster("dask", "--workers", "3") as word, Client(word.split("=")[1]) as client:
+    """Whose scheduler moves no task that it was told the worker of."""
+    env = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING": "False"}
+    with (
+        cluster("dask", "--workers", "3", env=env) as word,
+        Client(word.split("=")[1]) as client,
+    ):
         yield client, word
 
 
