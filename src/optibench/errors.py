@@ -4,7 +4,7 @@
     ├── InputError          wrong configuration or data, found before any run exists  exit code 2
     │   ├── ConfigError     a key of the configuration
     │   └── DataError       a file, a column, a row
-    └── BenchmarkError      the benchmark failed, its MLflow run says FAILED          exit code 1
+    └── BenchmarkError      the benchmark failed, its MLflow run says FAILED and why  exit code 1
         ├── EngineError     the engine (joblib, Dask, Spark) failed or was lost
         ├── FitError        a fit on all workers failed; the search records it as a trial's error
         ├── SearchError     nothing finite came out of the search
