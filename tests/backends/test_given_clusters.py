@@ -266,9 +266,14 @@ def test_a_lost_dask_worker_is_in_the_resources_and_told(dask_address, tmp_path)
     assert told["metrics"]["units_run_again"] >= 1
 
 
+@pytest.fixture(scope="module")
+def heavy_on_spark(spark_master, tmp_path_factory):
+    return heavy_run(tmp_path_factory.mktemp("heavy"), "backend=spark", spark_master)
+
+
 @pytest.mark.spark
-def test_the_executor_of_a_given_spark_master_is_in_the_resources(spark_master, tmp_path):
-    told, looks = heavy_run(tmp_path, "backend=spark", spark_master)
+def test_the_executor_of_a_given_spark_master_is_in_the_resources(heavy_on_spark):
+    told, looks = heavy_on_spark
     assert_workers_are_in(told, looks)
     ((*_, last),) = looks.values()
     assert int(last[-1]) == 4  # the JVM, PySpark's daemon and two workers
@@ -276,8 +281,8 @@ def test_the_executor_of_a_given_spark_master_is_in_the_resources(spark_master, 
 
 
 @pytest.mark.spark
-def test_trials_of_a_lost_executor_are_run_again(spark_master, tmp_path):
-    plain, _ = heavy_run(tmp_path, "backend=spark", spark_master)
+def test_trials_of_a_lost_executor_are_run_again(spark_master, heavy_on_spark, tmp_path):
+    plain, _ = heavy_on_spark
     executor = "psutil.Process().parent().parent()"
     words = ("backend=spark", spark_master)
     told, _ = heavy_run(tmp_path, *words, mark=tmp_path / "killed", victim=executor)
