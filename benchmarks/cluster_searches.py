@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.engines import Outcome, dask_client, spark_session
 from benchmarks.tables import LABEL, PART
-from optibench.models.kmeans_together import StartsTogether
+from optibench.models.kmeans_distributed import DistributedKMeans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -178,7 +178,9 @@ def _spark_parts(model: str, cores: int) -> tuple[Any, Any]:
 
     if model == "kmeans":
         # As many rounds of k-means|| as ours. Within 20 iterations its tolerance stops few.
-        estimator = clustering.KMeans(maxIter=ITERATIONS, seed=0, initSteps=StartsTogether.rounds)
+        estimator = clustering.KMeans(
+            maxIter=ITERATIONS, seed=0, initSteps=DistributedKMeans.rounds
+        )
         return estimator, evaluation.ClusteringEvaluator()
     from xgboost.spark import SparkXGBClassifier
 

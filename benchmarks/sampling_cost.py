@@ -17,9 +17,9 @@ from contextlib import ExitStack
 from statistics import median
 from typing import TYPE_CHECKING
 
-from optibench.measure.phases import Recorder
-from optibench.measure.profiles import TrialProfiler
-from optibench.measure.sampler import INTERVAL_SECONDS
+from optibench.measure.clock.phases import Recorder
+from optibench.measure.processes.sampler import INTERVAL_SECONDS
+from optibench.measure.profiles.trial_profiles import TrialProfiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,12 +9,12 @@ from typing import Any
 import psutil
 import pytest
 
-from optibench import benchmark
 from optibench.backends.sklearn import PLUGIN as SKLEARN
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
 from optibench.errors import DataError, EngineError
 from optibench.records import Status
+from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
 PATIENCE_SECONDS = 60
@@ -48,7 +48,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Watched(SKLEARN):
+class MonitoredWorker(SKLEARN):
     """A backend that tells when its start begins, and when its engine is closed."""
 
     begun: Any = None
@@ -105,7 +105,7 @@ def refuse():
 def test_the_engine_starts_while_the_table_loads():
     begun, closed = Event(), Event()
     config = configured(lambda: wait_for(begun.is_set))
-    config = replace(config, backend=Watched(begun=begun, closed=closed))
+    config = replace(config, backend=MonitoredWorker(begun=begun, closed=closed))
     result = benchmark.run(config, tracker=MemoryTracker())
     assert result.status is Status.FINISHED
     assert closed.is_set()

@@ -8,9 +8,9 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from optibench import benchmark
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
+from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
 START = Path(__file__).parents[2] / "scripts" / "start_cluster.py"

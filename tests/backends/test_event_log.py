@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from optibench.backends.own_work import OwnWork
+from optibench.backends.common.task_metrics import TaskMetricsSums
 from optibench.backends.spark import event_log
-from optibench.backends.spark.own_record import amounts_of
+from optibench.backends.spark.task_metrics import amounts_of
 
 SQL = "org.apache.spark.sql.execution.ui.SparkListenerSQLExecutionStart"
 
@@ -111,7 +111,7 @@ def test_a_log_of_the_users_own_may_be_rolled_and_compressed(tmp_path):
 
 
 def test_operations_are_added_up_by_phase_the_longest_first():
-    work = OwnWork()
+    work = TaskMetricsSums()
     work.add("search", "read", {"tasks": 1, "run_seconds": 1.0, "read_bytes": 5})
     work.add("search", "train", {"tasks": 2, "run_seconds": 3.0})
     work.add("fit", "read", {"tasks": 1, "run_seconds": 2.5})

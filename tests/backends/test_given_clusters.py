@@ -94,15 +94,15 @@ TUNED = [
 
 @pytest.fixture(scope="module")
 def dask_address(tmp_path_factory):
-    elsewhere = another_machine(tmp_path_factory.mktemp("dask"), seconds_ahead=1000)
-    with cluster("dask", "--workers", "2", **elsewhere) as word:
+    compatibility = another_machine(tmp_path_factory.mktemp("dask"), seconds_ahead=1000)
+    with cluster("dask", "--workers", "2", **compatibility) as word:
         yield word
 
 
 @pytest.fixture(scope="module")
 def spark_master(tmp_path_factory):
-    elsewhere = another_machine(tmp_path_factory.mktemp("spark"))
-    with cluster("spark", "--workers", "2", **elsewhere) as word:
+    compatibility = another_machine(tmp_path_factory.mktemp("spark"))
+    with cluster("spark", "--workers", "2", **compatibility) as word:
         yield word
 
 

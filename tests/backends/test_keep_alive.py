@@ -12,12 +12,12 @@ import psutil
 import pytest
 
 import optibench
-from optibench import benchmark
-from optibench.backends.logs import EngineLogs
+from optibench.backends.common.logs import EngineLogs
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
 from optibench.errors import DataError
 from optibench.records import Batch, BatchOutcome
+from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
 SMALL = [

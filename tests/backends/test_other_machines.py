@@ -46,8 +46,8 @@ def my_forest(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def encrypted_dask(tmp_path_factory):
-    elsewhere = another_machine(tmp_path_factory.mktemp("elsewhere"), seconds_ahead=3600)
-    with cluster("dask", "--tls", **elsewhere) as line:
+    compatibility = another_machine(tmp_path_factory.mktemp("elsewhere"), seconds_ahead=3600)
+    with cluster("dask", "--tls", **compatibility) as line:
         yield line.split()
 
 
@@ -55,8 +55,8 @@ def encrypted_dask(tmp_path_factory):
 def secret_spark(tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "my.secret").write_text(f"{SECRET}\n")
-    elsewhere = another_machine(folder, seconds_ahead=3600)
-    with cluster("spark", "--secret-file", "my.secret", **elsewhere) as line:
+    compatibility = another_machine(folder, seconds_ahead=3600)
+    with cluster("spark", "--secret-file", "my.secret", **compatibility) as line:
         yield [line, f"backend.secret={SECRET}"]
 
 

@@ -14,8 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import DataIter, QuantileDMatrix, XGBClassifier, train
 
 import optibench
-from optibench import benchmark
-from optibench.backends import kept
+from optibench.backends.common import reuse
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
 from optibench.errors import BenchmarkError, ConfigError, DataError
@@ -23,6 +22,7 @@ from optibench.evaluation.parts import PartPlan, part_numbers, row_keys
 from optibench.evaluation.scoring import ScoringSettings, score
 from optibench.models.xgboost import XGBoost
 from optibench.records import HELD_OUT, Reused, Status, Task
+from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
 ENGINES = [
@@ -306,7 +306,7 @@ def files(tmp_path):
 def test_chunks_in_files_give_the_same(engine, monkeypatch, files):
     words = [*files, f"backend={engine}"]
     in_memory, told = run(*words)
-    monkeypatch.setattr("optibench.parallelism.HELD_SHARE", 1e-9)
+    monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
     in_files, also = run(*words)
     assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["accuracy", "log_loss", "train_log_loss", "default_log_loss"]
@@ -342,22 +342,22 @@ def test_a_worker_without_a_row_to_train_on_takes_part(engine, tmp_path):
 
 @pytest.mark.dask
 def test_a_kept_engine_outlives_wrong_data_and_goes_with_an_interrupted_run(monkeypatch, files):
-    from optibench import loading
+    from optibench.runner import loading
 
     engine, words = kept_engine_of("dask"), [*files, "backend=dask"]
     with pytest.raises(DataError, match="kind"):
         run(*words, "dataset.categorical=[]")
-    assert kept.idle().engine is engine
+    assert reuse.idle().engine is engine
 
     def look_and_be_interrupted(*asked):
-        asked_of(*asked)
+        survey_with_engine(*asked)
         raise KeyboardInterrupt
 
-    asked_of = loading.asked_of
-    monkeypatch.setattr(loading, "asked_of", look_and_be_interrupted)
+    survey_with_engine = loading.survey_with_engine
+    monkeypatch.setattr(loading, "survey_with_engine", look_and_be_interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(*words)
-    assert kept.idle() is None
+    assert reuse.idle() is None
 
 
 @pytest.mark.dask
@@ -373,10 +373,10 @@ def test_chunks_that_are_evened_out_train_as_well(files):
 def test_bins_of_a_large_table_are_those_of_the_same_sample_wherever_it_lies(monkeypatch, files):
     words = [*files, "backend=dask", "evaluation.default_fit=false"]
     of_all, _ = run(*words)
-    monkeypatch.setattr("optibench.data_parallel.parts.SKETCHED_VALUES", 0)
-    monkeypatch.setattr("optibench.data_parallel.parts.SAMPLED_VALUES", 5 * 1000)
+    monkeypatch.setattr("optibench.strategies.data_parallel.parts.SKETCHED_VALUES", 0)
+    monkeypatch.setattr("optibench.strategies.data_parallel.parts.SAMPLED_VALUES", 5 * 1000)
     in_memory, _ = run(*words)
-    monkeypatch.setattr("optibench.parallelism.HELD_SHARE", 1e-9)
+    monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
     in_files, _ = run(*words)
     loss = in_memory.metrics["log_loss"]
     assert loss == in_files.metrics["log_loss"] != of_all.metrics["log_loss"]
@@ -391,17 +391,17 @@ def burn(seconds):
 
 def kept_engine_of(name):
     """The one that the last run has left, or of another run."""
-    idle = kept.idle()
+    idle = reuse.idle()
     if idle is None or f".{name}." not in type(idle.engine).__module__:
         run(*TREES, "search=none", f"backend={name}")
-    return kept.idle().engine
+    return reuse.idle().engine
 
 
 @pytest.mark.spark
 def test_spark_gives_a_task_the_cores_of_its_threads():
     words = ["backend=spark", "backend.workers=1", "backend.threads_per_trial=2", "cores=2"]
     result, told = run(*TREES, "search=none", *words)
-    conf = kept.idle().engine.context.getConf()
+    conf = reuse.idle().engine.context.getConf()
     assert conf.get("spark.task.cpus") == "2"
     assert told.params["engine_params.n_jobs"] == 2
     alone, _ = run(*TREES, "search=none", "backend=spark", "backend.workers=1")
@@ -422,16 +422,18 @@ def test_the_profile_is_that_of_what_workers_do(engine, words, own):
     assert "see engine.json" in text
     found = marshal.loads(told.artifacts["profile/workers.prof"])  # noqa: S302 - our own
     in_workers = {(file, name) for file, _, name in found}
-    assert ("optibench/data_parallel/chunks.py", "__call__") in in_workers
+    assert ("optibench/strategies/data_parallel/chunks.py", "__call__") in in_workers
     assert own in {name for _, name in in_workers}
-    assert not any("ways/data.py" in file for file, _ in in_workers)  # which the driver runs
+    assert not any(
+        "data_parallel/strategy.py" in file for file, _ in in_workers
+    )  # which the driver runs
 
 
 @pytest.mark.spark
 def test_spark_says_of_known_work_what_its_own_pages_say():
     kept_engine = kept_engine_of("spark")
     context = kept_engine.context
-    own = kept_engine.own_record()
+    own = kept_engine.task_metrics()
     own.begin("search")
     first = context._jsc.sc().dagScheduler().nextStageId()
     context.parallelize(range(4), 4).map(lambda _: time.sleep(0.1)).collect()
@@ -456,19 +458,21 @@ def test_spark_says_of_known_work_what_its_own_pages_say():
     assert told["total"]["shuffle_written_bytes"] > 0
     assert told["phases"]["search"]["total"]["run_seconds"] >= 0.4
     assert told["phases"]["search"]["total"]["tasks"] == 4
-    assert kept_engine.own_record().read()["total"]["tasks"] == 0
+    assert kept_engine.task_metrics().read()["total"]["tasks"] == 0
 
 
 @pytest.mark.dask
 def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
     words = [*CLUSTERS, "search=none", "backend=dask", "+model.params.n_clusters=4"]
     in_memory, told = run(*words)
-    monkeypatch.setattr("optibench.parallelism.HELD_SHARE", 1e-9)
+    monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
     in_files, also = run(*words)
     assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]
     assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
-    monkeypatch.setattr("optibench.ways.data.SCORED_BYTES", 18_000)  # 200 rows
+    monkeypatch.setattr(
+        "optibench.strategies.data_parallel.strategy.SCORED_BYTES", 18_000
+    )  # 200 rows
     sampled, _ = run(*words)
     assert sampled.metrics["train_inertia"] != in_memory.metrics["train_inertia"]
     assert sampled.metrics["train_inertia"] == pytest.approx(
@@ -479,7 +483,7 @@ def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
 @pytest.mark.dask
 def test_dask_says_of_known_work_what_it_used():
     kept_engine = kept_engine_of("dask")
-    own = kept_engine.own_record()
+    own = kept_engine.task_metrics()
     own.begin("search")
     client = kept_engine.client
     client.gather([kept_engine.record.submit(burn, 0.1) for _ in range(4)])
@@ -494,7 +498,7 @@ def test_dask_says_of_known_work_what_it_used():
     assert 0.4 <= search["cpu_seconds"] < 0.44
     assert search["cpu_seconds"] <= search["run_seconds"]
     assert told["phases"]["fit"]["operations"][0]["failed_seconds"] > 0
-    assert kept_engine.own_record().read()["total"]["tasks"] == 0
+    assert kept_engine.task_metrics().read()["total"]["tasks"] == 0
 
 
 @pytest.mark.dask
@@ -503,7 +507,7 @@ def test_a_run_that_fails_keeps_what_the_engine_says_so_far(monkeypatch):
         msg = "no score today"
         raise BenchmarkError(msg)
 
-    monkeypatch.setattr("optibench.ways.data.DataWay.judge", fail)
+    monkeypatch.setattr("optibench.strategies.data_parallel.strategy.DataParallel.evaluate", fail)
     tracker = MemoryTracker()
     config = resolve(compose([*QUIET, *TREES, "backend=dask", "search=none"]))
     with pytest.raises(BenchmarkError):

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import optibench
-from optibench import benchmark
 from optibench.config.composition import compose
 from optibench.config.registry import find
 from optibench.config.resolution import resolve
 from optibench.errors import EngineError
 from optibench.records import EngineRequest, Status
+from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
 pytestmark = pytest.mark.slow
@@ -32,8 +32,8 @@ import psutil
 from sklearn.tree import DecisionTreeClassifier
 
 from optibench.backends.spark import xgboost as on_spark
-from optibench.models.kmeans_together import StartsTogether
-from optibench.models.xgboost_together import BoostTogether
+from optibench.models.kmeans_distributed import DistributedKMeans
+from optibench.models.xgboost_distributed import DistributedXGBoost
 
 MARK = Path(__file__).with_name("killed")
 
@@ -77,24 +77,24 @@ class Tree(DecisionTreeClassifier):
         return super().fit(X, y)
 
 
-class Boost(BoostTogether):
+class Boost(DistributedXGBoost):
     def _path(self, own, matrix, members, cost):
         if members[0][1]["max_depth"] == 3 and not own.first:
             die_once()
         yield from super()._path(own, matrix, members, cost)
 
 
-class LastStarts(StartsTogether):
+class LastStarts(DistributedKMeans):
     @staticmethod
     def answer(chunk, estimator, limit):
         end_jvm()
 
 
-class Starts(StartsTogether):
+class Starts(DistributedKMeans):
     @staticmethod
     def answer(chunk, estimator, limit):
         die_once()
-        return StartsTogether.answer(chunk, estimator, limit)
+        return DistributedKMeans.answer(chunk, estimator, limit)
 """
 QUIET = ["profiling=off", "progress=false", "backend.workers=2"]
 TREES = ["model=estimator", "model.estimator=fragile.Tree", "evaluation.folds=3", *QUIET]
@@ -123,7 +123,7 @@ def mark(tmp_path_factory):
     optibench.release_engine()
     if "fragile" in sys.modules:
         fragile = sys.modules["fragile"]
-        fragile.on_spark.meeting_point = fragile.meet
+        fragile.on_spark.rendezvous = fragile.meet
     sys.path.remove(str(folder))
     sys.modules.pop("fragile", None)
 
@@ -170,8 +170,10 @@ def test_fits_of_all_workers_are_the_same_after_one_was_lost(engine, model, mark
     words = [*WHOLE, *DATA[model], f"backend={engine}"]
     plain, _ = run(*words)
     plugin = find("model", model)
-    whole = fragile.Starts() if model == "kmeans" else fragile.Boost(plugin.together.catalogue)
-    monkeypatch.setattr(plugin, "together", whole)
+    whole = (
+        fragile.Starts() if model == "kmeans" else fragile.Boost(plugin.distributed_fit.catalogue)
+    )
+    monkeypatch.setattr(plugin, "distributed_fit", whole)
     mark.unlink()
     result, tracker = run(*words)
     assert mark.exists()
@@ -223,7 +225,7 @@ def test_a_run_whose_jvm_ends_says_so_and_keeps_what_was_done(model, mark, monke
     words, told = [*QUIET, "backend=spark", "evaluation.folds=2"], MemoryTracker()
     if model == "kmeans":
         last = import_module("fragile").LastStarts()
-        monkeypatch.setattr(find("model", model), "together", last)
+        monkeypatch.setattr(find("model", model), "distributed_fit", last)
         words += [*DATA[model], "backend.parallelism=data"]
     else:
         words += [
@@ -241,7 +243,9 @@ def test_a_run_whose_jvm_ends_says_so_and_keeps_what_was_done(model, mark, monke
 def test_a_run_whose_engine_ends_over_its_files_says_so(monkeypatch, tmp_path):
     """Nothing is known of the data yet."""
     pd.DataFrame({"x": range(100), "y": [0, 1] * 50}).to_parquet(tmp_path / "0.parquet")
-    monkeypatch.setattr("optibench.data_parallel.survey.look", import_module("fragile").look)
+    monkeypatch.setattr(
+        "optibench.strategies.data_parallel.survey.survey_blocks", import_module("fragile").look
+    )
     words = [*QUIET, "backend=dask", "backend.parallelism=data", "model=xgboost"]
     words += ["dataset=parquet", f"dataset.path={tmp_path}", "dataset.target=y"]
     told = MemoryTracker()
@@ -258,7 +262,9 @@ def test_a_run_whose_engine_ends_over_its_files_says_so(monkeypatch, tmp_path):
 @pytest.mark.spark
 def test_workers_that_cannot_meet_end_the_run(mark, monkeypatch):
     plugin = find("model", "xgboost")
-    monkeypatch.setattr(plugin, "together", import_module("fragile").Boost(plugin.catalogue))
+    monkeypatch.setattr(
+        plugin, "distributed_fit", import_module("fragile").Boost(plugin.catalogue)
+    )
     mark.touch()
     apart, told = mark.with_name("apart"), MemoryTracker()
     apart.touch()

@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier, XGBRegressor
 
 import optibench
-from optibench import benchmark
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
+from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
 SPACES = {

@@ -8,7 +8,7 @@ import pytest
 from sklearn import cluster
 
 from optibench.errors import ConfigError
-from optibench.models import kmeans, kmeans_starts, xgboost
+from optibench.models import kmeans, kmeans_fit_sharing, xgboost
 
 
 def refusal(model: Any, params: dict[str, Any]) -> str:
@@ -81,7 +81,7 @@ def test_every_hyperparameter_of_kmeans_is_known_or_reserved() -> None:
     arguments = set(inspect.signature(cluster.KMeans).parameters)
     catalogue = kmeans.HYPERPARAMETERS
     assert arguments <= {*catalogue.specs, *catalogue.reserved}
-    assert set(kmeans_starts.DEFAULTS) == set(catalogue.specs)
+    assert set(kmeans_fit_sharing.DEFAULTS) == set(catalogue.specs)
 
 
 def test_no_name_has_two_meanings() -> None:

@@ -58,8 +58,8 @@ def test_the_ui_is_served_and_leaves_no_process(
         )
     try:
         wait_for(remarks, f"http://127.0.0.1:{port}", process)
-        family = psutil.Process(process.pid).children(recursive=True)
-        assert not [word for child in family for word in child.cmdline() if "sqlite" in word]
+        fit_group = psutil.Process(process.pid).children(recursive=True)
+        assert not [word for child in fit_group for word in child.cmdline() if "sqlite" in word]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
             assert b"MLflow" in page.read()
         ends_a_run_on_the_server_without_a_word(port, tmp_path, capfd)
@@ -68,8 +68,8 @@ def test_the_ui_is_served_and_leaves_no_process(
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert out == b""
-    assert len(family) <= 4
-    assert not [child for child in family if child.is_running()]
+    assert len(fit_group) <= 4
+    assert not [child for child in fit_group if child.is_running()]
 
 
 def ends_a_run_on_the_server_without_a_word(

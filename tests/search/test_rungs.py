@@ -225,7 +225,7 @@ def test_in_order_the_candidates_do_not_depend_on_who_is_fast(search, loop):
 def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
     loop, n, factor, workers, slope
 ):
-    class Watched(loop):
+    class MonitoredWorker(loop):
         def _ask(self):
             before = len(self.asked)
             super()._ask()
@@ -241,7 +241,7 @@ def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
         # With a slope of 1 each point is better than all before it: as many go on as can.
         return slope * order.setdefault(params["x"], len(order)) if slope else params["x"]
 
-    run = Watched(state, score, deterministic=False, workers=workers, seed=n).run()
+    run = MonitoredWorker(state, score, deterministic=False, workers=workers, seed=n).run()
     assert len(run.told) == len(run.asked) <= state.total
     assert list(state.ask(100)) == []
     rungs = count_by(run.asked, lambda c: c.params["n"])

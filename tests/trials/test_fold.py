@@ -32,7 +32,7 @@ def context_of(n_rows, n_features):
         seed=0,
         threads=1,
         profiling=False,
-        keep_bytes=2**30,
+        cache_bytes=2**30,
     )
 
 

@@ -16,8 +16,8 @@ from optibench.models.xgboost import XGBoost
 from optibench.records import BatchOutcome, Candidate, Reused, Status
 from optibench.search.grid import GridSearch
 from optibench.search.proposals import FixedProposals, Proposals
-from optibench.trials.loop import Question, SearchLoop
-from optibench.trials.schedule import Schedule
+from optibench.trials.loop import SearchLoop, SearchProblem
+from optibench.trials.scheduler import Scheduler
 
 FOLDS = 3
 
@@ -45,9 +45,9 @@ class Harness:
             return BatchOutcome((done,), batch.units[1:], None)
 
         in_order = "target" in search or "max_seconds" in search
-        schedule = Schedule(ThreadEngine(slots), task, None, in_order=in_order)
-        question = Question(XGBoost(), GridSearch(**search), metric, FOLDS)
-        self.loop = SearchLoop(question, state, schedule, self.trials.extend)
+        scheduler = Scheduler(ThreadEngine(slots), task, None, in_order=in_order)
+        problem = SearchProblem(XGBoost(), GridSearch(**search), metric, FOLDS)
+        self.loop = SearchLoop(problem, state, scheduler, self.trials.extend)
 
     def run(self):
         self.loop.run()
@@ -139,7 +139,7 @@ def test_a_deterministic_search_asks_the_same_whatever_the_timing(seed, window, 
 
 
 def test_no_more_candidates_are_under_way_than_the_window_allows():
-    class Watched(Learning):
+    class MonitoredWorker(Learning):
         most = 0
 
         def ask(self, room):
@@ -147,7 +147,7 @@ def test_no_more_candidates_are_under_way_than_the_window_allows():
             self.most = max(self.most, len(self.asked) - len(self.told))
             return new
 
-    state = Watched(10, 3)
+    state = MonitoredWorker(10, 3)
     Harness(state).run()
     assert state.most == 3
     assert len(state.told) == 10

@@ -13,13 +13,13 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from xgboost import XGBClassifier
 
 from optibench.evaluation.scoring import ScoringSettings
-from optibench.models import xgboost_paths
+from optibench.models import xgboost_fit_sharing
 from optibench.models.estimator import ImportedEstimator
 from optibench.models.kmeans import KMeans
-from optibench.models.kmeans_starts import same_clustering
+from optibench.models.kmeans_fit_sharing import same_clustering
 from optibench.models.xgboost import XGBoost
 from optibench.records import Batch, Candidate, DataFacts, Reused, Status, Unit
-from optibench.trials.families import group
+from optibench.trials.fit_groups import group
 from optibench.trials.worker import TrialContext, run_batch
 
 FOLDS = 2
@@ -45,8 +45,8 @@ def context_of(model, X, y=None, *, types=None, seed=0):
 def run(context, candidates):
     """All trials by candidate and fold, as the units of a search come."""
     wanted = [(c, fold) for c in candidates for fold in range(len(context.folds))]
-    savings = context.model.savings if context.reuse else None
-    units = tuple(group(wanted, savings))
+    fit_sharing = context.model.fit_sharing if context.reuse else None
+    units = tuple(group(wanted, fit_sharing))
     trials = run_batch(context, Batch(units, 1000.0)).trials
     return {(trial.candidate, trial.fold): trial for trial in trials}
 
@@ -156,13 +156,13 @@ def test_one_stream_of_starts_serves_all_candidates_of_a_family():
 
 def test_a_path_over_trees_is_one_fit(monkeypatch):
     rounds = []
-    real = xgboost_paths.boost
+    real = xgboost_fit_sharing.boost
 
     def counted(booster, matrix, more):
         rounds.extend(more)
         real(booster, matrix, more)
 
-    monkeypatch.setattr(xgboost_paths, "boost", counted)
+    monkeypatch.setattr(xgboost_fit_sharing, "boost", counted)
     X = blobs(1, 100)
     context = context_of(XGBoost(), X, (X[:, 0] > 0).astype(int))
     run(context, [Candidate(i, {"n_estimators": n}) for i, n in enumerate((5, 40, 20, 10))])
@@ -179,7 +179,7 @@ def test_an_error_in_a_later_round_is_told_in_the_words_of_xgboost(monkeypatch):
     other = xgboost.QuantileDMatrix(X[:, :1], label=(X[:, 0] > 0).astype(int))
     monkeypatch.setattr(xgboost.Booster, "update", lambda *_: None)  # the first of them goes well
     with pytest.raises(xgboost.core.XGBoostError, match="num_feature"):
-        xgboost_paths.boost(booster, other, range(1, 3))
+        xgboost_fit_sharing.boost(booster, other, range(1, 3))
 
 
 def test_one_matrix_per_fold_serves_all_candidates_with_the_same_bins(monkeypatch):
@@ -219,7 +219,7 @@ def test_what_is_paid_adds_up_and_alone_each_would_have_paid_more():
 def test_distances_beyond_the_room_of_a_fold_are_not_kept_and_nothing_changes():
     context = context_of(KMeans(), blobs(3, 400))
     candidates = [Candidate(i, {"n_clusters": k, "n_init": 1}) for i, k in enumerate((2, 3, 4))]
-    tight = run(replace(context, keep_bytes=0), candidates)
+    tight = run(replace(context, cache_bytes=0), candidates)
     assert_same_bits(tight, run(context, candidates))
     assert {t.reused for t in tight.values()} == {Reused.NOTHING}
 
@@ -287,7 +287,7 @@ def test_who_shares_a_fit_that_failed_pays_for_it(monkeypatch):
             pass
         raise ValueError
 
-    monkeypatch.setattr(xgboost_paths, "boost", spend)
+    monkeypatch.setattr(xgboost_fit_sharing, "boost", spend)
     X = blobs(1, 90)
     context = context_of(XGBoost(), X, (X[:, 0] > 0).astype(int))
     candidates = [Candidate(i, {"n_estimators": 1 + i}) for i in range(2)]

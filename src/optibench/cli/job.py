@@ -54,8 +54,8 @@ def run_job(composed: DictConfig, entry: Entry) -> int:
 
 
 def _run_one(config: Config, entry: Entry) -> Note:
-    from optibench import benchmark
     from optibench.report.tables import render_plan, render_result
+    from optibench.runner import benchmark
 
     if config.top.plan:
         print(render_plan(benchmark.plan(config)))

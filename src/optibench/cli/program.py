@@ -86,7 +86,7 @@ def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Resul
         InputError: wrong configuration or data; no run was created.
         BenchmarkError: the benchmark failed; its run says FAILED and why.
     """
-    from optibench import benchmark
+    from optibench.runner import benchmark
 
     try:
         resolved = _resolved(config, options)
@@ -111,7 +111,7 @@ def plan(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Plan
     Raises:
         InputError: wrong configuration or data.
     """
-    from optibench import benchmark
+    from optibench.runner import benchmark
 
     return benchmark.plan(_resolved(config, options))
 
@@ -121,9 +121,9 @@ def release_engine() -> None:
 
     The end of the program does so too.
     """
-    from optibench.backends import kept
+    from optibench.backends.common import reuse
 
-    kept.release()
+    reuse.release()
 
 
 def _resolved(config: Mapping[str, Any] | Sequence[str], options: Mapping[str, Any]) -> Config:

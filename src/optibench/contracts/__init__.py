@@ -6,53 +6,61 @@ YAML file in conf/, so that a wrong type or an unknown key fails by name. The mo
 constant `PLUGIN`.
 """
 
-from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettings, Model, Search
-from optibench.contracts.running import Engine, RemoteEngine, Tracker, WorkerTask
-from optibench.contracts.savings import Bill, FitSetting, FoldRows, Kept, Member, Savings, Shared
-from optibench.contracts.searching import Journal, SearchFacts, SearchState
-from optibench.contracts.training import (
-    Ask,
-    CallProfiler,
+from optibench.contracts.data_parallel import (
+    DataParallelEngine,
+    DistributedFit,
+    EngineTaskMetrics,
     FitJob,
-    OwnRecord,
     PartitionedTable,
+    PredictionRequest,
     ReadChunks,
     Shares,
     Trainer,
     TrainerRequest,
-    TrainingEngine,
-    WholeFit,
+    WorkerProfiler,
 )
+from optibench.contracts.fit_sharing import (
+    CacheEntry,
+    CostAttribution,
+    FitSetting,
+    FitSharing,
+    FoldRows,
+    GroupMember,
+    SharedFit,
+)
+from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettings, Model, Search
+from optibench.contracts.running import Engine, RemoteEngine, Tracker, WorkerTask
+from optibench.contracts.searching import Journal, SearchFacts, SearchState
 
 __all__ = [
-    "Ask",
     "Backend",
-    "Bill",
-    "CallProfiler",
+    "CacheEntry",
+    "CostAttribution",
+    "DataParallelEngine",
     "DatasetSource",
+    "DistributedFit",
     "Engine",
+    "EngineTaskMetrics",
     "EvaluationSettings",
     "FitJob",
     "FitSetting",
+    "FitSharing",
     "FoldRows",
+    "GroupMember",
     "Journal",
-    "Kept",
-    "Member",
     "Model",
-    "OwnRecord",
     "PartitionedTable",
+    "PredictionRequest",
     "ReadChunks",
     "RemoteEngine",
-    "Savings",
     "Search",
     "SearchFacts",
     "SearchState",
-    "Shared",
+    "SharedFit",
     "Shares",
     "Tracker",
     "Trainer",
     "TrainerRequest",
-    "TrainingEngine",
-    "WholeFit",
+    "WorkerProfiler",
     "WorkerTask",
 ]

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from optibench.contracts.fit_sharing import FitSharing
     from optibench.contracts.running import Engine
-    from optibench.contracts.savings import Savings
     from optibench.contracts.searching import SearchFacts, SearchState
     from optibench.records import (
         DataFacts,
@@ -68,11 +68,11 @@ class Model(Protocol):
         """True where it takes columns of categories."""
 
     @property
-    def savings(self) -> Savings | None:
+    def fit_sharing(self) -> FitSharing | None:
         """What candidates can share; None: each is fitted by itself."""
 
     @property
-    def together(self) -> Any:
+    def distributed_fit(self) -> Any:
         """What the engines' trainers of it are given; None: it is fitted in trials only."""
 
     def check(self, params: Params) -> None:
@@ -134,7 +134,7 @@ class Backend(Protocol):
     parallelism: str
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_remote(self) -> bool:
         """True for workers that somebody else has started; this machine does not limit them."""
 
     def check(self, workers: int) -> None:

@@ -55,8 +55,8 @@ class RemoteEngine(Engine, Protocol):
     """A started engine whose workers somebody else has started."""
 
     root_name: str  # what the process is that `worker_root` finds
-    bystanders: str  # what belongs to the cluster and is no worker's
-    workers_stay: bool  # when the engine ends
+    unmeasured_processes: str  # what belongs to the cluster and is no worker's
+    workers_outlive_run: bool  # when the engine ends
     # Called in a worker before each batch: one that has come for a lost one may not be watched.
     before_batch: Callable[[], object] | None
 
@@ -64,7 +64,7 @@ class RemoteEngine(Engine, Protocol):
     def clock_offsets(self) -> Mapping[str, float]:
         """By host, the seconds that a clock is ahead of the driver's; of those that are wrong."""
 
-    def everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+    def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
         """Call a function in every worker, and return what each said.
 
         Where workers were lost, in every one that may have done their work.

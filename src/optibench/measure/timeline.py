@@ -7,8 +7,8 @@ from dataclasses import asdict, fields
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from optibench.measure.phases import Span
-from optibench.measure.series import write_workers
+from optibench.measure.clock.phases import Span
+from optibench.measure.remote.series import write_workers
 from optibench.records import Sample
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from optibench.measure.phases import Recorder
+    from optibench.measure.clock.phases import Recorder
 
 # Okabe and Ito's colours, which people with any colour vision tell apart, in a light shade.
 _COLOURS = {

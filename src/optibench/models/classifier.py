@@ -27,7 +27,7 @@ class Classifier(Tunable):
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     accepts_missing: ClassVar[bool] = False
     accepts_categories: ClassVar[bool] = False
-    savings: ClassVar[None] = None
+    fit_sharing: ClassVar[None] = None
     defaults: ClassVar[dict[str, Any]]
 
     def identity(self, params: Params) -> Hashable:

@@ -42,8 +42,8 @@ class ImportedEstimator:
     """
 
     accepts_categories: ClassVar[bool] = False
-    savings: ClassVar[None] = None
-    together: ClassVar[None] = None
+    fit_sharing: ClassVar[None] = None
+    distributed_fit: ClassVar[None] = None
 
     name: str = "estimator"
     estimator: str | None = None

@@ -163,7 +163,7 @@ class Tunable:
     """What models with a catalogue share; each adds what it is for and its estimator."""
 
     catalogue: ClassVar[Catalogue]
-    together: ClassVar[Any] = None
+    distributed_fit: ClassVar[Any] = None
 
     name: str = ""
     params: dict[str, Any] = field(default_factory=dict)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optibench.models.hyperparameters import SET_HERE, Catalogue, Choice, Number, Tunable
-from optibench.models.kmeans_starts import (
+from optibench.models.kmeans_distributed import DistributedKMeans
+from optibench.models.kmeans_fit_sharing import (
     DEFAULTS,
-    SharedStarts,
+    KMeansFitSharing,
     assign,
     complete,
     make_estimator,
 )
-from optibench.models.kmeans_together import StartsTogether
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class KMeans(Tunable):
     accepts_missing: ClassVar[bool] = False
     accepts_categories: ClassVar[bool] = False
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
-    savings: ClassVar[SharedStarts] = SharedStarts()
-    together: ClassVar[StartsTogether] = StartsTogether()
+    fit_sharing: ClassVar[KMeansFitSharing] = KMeansFitSharing()
+    distributed_fit: ClassVar[DistributedKMeans] = DistributedKMeans()
 
     name: str = "kmeans"
 

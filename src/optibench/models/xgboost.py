@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from optibench.errors import ConfigError
 from optibench.models.classifier import most_probable
 from optibench.models.hyperparameters import SET_HERE, Catalogue, Choice, Number, Tunable
-from optibench.models.xgboost_paths import BoostingPaths, make_estimator, with_count
-from optibench.models.xgboost_together import BoostTogether
+from optibench.models.xgboost_distributed import DistributedXGBoost
+from optibench.models.xgboost_fit_sharing import XGBoostFitSharing, make_estimator, with_count
 from optibench.records import DataFacts, Params, Prediction, Task
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ class XGBoost(Tunable):
     accepts_missing: ClassVar[bool] = True
     accepts_categories: ClassVar[bool] = True
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
-    savings: ClassVar[BoostingPaths] = BoostingPaths(HYPERPARAMETERS)
-    together: ClassVar[BoostTogether] = BoostTogether(HYPERPARAMETERS)
+    fit_sharing: ClassVar[XGBoostFitSharing] = XGBoostFitSharing(HYPERPARAMETERS)
+    distributed_fit: ClassVar[DistributedXGBoost] = DistributedXGBoost(HYPERPARAMETERS)
 
     name: str = "xgboost"
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from optibench.models.hyperparameters import Catalogue, Choice, Number
 from optibench.models.xgboost import HYPERPARAMETERS as OF_CLASSES
 from optibench.models.xgboost import XGBoost
-from optibench.models.xgboost_paths import BoostingPaths
-from optibench.models.xgboost_together import BoostTogether
+from optibench.models.xgboost_distributed import DistributedXGBoost
+from optibench.models.xgboost_fit_sharing import XGBoostFitSharing
 from optibench.records import Prediction, Task
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class XGBoostRegression(XGBoost):
 
     task: ClassVar[Task] = Task.REGRESSION
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
-    savings: ClassVar[BoostingPaths] = BoostingPaths(HYPERPARAMETERS)
-    together: ClassVar[BoostTogether] = BoostTogether(HYPERPARAMETERS)
+    fit_sharing: ClassVar[XGBoostFitSharing] = XGBoostFitSharing(HYPERPARAMETERS)
+    distributed_fit: ClassVar[DistributedXGBoost] = DistributedXGBoost(HYPERPARAMETERS)
 
     name: str = "xgboost_regression"
 

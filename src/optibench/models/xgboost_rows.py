@@ -11,7 +11,7 @@ from optibench.records import StoredChunk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from optibench.contracts import Ask, FitJob, FitSetting
+    from optibench.contracts import FitJob, FitSetting, PredictionRequest
     from optibench.records import Chunk
 
 EVERY_ROW = 2**64  # a limit that no row's order reaches
@@ -28,7 +28,7 @@ class WorkerRows:
         self.first = first
         self._train = [chunk for chunk in chunks if chunk.part in job.train]
         self._chunks = chunks
-        self._asks = job.asks
+        self._requests = job.requests
         self._sketch_limit = job.sketch_limit
 
     def matrix(self, bins: int) -> Any:
@@ -59,9 +59,9 @@ class WorkerRows:
 
     def answers(self, booster: Any) -> tuple[tuple[Any, Any], ...]:
         """What `booster` says of the rows of each ask that this worker has."""
-        return tuple(self._answer(booster, ask) for ask in self._asks)
+        return tuple(self._answer(booster, ask) for ask in self._requests)
 
-    def _answer(self, booster: Any, ask: Ask) -> tuple[Any, Any]:
+    def _answer(self, booster: Any, ask: PredictionRequest) -> tuple[Any, Any]:
         import numpy as np
 
         orders, answers = [], []

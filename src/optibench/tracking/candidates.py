@@ -22,8 +22,8 @@ from optibench.tracking.records_as_mlflow import (
     chunks,
     metrics_of,
     milliseconds,
+    mlflow_tags,
     params_of,
-    tags_of,
 )
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def nested_run(metric: str, candidate: CandidateResult, tags: Mapping[str, str])
         status=candidate.status,
         params=params_of(candidate.params),
         metrics=metrics,
-        tags=tags_of({**tags, **own}) + undefined,
+        tags=mlflow_tags({**tags, **own}) + undefined,
     )
 
 

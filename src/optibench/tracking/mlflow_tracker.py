@@ -19,9 +19,9 @@ from optibench.tracking.records_as_mlflow import (
     dataset_input_of,
     metrics_of,
     milliseconds,
+    mlflow_tags,
     params_of,
     series_of,
-    tags_of,
 )
 from optibench.tracking.store import Store, ensure_experiment, translated
 
@@ -76,7 +76,9 @@ class MlflowTracker:
                 self._run = self._client.create_run(
                     experiment_id,
                     start_time=milliseconds(header.start),
-                    tags={tag.key: tag.value for tag in tags_of({**self._context, **header.tags})},
+                    tags={
+                        tag.key: tag.value for tag in mlflow_tags({**self._context, **header.tags})
+                    },
                     run_name=redact(header.name),
                 )
             self.log_params(header.params)
@@ -179,5 +181,5 @@ def _close(client: MlflowClient, run_id: str, status: Status, reason: str | None
         tags = {"optibench.reason": text}
         if status is not Status.FINISHED:
             tags["mlflow.note.content"] = f"{status}: {text}"
-        client.log_batch(run_id, tags=tags_of(tags))
+        client.log_batch(run_id, tags=mlflow_tags(tags))
     client.set_terminated(run_id, str(status))

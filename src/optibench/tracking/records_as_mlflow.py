@@ -45,7 +45,7 @@ def params_of(values: Mapping[str, Any]) -> list[Param]:
     return [Param(key, _cut(text_of(clean[name]), PARAM_LENGTH)) for name, key in _keys(clean)]
 
 
-def tags_of(values: Mapping[str, str]) -> list[RunTag]:
+def mlflow_tags(values: Mapping[str, str]) -> list[RunTag]:
     """Tags with redacted values."""
     clean = redact(dict(values))
     return [RunTag(key, _cut(str(clean[name]), TAG_LENGTH)) for name, key in _keys(clean)]

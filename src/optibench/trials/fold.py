@@ -6,7 +6,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from optibench.contracts import Kept
+from optibench.contracts import CacheEntry
 from optibench.evaluation.split import nested_share
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ class Fold:
         """Hold fold `number`, with `share` of its train rows."""
         self._folds, self._number = context.folds, number
         self._X, self._y = context.X, context.y  # not the context, which holds this
-        self._reuse, self._keep_bytes = context.reuse, context.keep_bytes
+        self._reuse, self._cache_bytes = context.reuse, context.cache_bytes
         train = nested_share(self._folds[number][0], context.y, share, context.seed)
         self._few = train if share < 1.0 else None  # drawing them again takes long
         self._n_train = len(train)
-        self._kept: dict[Hashable, Kept] = {}
+        self._kept: dict[Hashable, CacheEntry] = {}
         self._rows: dict[int, NDArray[np.float64]] = {}
-        self.kept_bytes = 0
+        self.cached_bytes = 0
 
     @property
     def rows_bytes(self) -> int:
-        """What the rows take that are kept, beside `kept_bytes`."""
+        """What the rows take that are kept, beside `cached_bytes`."""
         return sum(rows.nbytes for rows in self._rows.values())
 
     def drop_rows(self) -> None:
@@ -76,7 +76,7 @@ class Fold:
         """Rows x features of the train part."""
         return self._n_train * int(self._X.shape[1])
 
-    def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> Kept:
+    def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> CacheEntry:
         """`make()` at the first call; the same object at later ones while memory allows."""
         kept = self._kept.get(key)
         if kept is not None:
@@ -85,11 +85,11 @@ class Fold:
         value = make()
         seconds = time.process_time() - begin
         if self._has_room(n_bytes):
-            self._kept[key] = Kept(value, seconds, fresh=False)
-            self.kept_bytes += n_bytes
-        return Kept(value, seconds, fresh=True)
+            self._kept[key] = CacheEntry(value, seconds, fresh=False)
+            self.cached_bytes += n_bytes
+        return CacheEntry(value, seconds, fresh=True)
 
-    def may_keep(self, key: Hashable, n_bytes: int) -> bool:
+    def may_cache(self, key: Hashable, n_bytes: int) -> bool:
         """True where `key` is kept, or may be."""
         return key in self._kept or self._has_room(n_bytes)
 
@@ -102,7 +102,7 @@ class Fold:
         if not self._reuse:
             return False
         small = n_bytes <= self.little_bytes or self.n_train_values * 8 <= n_bytes // 8
-        return small and self.kept_bytes + n_bytes <= self._keep_bytes
+        return small and self.cached_bytes + n_bytes <= self._cache_bytes
 
     @property
     def little_bytes(self) -> int:
@@ -130,7 +130,7 @@ def _read_only(rows: NDArray[Any]) -> NDArray[Any]:
     return rows
 
 
-class Folds:
+class FoldCache:
     """The folds that a worker holds of its context; the oldest make room for new ones."""
 
     def __init__(self) -> None:
@@ -153,5 +153,5 @@ class Folds:
             if rows > SMALL_BYTES:
                 rows -= fold.rows_bytes
                 fold.drop_rows()
-        while sum(fold.kept_bytes for fold in self._folds.values()) > little_bytes:
+        while sum(fold.cached_bytes for fold in self._folds.values()) > little_bytes:
             del self._folds[next(iter(self._folds))]

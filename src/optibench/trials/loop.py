@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from optibench.evaluation.ranking import summarise
 from optibench.evaluation.scoring import greater_is_better
 from optibench.records import Candidate, CandidateResult, Status, Trial
-from optibench.trials.ledger import Ledger
+from optibench.trials.trial_cache import TrialCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from optibench.contracts import Model, Search, SearchState
     from optibench.records import UnitOutcome
-    from optibench.trials.ledger import Evaluation
-    from optibench.trials.schedule import Schedule
+    from optibench.trials.scheduler import Scheduler
+    from optibench.trials.trial_cache import Evaluation
 
 ANY_NUMBER = 2**31
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchProblem:
     """What the loop must know of the benchmark.
 
     Attributes:
@@ -47,18 +47,18 @@ class SearchLoop:
 
     def __init__(
         self,
-        question: Question,
+        problem: SearchProblem,
         state: SearchState,
-        schedule: Schedule,
+        scheduler: Scheduler,
         on_trials: Callable[[Sequence[Trial]], None],
     ) -> None:
-        """Send what `state` proposes through `schedule`; `on_trials` hears of each trial once."""
-        self._question = question
+        """Send what `state` proposes through `scheduler`; `on_trials` hears of each trial once."""
+        self._problem = problem
         self._state = state
-        self._schedule = schedule
+        self._scheduler = scheduler
         self._on_trials = on_trials
         self._under_way: deque[Evaluation] = deque()  # asked for and not yet told, in this order
-        self._ledger = Ledger(question.model, reuse=question.search.reuse)
+        self._trial_cache = TrialCache(problem.model, reuse=problem.search.reuse)
         self._over: deque[Evaluation] = deque()  # in the order of completion
         self._news: list[Trial] = []  # of which `on_trials` has not heard
         self._end: str | None = None
@@ -67,37 +67,39 @@ class SearchLoop:
     @property
     def candidates(self) -> dict[int, Candidate]:
         """All that were asked for."""
-        return {number: e.candidate for number, e in self._ledger.evaluations.items()}
+        return {number: e.candidate for number, e in self._trial_cache.evaluations.items()}
 
     def budget_of(self, number: int) -> float:
         """The share of the full resource that a candidate has."""
-        return self._ledger.evaluations[number].candidate.budget
+        return self._trial_cache.evaluations[number].candidate.budget
 
     @property
     def stopped(self) -> dict[int, str]:
         """Why some were not run to their end."""
-        return {n: e.stopped for n, e in self._ledger.evaluations.items() if e.stopped is not None}
+        return {
+            n: e.stopped for n, e in self._trial_cache.evaluations.items() if e.stopped is not None
+        }
 
     def run(self) -> None:
         """Until the search proposes nothing more, its time is over or its target is reached."""
-        limit = self._question.search.max_seconds
+        limit = self._problem.search.max_seconds
         deadline = None if limit is None else time.monotonic() + limit
         if limit is not None:
-            self._schedule.begin_before = time.time() + limit
+            self._scheduler.begin_before = time.time() + limit
         try:
             self._advance()
-            while self._schedule.busy and self._end is None:
+            while self._scheduler.busy and self._end is None:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     self._end = f"search.max_seconds={limit:g} was over"
                     break
-                for outcome in self._schedule.wait(left):
+                for outcome in self._scheduler.wait(left):
                     self._receive(outcome)
                 self._advance()
             self._finish()
         finally:
-            self._schedule.cancel()
-            self._ledger.close()
+            self._scheduler.cancel()
+            self._trial_cache.close()
 
     def _advance(self) -> None:
         """Ask and tell as long as either gives something new."""
@@ -116,38 +118,38 @@ class SearchLoop:
 
     def _ask(self) -> None:
         window = self._state.window
-        if window is not None and not self._question.search.deterministic:
-            window = max(window, self._schedule.slots)
+        if window is not None and not self._problem.search.deterministic:
+            window = max(window, self._scheduler.slots)
         room = (ANY_NUMBER if window is None else window) - len(self._under_way)
         for candidate in self._state.ask(room) if room > 0 else ():
             self._begin(candidate)
-        self._schedule.add(self._ledger.units())
+        self._scheduler.add(self._trial_cache.units())
 
     def _begin(self, candidate: Candidate) -> None:
-        evaluation = self._ledger.begin(candidate, self._state.recall(candidate))
+        evaluation = self._trial_cache.begin(candidate, self._state.recall(candidate))
         self._under_way.append(evaluation)
-        for fold in range(1 if self._state.prunes else self._question.folds):
+        for fold in range(1 if self._state.prunes else self._problem.folds):
             self._want(evaluation, fold)
 
     def _want(self, evaluation: Evaluation, fold: int) -> None:
         """Run a fold, or take what there is of it."""
-        trial = self._ledger.want(evaluation, fold)
+        trial = self._trial_cache.want(evaluation, fold)
         if trial is not None:
             self._keep(evaluation, trial)
 
     def _receive(self, outcome: UnitOutcome) -> None:
-        for evaluation, trial in self._ledger.receive(outcome):
+        for evaluation, trial in self._trial_cache.receive(outcome):
             self._keep(evaluation, trial)
 
     def _keep(self, evaluation: Evaluation, trial: Trial) -> None:
         """Give a candidate one of its trials; with pruning, decide whether there is a next one."""
         evaluation.trials[trial.fold] = trial
         self._news.append(trial)
-        done, folds = len(evaluation.trials), self._question.folds
+        done, folds = len(evaluation.trials), self._problem.folds
         if done == folds or (self._state.prunes and trial.status is not Status.FINISHED):
             evaluation.over = True
         elif self._state.prunes:
-            metric = self._question.metric
+            metric = self._problem.metric
             scores = [evaluation.trials[fold].scores[metric] for fold in range(done)]
             if self._state.prune(evaluation.candidate, scores):
                 evaluation.stop(f"pruned after {done} of {folds} folds")
@@ -159,7 +161,7 @@ class SearchLoop:
 
     def _tell_next(self) -> bool:
         """Tell one result: the next in the order asked for, or any where order is of no matter."""
-        ready = self._under_way if self._question.search.deterministic else self._over
+        ready = self._under_way if self._problem.search.deterministic else self._over
         if not ready or not ready[0].over:
             return False
         evaluation = ready.popleft()
@@ -174,8 +176,8 @@ class SearchLoop:
         number, reason = evaluation.candidate.number, evaluation.stopped
         (result,) = summarise(
             list(evaluation.trials.values()),
-            self._question.metric,
-            self._question.folds,
+            self._problem.metric,
+            self._problem.folds,
             candidates={number: evaluation.candidate},
             stopped={} if reason is None else {number: reason},
         )
@@ -183,7 +185,7 @@ class SearchLoop:
 
     def _reached(self, result: CandidateResult) -> str | None:
         """Why the search ends with this result, or None."""
-        target, metric = self._question.search.target, self._question.metric
+        target, metric = self._problem.search.target, self._problem.metric
         if target is None or result.status is not Status.FINISHED or result.budget < 1.0:
             return None
         score = result.mean_scores[metric]
@@ -196,9 +198,9 @@ class SearchLoop:
         """Where the search ended before its candidates: say so of those that are left."""
         if self._end is None:
             return
-        self._schedule.stop()
-        while self._schedule.busy:
-            for outcome in self._schedule.wait():
+        self._scheduler.stop()
+        while self._scheduler.busy:
+            for outcome in self._scheduler.wait():
                 self._receive(outcome)
             self._report()
         for evaluation in self._under_way:

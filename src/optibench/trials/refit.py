@@ -13,13 +13,13 @@ from optibench.trials.worker import hold_threads
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optibench.preparation import Prepared
     from optibench.records import Params, Split
+    from optibench.runner.settings import PreparedRun
 
 EXAMPLE_ROWS = 5
 
 
-def refit(prepared: Prepared, parts: Split, params: Params) -> Any:
+def refit(prepared: PreparedRun, parts: Split, params: Params) -> Any:
     """Fit the candidate `params` on the whole train part, under the thread budget of a trial."""
     model, threads = prepared.config.model, prepared.budget.threads
     with hold_threads(model.modules, threads):
@@ -29,7 +29,7 @@ def refit(prepared: Prepared, parts: Split, params: Params) -> Any:
         return model.fit(estimator, parts.X_train, parts.y_train, seed=prepared.config.top.seed)
 
 
-def judge(prepared: Prepared, parts: Split, estimator: Any) -> dict[str, float]:
+def evaluate(prepared: PreparedRun, parts: Split, estimator: Any) -> dict[str, float]:
     """Score the fitted winner on both parts, and the baselines on the held-out part.
 
     Returns:
@@ -53,7 +53,7 @@ def judge(prepared: Prepared, parts: Split, estimator: Any) -> dict[str, float]:
         }
 
 
-def _default_scores(prepared: Prepared, parts: Split) -> dict[str, float]:
+def _default_scores(prepared: PreparedRun, parts: Split) -> dict[str, float]:
     """The library's defaults on the held-out part; NaN where they do not fit the data."""
     model = prepared.config.model
     try:
@@ -67,7 +67,7 @@ def _default_scores(prepared: Prepared, parts: Split) -> dict[str, float]:
     return {f"default_{metric}": value for metric, value in scores.values.items()}
 
 
-def fitted_model(prepared: Prepared, scaler: Any | None, estimator: Any) -> FittedModel:
+def fitted_model(prepared: PreparedRun, scaler: Any | None, estimator: Any) -> FittedModel:
     """The winner with all that is needed to use it elsewhere."""
     dataset, model = prepared.dataset, prepared.config.model
     return FittedModel(
@@ -82,7 +82,7 @@ def fitted_model(prepared: Prepared, scaler: Any | None, estimator: Any) -> Fitt
     )
 
 
-def _sample(prepared: Prepared) -> pd.DataFrame:
+def _sample(prepared: PreparedRun) -> pd.DataFrame:
     """The first rows as a caller would send them: categories as text, nothing scaled."""
     import pandas as pd
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from optibench.contracts import Bill
+    from optibench.contracts import CostAttribution
     from optibench.trials.fold import Fold
     from optibench.trials.worker import TrialContext
 
 LABEL_BYTES = 500  # an entry of the memory: a digest and four numbers
 
 
-class KeptScores:
+class CachedScores:
     """Scores predictions on the validation rows of a fold, whose memory it uses."""
 
     def __init__(self, context: TrialContext, fold: Fold) -> None:
@@ -33,17 +33,19 @@ class KeptScores:
         self._fold = fold
         self._distance_seconds = 0.0
 
-    def score(self, prediction: Prediction, members: Sequence[int], bill: Bill) -> Scores:
+    def score(
+        self, prediction: Prediction, members: Sequence[int], costs: CostAttribution
+    ) -> Scores:
         """Every metric; the members share the cost."""
-        with bill.score() as payers:
-            payers.extend(members)
+        with costs.score() as sharers:
+            sharers.extend(members)
             task = self._context.model.task
             if task is not Task.CLUSTERING:
                 y = self._fold.y_validation
                 return score_target(task, y, prediction, self._context.scoring)
             found, owed = self._score_clusters(prediction)
         if owed:
-            bill.reuse(members, Reused.MATRIX, owed)
+            costs.reuse(members, Reused.MATRIX, owed)
         return found
 
     def _score_clusters(self, prediction: Prediction) -> tuple[Scores, float]:
@@ -66,7 +68,7 @@ class KeptScores:
     def _distances(self, X: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Those between the rows that the silhouette is computed on, where there is room."""
         n_bytes = len(X) ** 2 * X.itemsize
-        if not self._fold.may_keep("distances", n_bytes):
+        if not self._fold.may_cache("distances", n_bytes):
             return None
         kept = self._fold.keep("distances", lambda: distances_between(X), n_bytes)
         if not kept.fresh:

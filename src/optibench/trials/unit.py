@@ -12,14 +12,14 @@ import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from optibench.contracts import FitSetting, Member
+from optibench.contracts import FitSetting, GroupMember
 from optibench.evaluation.scoring import score
 from optibench.records import Candidate, Scores, Status, Trial, Unit, UnitOutcome
-from optibench.trials.bill import TrialBill
-from optibench.trials.scores import KeptScores
+from optibench.trials.cost_attribution import TrialCosts
+from optibench.trials.scores import CachedScores
 
 if TYPE_CHECKING:
-    from optibench.measure.profiles import TrialProfiler
+    from optibench.measure.profiles.trial_profiles import TrialProfiler
     from optibench.trials.fold import Fold
     from optibench.trials.worker import TrialContext
 
@@ -48,10 +48,14 @@ Together = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]
 
 def _fits_together(context: TrialContext, unit: Unit) -> bool:
     """True where the model has savings for these candidates, and they may or must be taken."""
-    savings, candidates = context.model.savings, unit.candidates
+    fit_sharing, candidates = context.model.fit_sharing, unit.candidates
     goes_on = any(unit.states) or any(candidate.resumable for candidate in candidates)
     wanted = context.reuse or goes_on
-    return wanted and savings is not None and savings.family(candidates[0].params) is not None
+    return (
+        wanted
+        and fit_sharing is not None
+        and fit_sharing.fit_group(candidates[0].params) is not None
+    )
 
 
 def _run_together(
@@ -61,30 +65,31 @@ def _run_together(
 
     What went wrong is then told by the plain fit of each candidate, as in a plain search.
     """
-    savings, candidates = context.model.savings, unit.candidates
-    if savings is None:
+    fit_sharing, candidates = context.model.fit_sharing, unit.candidates
+    if fit_sharing is None:
         return None
     states = unit.states or (None,) * len(candidates)
     members = [
-        Member(c.params, state, c.resumable) for c, state in zip(candidates, states, strict=True)
+        GroupMember(c.params, state, c.resumable)
+        for c, state in zip(candidates, states, strict=True)
     ]
     setting = FitSetting(context.facts, context.seed, context.threads)
-    bill, kept = TrialBill(len(members)), KeptScores(context, fold)
+    costs, kept = TrialCosts(len(members)), CachedScores(context, fold)
     start, begin = time.time(), time.perf_counter()
     scores: dict[int, Scores] = {}
     left: dict[int, bytes] = {}
     try:
         with profiler:
-            for shared in savings.fit(members, fold, bill, setting):
-                scored = kept.score(shared.prediction, shared.members, bill)
+            for shared in fit_sharing.fit(members, fold, costs, setting):
+                scored = kept.score(shared.prediction, shared.members, costs)
                 scores |= dict.fromkeys(shared.members, scored)
                 left |= shared.states
     except Exception:
         # To the worker's log: where the plain fits then succeed, it is the sharing that is broken.
         traceback.print_exc()
         return None
-    spell = Spell(start, start + time.perf_counter() - begin)
-    trials = [spell.trial(context, unit, i, scores[i], bill) for i in range(len(members))]
+    interval = Interval(start, start + time.perf_counter() - begin)
+    trials = [interval.trial(context, unit, i, scores[i], costs) for i in range(len(members))]
     return tuple(trials), tuple(left.get(i) for i in range(len(members)))
 
 
@@ -93,28 +98,28 @@ def _run_alone(
 ) -> Trial:
     """Make, fit and score one estimator."""
     candidate: Candidate = unit.candidates[position]
-    model, bill = context.model, TrialBill(1)
+    model, costs = context.model, TrialCosts(1)
     start, begin = time.time(), time.perf_counter()
     scored, error = Scores({}), None
     try:
         X_train, X_validation = fold.X_train, fold.X_validation
         with profiler:
-            with bill.fit() as payers:
-                payers.append(0)
+            with costs.fit() as sharers:
+                sharers.append(0)
                 estimator = model.make(
                     candidate.params, context.facts, seed=context.seed, threads=context.threads
                 )
                 estimator = model.fit(estimator, X_train, fold.y_train, seed=context.seed)
-            with bill.score() as payers:
-                payers.append(0)
+            with costs.score() as sharers:
+                sharers.append(0)
                 prediction = model.predict(estimator, X_validation)
                 scored = score(
                     model.task, X_validation, fold.y_validation, prediction, context.scoring
                 )
     except Exception as problem:
         error = f"{type(problem).__name__}: {_cause(problem)}"
-    spell = Spell(start, start + time.perf_counter() - begin, error)
-    return spell.trial(context, Unit((candidate,), unit.fold), 0, scored, bill)
+    interval = Interval(start, start + time.perf_counter() - begin, error)
+    return interval.trial(context, Unit((candidate,), unit.fold), 0, scored, costs)
 
 
 def _cause(problem: Exception) -> str:
@@ -123,7 +128,7 @@ def _cause(problem: Exception) -> str:
 
 
 @dataclass(frozen=True)
-class Spell:
+class Interval:
     """When trials ran, in seconds since the epoch, and the error that ended them."""
 
     start: float
@@ -131,7 +136,7 @@ class Spell:
     error: str | None = None
 
     def trial(
-        self, context: TrialContext, unit: Unit, position: int, scored: Scores, bill: TrialBill
+        self, context: TrialContext, unit: Unit, position: int, scored: Scores, costs: TrialCosts
     ) -> Trial:
         """The record of one trial of `unit`; without a finite ranking metric it has failed."""
         candidate, metric, error = unit.candidates[position], context.metric, self.error
@@ -143,16 +148,16 @@ class Spell:
             params=candidate.params,
             fold=unit.fold,
             scores=dict(scored.values),
-            fit_seconds=bill.fit_seconds[position],
-            score_seconds=bill.score_seconds[position],
-            cpu_seconds=bill.cpu_seconds[position],
+            fit_seconds=costs.fit_seconds[position],
+            score_seconds=costs.score_seconds[position],
+            cpu_seconds=costs.cpu_seconds[position],
             worker=_worker_name(),
             start=self.start,
             end=self.end,
             status=Status.FINISHED if error is None else Status.FAILED,
             error=error,
-            standalone_cpu_seconds=bill.standalone_cpu_seconds[position],
-            reused=bill.reused[position],
+            standalone_cpu_seconds=costs.standalone_cpu_seconds[position],
+            reused=costs.reused[position],
         )
 
 

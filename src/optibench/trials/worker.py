@@ -9,9 +9,9 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from optibench.measure.profiles import TrialProfiler
+from optibench.measure.profiles.trial_profiles import TrialProfiler
 from optibench.records import Batch, BatchOutcome, UnitOutcome
-from optibench.trials.fold import SMALL_BYTES, Folds
+from optibench.trials.fold import SMALL_BYTES, FoldCache
 from optibench.trials.unit import run_unit
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class TrialContext:
         folds: (train, validation) row numbers of each.
         metric: the ranking metric; a trial in which it is not finite has failed.
         reuse: candidates share fits, scores and matrices.
-        keep_bytes: how much of those a worker may keep for a fold.
+        cache_bytes: how much of those a worker may keep for a fold.
         held: the folds that a worker holds; they go when it lets the context go.
     """
 
@@ -50,8 +50,8 @@ class TrialContext:
     threads: int
     profiling: bool
     reuse: bool = True
-    keep_bytes: int = SMALL_BYTES
-    held: Folds = field(default_factory=Folds, init=False, repr=False)
+    cache_bytes: int = SMALL_BYTES
+    held: FoldCache = field(default_factory=FoldCache, init=False, repr=False)
 
 
 def run_batch(context: TrialContext, batch: Batch) -> BatchOutcome:

@@ -51,14 +51,14 @@ def _check(config: Config) -> None:
             raise ConfigError(msg)
     space = parse_space(config.space) if config.space else {}
     for point in corner_points(space) if space else ({},):
-        config.model.together.check({**config.model.params, **point})
+        config.model.distributed_fit.check({**config.model.params, **point})
 
 
 def _check_trainer(config: Config) -> None:
     """Trainers are the modules `optibench/backends/<engine>/<model>.py`."""
     engine, model = config.backend.name, config.model.name
     package = f"optibench.backends.{engine}"
-    if find_spec(f"{package}.{model}") is not None and config.model.together is not None:
+    if find_spec(f"{package}.{model}") is not None and config.model.distributed_fit is not None:
         return
     modules = {found.name for found in iter_modules(import_module(package).__path__)}
     models = {found.name for found in iter_modules(import_module("optibench.models").__path__)}

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from optibench.backends import worker_process
+from optibench.backends.common import worker_process
+from optibench.backends.common.background_start import checkpoint
+from optibench.backends.common.memory_mapping import MemoryMappedFiles
 from optibench.backends.dask.engine import DaskEngine
 from optibench.backends.dask.tls import TLSFiles, greet
-from optibench.backends.mapped import MappedFiles
-from optibench.backends.shield import checkpoint
 from optibench.errors import ConfigError, EngineError
 from optibench.redaction import redact
 
@@ -74,7 +74,7 @@ class DaskBackend:
             self._check_address(self.address)
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_remote(self) -> bool:
         """True for the workers of a given cluster."""
         return self.address is not None
 
@@ -147,7 +147,7 @@ class DaskBackend:
                 client = stack.enter_context(
                     connect(target, set_as_default=False, security=self.tls.security())
                 )
-                files = stack.enter_context(MappedFiles()) if self.address is None else None
+                files = stack.enter_context(MemoryMappedFiles()) if self.address is None else None
                 engine = DaskEngine(client, request, files)
                 stack.callback(engine.close)
                 engine.persist, engine.rebalance = self.persist, self.rebalance

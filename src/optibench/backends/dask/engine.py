@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from optibench.backends import elsewhere, mapped, worker_process
-from optibench.backends.dask.losses import Losses
+from optibench.backends.common import compatibility, memory_mapping, worker_process
+from optibench.backends.common.retry_counter import RetryCounter
 from optibench.backends.dask.memory import NEVER, spill_beyond
-from optibench.backends.dask.own_record import DaskRecord
+from optibench.backends.dask.task_metrics import DaskTaskMetrics
+from optibench.backends.dask.worker_losses import WorkerLosses
 from optibench.backends.dask.workers import DaskWorkers
-from optibench.backends.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
+    from optibench.backends.common.memory_mapping import MemoryMappedFiles
     from optibench.backends.dask.memory import Limits
-    from optibench.backends.mapped import MappedFiles
-    from optibench.contracts import OwnRecord, Trainer, TrainerRequest, WorkerTask
+    from optibench.contracts import EngineTaskMetrics, Trainer, TrainerRequest, WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
 
 
@@ -47,11 +47,13 @@ class DaskEngine:
     persist: str = "MEMORY_AND_DISK"
     rebalance: bool = False
     root_name = "worker"
-    bystanders = "the scheduler and the workers' nannies"
-    workers_stay = True
+    unmeasured_processes = "the scheduler and the workers' nannies"
+    workers_outlive_run = True
     before_batch: Callable[[], object] | None = None
 
-    def __init__(self, client: Any, request: EngineRequest, files: MappedFiles | None) -> None:
+    def __init__(
+        self, client: Any, request: EngineRequest, files: MemoryMappedFiles | None
+    ) -> None:
         """Use at most `request.workers` of the cluster's workers.
 
         `files`: for shared data where the workers are on this machine; None: scatter.
@@ -63,9 +65,9 @@ class DaskEngine:
         self.clock_offsets: Mapping[str, float] = {}
         # Each worker is a process of its own.
         self.worker_root: Callable[[], int] | None = os.getpid if files is None else None
-        self.record = DaskRecord(client)  # what fits on all workers are sent by
-        self.again = Tally()
-        self.losses = Losses(client, self.again)
+        self.record = DaskTaskMetrics(client)  # what fits on all workers are sent by
+        self.again = RetryCounter()
+        self.losses = WorkerLosses(client, self.again)
         self.workers = DaskWorkers(client, request.workers, self.losses)
         self._held_back: dict[str, Limits] = {}
         self.slots = request.workers
@@ -90,17 +92,17 @@ class DaskEngine:
     def begin(self, request: EngineRequest) -> None:
         """Import what a trial needs on every worker; our own workers also print to our log."""
         if self._files is None:
-            from optibench.backends.dask.code import check_software
+            from optibench.backends.dask.code_shipping import check_software
 
             check_software(self.client)
             self.warm(request.modules)
             self._compare_clocks()
             return
-        from optibench.backends.dask.beginning import BeginAsOurs
-        from optibench.backends.dask.placement import AnyWorkerWillDo
+        from optibench.backends.dask.placement import RelaxedPlacement
+        from optibench.backends.dask.worker_setup import WorkerSetup
 
-        self.client.register_plugin(AnyWorkerWillDo())
-        self.client.register_plugin(BeginAsOurs(str(request.logs), request.modules))
+        self.client.register_plugin(RelaxedPlacement())
+        self.client.register_plugin(WorkerSetup(str(request.logs), request.modules))
 
     def warm(self, modules: Sequence[str]) -> None:
         """Import `modules` on every worker; those stand in that have come for lost ones.
@@ -109,21 +111,21 @@ class DaskEngine:
         """
         self._use(self.workers.live())
         if self._files is None:
-            from optibench.backends.dask.code import carry
+            from optibench.backends.dask.code_shipping import ship_code
 
-            self._carried |= carry(self.client, modules, self._carried)
-            names = elsewhere.compared(modules)
-            told = self.client.run(elsewhere.describe, names, workers=self._in_use)
-            elsewhere.check_versions(told.values(), names)
+            self._carried |= ship_code(self.client, modules, self._carried)
+            names = compatibility.compared(modules)
+            told = self.client.run(compatibility.describe, names, workers=self._in_use)
+            compatibility.check_versions(told.values(), names)
         self.client.run(worker_process.load, modules, workers=self._in_use)
 
     def _compare_clocks(self) -> None:
         before = time.time()
-        told = self.client.run(elsewhere.describe, (), workers=self._in_use)
-        self.clock_offsets = elsewhere.clock_offsets(told.values(), before, time.time())
-        self.notes += elsewhere.notes_on(self.clock_offsets)
+        told = self.client.run(compatibility.describe, (), workers=self._in_use)
+        self.clock_offsets = compatibility.clock_offsets(told.values(), before, time.time())
+        self.notes += compatibility.notes_on(self.clock_offsets)
 
-    def everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+    def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
         """In every worker in use; once one of these was lost, any other may have been."""
         known = self.workers.known()
         asked = self._in_use if known.issuperset(self._in_use) else sorted(known)
@@ -133,7 +135,7 @@ class DaskEngine:
         """Remove the file that was shared; what was scattered goes with its handle."""
         if self._files is not None:
             self._files.clear()
-            self.client.run(mapped.let_go, workers=self.workers.live())
+            self.client.run(memory_mapping.release_mapped, workers=self.workers.live())
 
     def hold_back(self, workers: Iterable[str]) -> None:
         """Have some workers spill nothing, until `spill` or the end.
@@ -167,7 +169,7 @@ class DaskEngine:
 
     def view(self, shared: Any) -> Any:
         """Map the file here, too; what was scattered stays as it was."""
-        return shared.value if isinstance(shared, Scattered) else mapped.view(shared)
+        return shared.value if isinstance(shared, Scattered) else memory_mapping.view(shared)
 
     def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
         """Queue one batch at the worker with the fewest.
@@ -182,11 +184,13 @@ class DaskEngine:
             self._queued[worker] += 1
         executor, key = self._executors[worker], f"batch-{uuid4().hex}"
         self.losses.watch(key, batch)
-        terms = elsewhere.Terms(self.clock_offsets, self.before_batch)
+        terms = compatibility.RemoteTerms(self.clock_offsets, self.before_batch)
         future: Future[BatchOutcome] = (
-            executor.submit(elsewhere.run_on_terms, task, shared.future, batch, terms, key=key)
+            executor.submit(
+                compatibility.run_remote_batch, task, shared.future, batch, terms, key=key
+            )
             if isinstance(shared, Scattered)
-            else executor.submit(mapped.run_on_mapped, task, shared, batch, key=key)
+            else executor.submit(memory_mapping.run_on_mapped, task, shared, batch, key=key)
         )
         future.add_done_callback(lambda _: self._landed(worker, key))
         return future
@@ -202,9 +206,9 @@ class DaskEngine:
         trainer: Trainer = trainers.TRAINER(self, request)
         return trainer
 
-    def own_record(self) -> OwnRecord:
+    def task_metrics(self) -> EngineTaskMetrics:
         """From the scheduler; replaces that of an earlier run."""
-        self.record = DaskRecord(self.client)
+        self.record = DaskTaskMetrics(self.client)
         self.record.start()
         return self.record
 

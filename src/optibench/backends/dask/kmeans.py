@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from optibench.backends.dask.engine import DaskEngine
     from optibench.backends.dask.partitions import HeldChunk
-    from optibench.contracts import Ask, FitJob, TrainerRequest, WholeFit
+    from optibench.contracts import DistributedFit, FitJob, PredictionRequest, TrainerRequest
 
 
 PACKAGES = ("dask_ml",)  # whose versions decide about scores, beside the model's own
@@ -39,7 +39,7 @@ class DaskKMeans(DaskTrainer):
         super().__init__(engine, request)
         self._used: dict[str, float] = {}  # CPU seconds by worker
 
-    def fit(self, job: FitJob) -> Iterator[WholeFit]:
+    def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """One candidate after the other; those that are left anew where rows are gone for good.
 
         Rows that were lost with some of the workers Dask itself has read again.
@@ -67,11 +67,11 @@ class DaskKMeans(DaskTrainer):
             else:
                 return
 
-    def _fits(self, job: FitJob, positions: Sequence[int]) -> Iterator[WholeFit]:
+    def _fits(self, job: FitJob, positions: Sequence[int]) -> Iterator[DistributedFit]:
         """Of some candidates of a job."""
         part = replace(job, candidates=[job.candidates[i] for i in positions])
         with self.partitions.in_use():
-            for fit in self.together.fit(part, self.request.setting, self):
+            for fit in self.distributed_fit.fit(part, self.request.setting, self):
                 # What a lost worker held or was at, Dask has computed again in this fit.
                 self.engine.again.add(int(self.engine.losses.were_heard()))
                 yield replace(fit, position=positions[fit.position])
@@ -87,8 +87,8 @@ class DaskKMeans(DaskTrainer):
         with self.engine.record.span(), self.engine.client.as_current(), as_it_is, at_ours:
             fitted = KMeans(**told).fit(self._array(job))
         centres = fitted.cluster_centers_
-        inertia = sum(self.partitions.each(job.train, self.together.inertia_of, centres))
-        return self.together.start(centres, int(fitted.n_iter_), inertia, told)
+        inertia = sum(self.partitions.each(job.train, self.distributed_fit.inertia_of, centres))
+        return self.distributed_fit.start(centres, int(fitted.n_iter_), inertia, told)
 
     def cpu_seconds(self) -> float:
         """Of the run's workers; of one that was lost what it had used when it last said so."""
@@ -98,18 +98,18 @@ class DaskKMeans(DaskTrainer):
         self._used |= self.engine.client.run(time.process_time, workers=ours, on_error="ignore")
         return float(sum(self._used.values()))
 
-    def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:
+    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Any]:
         """Where the chunks are."""
-        return self.partitions.each(ask.parts, self.together.answer, estimator, ask.limit)
+        return self.partitions.each(ask.parts, self.distributed_fit.answer, estimator, ask.limit)
 
     def _told(self, full: Mapping[str, Any], seed: int, spread: float) -> dict[str, Any]:
         """By dask-ml's names; what it has beside these changes nothing."""
-        together, scalable = self.together, full["init"] == "k-means++"
+        distributed_fit, scalable = self.distributed_fit, full["init"] == "k-means++"
         return {
             "n_clusters": full["n_clusters"],
-            "init": together.scalable if scalable else full["init"],
-            "oversampling_factor": together.oversampling * full["n_clusters"],
-            "init_max_iter": together.rounds,
+            "init": distributed_fit.scalable if scalable else full["init"],
+            "oversampling_factor": distributed_fit.oversampling * full["n_clusters"],
+            "init_max_iter": distributed_fit.rounds,
             "n_init": 10,  # of the K-means over the few rows that k-means|| has drawn
             "max_iter": full["max_iter"],
             "tol": full["tol"] * spread,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import get_worker, wait
 
-from optibench.backends import mapped
+from optibench.backends.common import memory_mapping
 from optibench.backends.dask.engine import Scattered
 from optibench.errors import EngineError
 from optibench.records import Chunk, StoredChunk
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from optibench.backends.dask.engine import DaskEngine
-    from optibench.contracts import Ask, ReadChunks, Shares, TrainerRequest
+    from optibench.contracts import PredictionRequest, ReadChunks, Shares, TrainerRequest
     from optibench.records import Block
 
 TRIES = 4
@@ -170,7 +170,7 @@ class DaskPartitions:
         ]
         return list(self._client.gather(calls))
 
-    def rows(self, ask: Ask, scored_by: str) -> Chunk:
+    def rows(self, ask: PredictionRequest, scored_by: str) -> Chunk:
         """Gathered, by their order."""
         sampled = methodcaller(scored_by, ask.limit)
         with self.in_use():
@@ -196,7 +196,7 @@ class DaskTrainer:
         """Hold nothing yet."""
         self.engine = engine
         self.request = request
-        self.together = request.model.together
+        self.distributed_fit = request.model.distributed_fit
         self.partitions = DaskPartitions(engine)
         engine.record.profiler = request.profiler
         self.profiles()  # of a run that did not come to ask for them
@@ -205,9 +205,9 @@ class DaskTrainer:
         """In the workers' memory; beyond their limit Dask spills to their disks."""
         self.partitions.hold(table, shares, read, in_files=in_files)
 
-    def rows(self, ask: Ask) -> Chunk:
+    def rows(self, ask: PredictionRequest) -> Chunk:
         """Gathered, by their order."""
-        return self.partitions.rows(ask, self.together.scored_by)
+        return self.partitions.rows(ask, self.distributed_fit.scored_by)
 
     def profiles(self) -> list[bytes]:
         """From the workers that are there; no profile is worth a run."""
@@ -239,7 +239,7 @@ def _at(worker: str) -> dict[str, Any]:
 
 def _read(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list[Chunk]:
     """In a worker: the chunks of a batch, of a table that is mapped or was scattered."""
-    return read(mapped.view(table) if isinstance(table, str) else table, batch)
+    return read(memory_mapping.view(table) if isinstance(table, str) else table, batch)
 
 
 def _read_to_files(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list[StoredChunk]:

@@ -7,7 +7,7 @@ from typing import Any
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 
-class AnyWorkerWillDo(SchedulerPlugin):
+class RelaxedPlacement(SchedulerPlugin):
     """Frees batches that wait for a worker which is not coming back.
 
     Each batch is meant for one worker, others being allowed. Where all workers are dead at one

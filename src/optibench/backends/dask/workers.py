@@ -11,7 +11,7 @@ from optibench.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optibench.backends.dask.losses import Losses
+    from optibench.backends.dask.worker_losses import WorkerLosses
 
 FIRST_SECONDS = 30.0  # until a worker has come to the scheduler
 COME_BACK_SECONDS = 60.0  # a worker that is begun anew imports everything again
@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.1
 class DaskWorkers:
     """Asks the scheduler and the workers who is there; from then on their ends are heard of."""
 
-    def __init__(self, client: Any, wanted: int, losses: Losses) -> None:
+    def __init__(self, client: Any, wanted: int, losses: WorkerLosses) -> None:
         """Use at most `wanted` of them.
 
         Raises:

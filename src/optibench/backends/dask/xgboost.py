@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import wait
 
+from optibench.backends.common.rendezvous import rendezvous
 from optibench.backends.dask.partitions import TRIES, DaskTrainer, held_here
-from optibench.backends.meeting import meeting_point
 from optibench.errors import EngineError, FitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from optibench.contracts import FitJob, WholeFit
+    from optibench.contracts import DistributedFit, FitJob
 
 
 LOOK_SECONDS = 2.0  # so long a worker may be lost before the others are called back
@@ -28,10 +28,10 @@ LOOK_SECONDS = 2.0  # so long a worker may be lost before the others are called 
 class DaskXGBoost(DaskTrainer):
     """Implements `contracts.Trainer`."""
 
-    def fit(self, job: FitJob) -> Iterator[WholeFit]:
+    def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
         model, setting = self.request.model, self.request.setting
-        yield from model.together.gathered(self._train_until_done(job), model, job, setting)
+        yield from model.distributed_fit.gathered(self._train_until_done(job), model, job, setting)
 
     def _train_until_done(self, job: FitJob) -> list[Any]:
         for attempt in range(1, TRIES + 1):
@@ -56,11 +56,11 @@ class DaskXGBoost(DaskTrainer):
     def _train(self, job: FitJob) -> list[Any]:
         """One task for every worker; they wait for each other."""
         client, held = self.engine.client, self.partitions.at_each_worker()
-        with meeting_point(len(held), self.engine.own_address) as meeting:
+        with rendezvous(len(held), self.engine.own_address) as meeting:
             tasks = [
                 self.engine.record.submit(
                     _train_here,
-                    self.request.model.together,
+                    self.request.model.distributed_fit,
                     keys,
                     (job, self.request.setting),
                     {**meeting, "dmlc_task_id": f"{number:06d}"},
@@ -104,13 +104,13 @@ class DaskXGBoost(DaskTrainer):
 
 
 def _train_here(
-    together: Any, keys: Sequence[str], job: tuple[Any, Any], meeting: Mapping[str, Any]
+    distributed_fit: Any, keys: Sequence[str], job: tuple[Any, Any], meeting: Mapping[str, Any]
 ) -> Any:
     """In a worker."""
     from xgboost.collective import CommunicatorContext, get_rank
 
     with CommunicatorContext(**meeting):
-        return together(held_here(keys), *job, first=get_rank() == 0)
+        return distributed_fit(held_here(keys), *job, first=get_rank() == 0)
 
 
 TRAINER = DaskXGBoost

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends import mapped, worker_process
-from optibench.backends.mapped import MappedFiles
-from optibench.backends.shield import checkpoint
-from optibench.backends.tally import Tally, units_in
+from optibench.backends.common import memory_mapping, worker_process
+from optibench.backends.common.background_start import checkpoint
+from optibench.backends.common.memory_mapping import MemoryMappedFiles
+from optibench.backends.common.retry_counter import RetryCounter, units_in
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class SklearnBackend:
     keep_alive: bool = False
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_remote(self) -> bool:
         """Never."""
         return False
 
@@ -49,7 +49,7 @@ class SklearnBackend:
 
         checkpoint()
         try:
-            with MappedFiles() as files, _engine(request, files) as engine:
+            with MemoryMappedFiles() as files, _engine(request, files) as engine:
                 engine.warm()
                 yield engine
         except BrokenProcessPool as error:
@@ -61,7 +61,7 @@ class SklearnBackend:
 
 
 @contextmanager
-def _engine(request: EngineRequest, files: MappedFiles) -> Iterator[LokyEngine]:
+def _engine(request: EngineRequest, files: MemoryMappedFiles) -> Iterator[LokyEngine]:
     """An engine whose workers end with it."""
     engine = LokyEngine(request, files)
     try:
@@ -77,15 +77,15 @@ class LokyEngine:
     notes: tuple[str, ...] = ()
     worker_root: Callable[[], int] | None = None
 
-    def __init__(self, request: EngineRequest, files: MappedFiles) -> None:
+    def __init__(self, request: EngineRequest, files: MemoryMappedFiles) -> None:
         """Start workers; shared data go into `files`."""
-        from optibench.backends.sklearn.pool import LastingPool
+        from optibench.backends.sklearn.pool import RestartingPool
 
         self._request = request
         self._files = files
-        self._again = Tally()
+        self._again = RetryCounter()
         self.slots = request.workers
-        self._pool = LastingPool(self._begin, request.workers, self._note)
+        self._pool = RestartingPool(self._begin, request.workers, self._note)
 
     @property
     def units_run_again(self) -> int:
@@ -113,14 +113,14 @@ class LokyEngine:
 
     def warm(self, modules: Sequence[str] = ()) -> None:
         """Return when every worker has run its initializer and imported `modules`."""
-        self._everywhere(worker_process.load, tuple(modules))
+        self._run_on_all_workers(worker_process.load, tuple(modules))
 
     def forget(self) -> None:
         """Remove the file that was shared; the workers let go of it."""
         self._files.clear()
-        self._everywhere(mapped.let_go)
+        self._run_on_all_workers(memory_mapping.release_mapped)
 
-    def _everywhere(self, function: Callable[..., object], *arguments: object) -> None:
+    def _run_on_all_workers(self, function: Callable[..., object], *arguments: object) -> None:
         """Call a function once on every worker: each blocks until all have begun."""
         marks = tempfile.mkdtemp(dir=self._files.folder)
         calls = [
@@ -136,11 +136,11 @@ class LokyEngine:
 
     def view(self, shared: str) -> Any:
         """Map the file here, too."""
-        return mapped.view(shared)
+        return memory_mapping.view(shared)
 
     def submit(self, task: WorkerTask, shared: str, batch: Batch) -> Future[BatchOutcome]:
         """Queue one batch; it is run again where its worker is lost."""
-        return self._pool.submit(mapped.run_on_mapped, task, shared, batch)
+        return self._pool.submit(memory_mapping.run_on_mapped, task, shared, batch)
 
     def versions(self) -> Mapping[str, str]:
         """Versions of joblib and of its loky."""
@@ -167,4 +167,4 @@ def _call_and_meet(
     function: Callable[..., object], arguments: tuple[object, ...], marks: str, count: int
 ) -> None:
     function(*arguments)
-    worker_process.meet(marks, count)
+    worker_process.wait_for_workers(marks, count)

@@ -40,7 +40,7 @@ class Call(Future[Any]):
         return self.inner.cancel() and super().cancel()
 
 
-class LastingPool:
+class RestartingPool:
     """Makes calls to an executor of loky, and to the next one where that broke."""
 
     def __init__(

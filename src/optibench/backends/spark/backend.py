@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from optibench.backends import worker_process
-from optibench.backends.mapped import MappedFiles
+from optibench.backends.common import worker_process
+from optibench.backends.common.memory_mapping import MemoryMappedFiles
 from optibench.backends.spark import event_log
 from optibench.backends.spark.engine import SparkEngine
 from optibench.backends.spark.java import find_java_home
@@ -68,7 +68,7 @@ class SparkBackend:
     keep_alive: bool = False
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_remote(self) -> bool:
         """True for the workers of a given master."""
         return not is_local(self.master)
 
@@ -92,7 +92,7 @@ class SparkBackend:
                 "such as 1g or 600m (of 1024 x 1024 bytes), or auto for what Spark has given it."
             )
             raise ConfigError(msg)
-        if self.is_elsewhere:
+        if self.is_remote:
             self._check_remote()
         elif self.master is not None:
             self._check_local(workers)
@@ -150,7 +150,7 @@ class SparkBackend:
             extra = worker_process.memory_environment(self.parallelism)
             settings = SessionSettings.make(self.master, properties, self.secret, request, extra)
             context = stack.enter_context(spark_context(settings, request.logs))
-            files = None if settings.remote else stack.enter_context(MappedFiles())
+            files = None if settings.remote else stack.enter_context(MemoryMappedFiles())
             with translated("A Spark job failed"):
                 engine = stack.enter_context(SparkEngine(context, request, files, self.persist))
                 engine.memory_limit = bytes_of(self.memory_limit)

@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optibench.backends import elsewhere, mapped, worker_process
-from optibench.backends.spark.code import carry
+from optibench.backends.common import compatibility, memory_mapping, worker_process
+from optibench.backends.common.retry_counter import RetryCounter, units_in
+from optibench.backends.spark.code_shipping import ship_code
 from optibench.backends.spark.executor import executor
-from optibench.backends.spark.losses import attempts_of
 from optibench.backends.spark.session import answering, translated
-from optibench.backends.tally import Tally, units_in
+from optibench.backends.spark.worker_losses import attempts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from optibench.backends.mapped import MappedFiles
-    from optibench.contracts import OwnRecord, Trainer, TrainerRequest, WorkerTask
+    from optibench.backends.common.memory_mapping import MemoryMappedFiles
+    from optibench.contracts import EngineTaskMetrics, Trainer, TrainerRequest, WorkerTask
     from optibench.records import Batch, BatchOutcome, EngineRequest
 
 
@@ -45,8 +45,8 @@ class SparkEngine:
     overhead_seconds = 0.08  # 50 ms of CPU in the JVM, and 30 ms between two tasks of a worker
     notes: tuple[str, ...] = ()
     root_name = "executor, its JVM and Python workers"
-    bystanders = "the master and the processes that start executors"
-    workers_stay = False
+    unmeasured_processes = "the master and the processes that start executors"
+    workers_outlive_run = False
     before_batch: Callable[[], object] | None = None
     memory_limit = 0  # of a worker, in bytes, where somebody has said so
 
@@ -54,7 +54,7 @@ class SparkEngine:
         self,
         context: Any,
         request: EngineRequest,
-        files: MappedFiles | None,
+        files: MemoryMappedFiles | None,
         persist: str = "MEMORY_AND_DISK",
     ) -> None:
         """Run at most `request.workers` tasks at a time on `context`.
@@ -72,7 +72,7 @@ class SparkEngine:
         self._waiters = ThreadPoolExecutor(2 * request.workers, thread_name_prefix="spark-job")
         self._broadcasts: list[Any] = []
         self._groups = itertools.count()
-        self.again = Tally()
+        self.again = RetryCounter()
         self.slots = request.workers
         self._memory_bytes = request.memory_bytes
         self._code = tempfile.TemporaryDirectory(prefix="optibench-code-")
@@ -101,9 +101,9 @@ class SparkEngine:
         self.warm(request.modules)
         if self._files is None:
             before = time.time()
-            told = self.everywhere(elsewhere.describe, ())
-            self.clock_offsets = elsewhere.clock_offsets(told, before, time.time())
-            self.notes += elsewhere.notes_on(self.clock_offsets)
+            told = self.run_on_all_workers(compatibility.describe, ())
+            self.clock_offsets = compatibility.clock_offsets(told, before, time.time())
+            self.notes += compatibility.notes_on(self.clock_offsets)
 
     def warm(self, modules: Sequence[str]) -> None:
         """Start every Python worker that is not up, and import `modules`.
@@ -111,10 +111,12 @@ class SparkEngine:
         Workers elsewhere get their code first.
         """
         if self._files is None:
-            carry(self.context, modules, Path(self._code.name))
-            names = elsewhere.compared(modules)
-            elsewhere.check_versions(self.everywhere(elsewhere.describe, names), names)
-        self.everywhere(worker_process.load, tuple(modules))
+            ship_code(self.context, modules, Path(self._code.name))
+            names = compatibility.compared(modules)
+            compatibility.check_versions(
+                self.run_on_all_workers(compatibility.describe, names), names
+            )
+        self.run_on_all_workers(worker_process.load, tuple(modules))
 
     def share(self, value: Any) -> Any:
         """Map `value` from one file, or broadcast it to a cluster."""
@@ -127,11 +129,11 @@ class SparkEngine:
         """Remove the files, or the broadcasts, of what was shared; the workers let go of it."""
         if self._files is not None:
             self._files.clear()
-            self.everywhere(mapped.let_go)
+            self.run_on_all_workers(memory_mapping.release_mapped)
         while self._broadcasts:
             self._broadcasts.pop().unpersist()
 
-    def everywhere(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+    def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
         """Call a function in every worker, and return what each said.
 
         There are as many tasks as slots, and each waits until all have begun: on this machine by
@@ -143,7 +145,9 @@ class SparkEngine:
             def call(rows: Any) -> list[Any]:
                 list(rows)
                 answer = function(*arguments)
-                meet_others() if is_remote else worker_process.meet(folder, slots)
+                wait_for_other_tasks() if is_remote else worker_process.wait_for_workers(
+                    folder, slots
+                )
                 return [answer]
 
             tasks = self.context.parallelize(range(slots), slots)
@@ -152,12 +156,12 @@ class SparkEngine:
 
     def view(self, shared: Any) -> Any:
         """Map the file here, too; a broadcast value is the driver's own."""
-        return shared.value if self._files is None else mapped.view(shared)
+        return shared.value if self._files is None else memory_mapping.view(shared)
 
     def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
         """Run one batch as a job of one task, which Spark tries again where its worker is lost."""
         is_file = self._files is not None
-        terms = elsewhere.Terms(self.clock_offsets, self.before_batch)
+        terms = compatibility.RemoteTerms(self.clock_offsets, self.before_batch)
 
         def run(rows: Any) -> list[tuple[BatchOutcome, int]]:
             from pyspark import TaskContext
@@ -165,8 +169,10 @@ class SparkEngine:
             list(rows)  # a worker that leaves input unread is not used again
             context: Any = TaskContext.get()
             if is_file:
-                return [(mapped.run_on_mapped(task, shared, batch), context.attemptNumber())]
-            outcome = elsewhere.run_on_terms(task, shared.value, batch, terms)
+                return [
+                    (memory_mapping.run_on_mapped(task, shared, batch), context.attemptNumber())
+                ]
+            outcome = compatibility.run_remote_batch(task, shared.value, batch, terms)
             return [(outcome, context.attemptNumber())]
 
         return self._waiters.submit(self._collect, run, units_in(batch))
@@ -184,11 +190,11 @@ class SparkEngine:
         trainer: Trainer = trainers.TRAINER(self, request)
         return trainer
 
-    def own_record(self) -> OwnRecord:
+    def task_metrics(self) -> EngineTaskMetrics:
         """From the event log."""
-        from optibench.backends.spark.own_record import SparkRecord
+        from optibench.backends.spark.task_metrics import SparkTaskMetrics
 
-        return SparkRecord(self.context)
+        return SparkTaskMetrics(self.context)
 
     @property
     def worker_memory_bytes(self) -> int:
@@ -240,7 +246,7 @@ class SparkEngine:
         return {"pyspark": str(self.context.version), "java": str(java)}
 
 
-def meet_others() -> None:
+def wait_for_other_tasks() -> None:
     """In a barrier task: wait for the other tasks of its stage."""
     from pyspark import BarrierTaskContext
 

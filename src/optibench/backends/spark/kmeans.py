@@ -18,10 +18,10 @@ from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import col
 
-from optibench.backends.spark.losses import is_loss
 from optibench.backends.spark.partitions import kept_at, persist, reading
 from optibench.backends.spark.session import translated
 from optibench.backends.spark.task_profiles import TaskProfiles
+from optibench.backends.spark.worker_losses import is_loss
 from optibench.errors import EngineError, FitError
 from optibench.records import Chunk
 
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from optibench.backends.spark.engine import Jobs, SparkEngine
-    from optibench.contracts import Ask, FitJob, ReadChunks, Shares, TrainerRequest, WholeFit
+    from optibench.contracts import (
+        DistributedFit,
+        FitJob,
+        PredictionRequest,
+        ReadChunks,
+        Shares,
+        TrainerRequest,
+    )
 
 # Of rows: between the JVM and Python, and in the JVM's cache, where arrays of more than half a
 # region of the heap, 1 MiB or more, lie each in regions of their own, side by side (G1).
@@ -48,7 +55,7 @@ class SparkKMeans:
     def __init__(self, engine: SparkEngine, request: TrainerRequest) -> None:
         """Hold nothing yet."""
         self._engine = engine
-        self._together = request.model.together
+        self._together = request.model.distributed_fit
         self._setting = request.setting
         self._rows_at_once = {
             key: max(1, min(MOST_AT_ONCE, size // (8 * request.width)))
@@ -80,7 +87,7 @@ class SparkKMeans:
         with self._engine.watched("read the table"), translated("Spark could not read the table"):
             self._table.count()
 
-    def rows(self, ask: Ask) -> Chunk:
+    def rows(self, ask: PredictionRequest) -> Chunk:
         """Gathered, by their order."""
         limit = ask.limit
 
@@ -93,7 +100,7 @@ class SparkKMeans:
         order = found.column("place").to_numpy().view(np.uint64)
         return Chunk(min(ask.parts), X.reshape(len(order), -1), None, order).in_order()
 
-    def fit(self, job: FitJob) -> Iterator[WholeFit]:
+    def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """One candidate after the other."""
         for fit in self._together.fit(job, self._setting, self):
             # What went with a worker Spark has run again in this fit.
@@ -138,7 +145,7 @@ class SparkKMeans:
         self._was_lost |= jobs.was_lost
         self._used_elsewhere += jobs.executor_cpu_seconds
 
-    def ask(self, estimator: Any, ask: Ask) -> Sequence[Any]:
+    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Any]:
         """Where the rows are."""
         answer, limit = self._together.answer, ask.limit
 
@@ -168,7 +175,9 @@ class SparkKMeans:
     def _of(self, parts: Iterable[int]) -> Any:
         return self._table.where(col("part").isin(sorted(parts)))
 
-    def _each(self, ask: Ask, function: Callable[[Chunk], dict[str, Any]], schema: str) -> Any:
+    def _each(
+        self, ask: PredictionRequest, function: Callable[[Chunk], dict[str, Any]], schema: str
+    ) -> Any:
         """Call a function on the rows of an ask, some at a time; answers as one Arrow table."""
         function = self._profiles.around(function)
 

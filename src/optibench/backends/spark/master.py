@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends.shield import checkpoint
+from optibench.backends.common.background_start import checkpoint
 from optibench.errors import EngineError
 from optibench.redaction import redact
 

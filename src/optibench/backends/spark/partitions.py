@@ -8,7 +8,7 @@ from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends import mapped
+from optibench.backends.common import memory_mapping
 from optibench.backends.spark.session import translated
 from optibench.backends.spark.task_profiles import TaskProfiles
 from optibench.records import Chunk
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from optibench.backends.spark.engine import SparkEngine
-    from optibench.contracts import Ask, CallProfiler, ReadChunks, Shares
+    from optibench.contracts import PredictionRequest, ReadChunks, Shares, WorkerProfiler
     from optibench.records import Block
 
     Share = Sequence[Sequence[Block]]
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class SparkPartitions:
     """An RDD of chunks, persisted as `backend.persist` says; what is lost is read again."""
 
-    def __init__(self, engine: SparkEngine, profiler: CallProfiler | None) -> None:
+    def __init__(self, engine: SparkEngine, profiler: WorkerProfiler | None) -> None:
         """Hold nothing yet."""
         self._engine = engine
         self.profiles = TaskProfiles(engine.context, profiler)
@@ -42,7 +42,7 @@ class SparkPartitions:
         with translated("Spark could not read the table"):
             self._chunks.count()
 
-    def rows(self, ask: Ask, scored_by: str) -> Chunk:
+    def rows(self, ask: PredictionRequest, scored_by: str) -> Chunk:
         """Gathered, by their order."""
         return Chunk.join(self.each(ask.parts, methodcaller(scored_by, ask.limit))).in_order()
 
@@ -53,7 +53,7 @@ class SparkPartitions:
         with translated("A Spark job failed"):
             return list(chosen.mapPartitions(asked).collect())
 
-    def together(self, function: Callable[[Any], Iterator[Any]]) -> list[Any]:
+    def distributed_fit(self, function: Callable[[Any], Iterator[Any]]) -> list[Any]:
         """Call a function once for each partition, all at the same time (a barrier stage)."""
         told = self.profiles.told_by(function)
         with translated("A Spark job failed"):
@@ -73,7 +73,7 @@ def reading(
     def read_share(share: Share) -> Iterator[Chunk]:
         if before is not None:
             before()
-        source = mapped.view(table) if isinstance(table, str) else table.value
+        source = memory_mapping.view(table) if isinstance(table, str) else table.value
         for batch in share:
             yield from read(source, batch)
 

@@ -9,7 +9,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends.shield import Abandoned, checkpoint
+from optibench.backends.common.background_start import StartAbandoned, checkpoint
 from optibench.backends.spark.java import find_java_home
 from optibench.backends.spark.master import await_slots, refusals_end
 from optibench.errors import BenchmarkError, EngineError
@@ -43,7 +43,7 @@ def spark_context(settings: SessionSettings, logs: Path) -> Iterator[Any]:
         context = _connected(settings, gateway, log)
     except BaseException as error:
         _end(gateway)
-        if not isinstance(error, Exception) or isinstance(error, EngineError | Abandoned):
+        if not isinstance(error, Exception) or isinstance(error, EngineError | StartAbandoned):
             raise
         msg = f"Spark could not be started on {settings.master}: {str(error).splitlines()[0]}"
         raise EngineError(msg) from error

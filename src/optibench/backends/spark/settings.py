@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import optibench
-from optibench.backends import worker_process
+from optibench.backends.common import worker_process
 from optibench.redaction import is_secret_key
 
 if TYPE_CHECKING:

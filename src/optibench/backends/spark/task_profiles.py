@@ -14,7 +14,7 @@ from pyspark import AccumulatorParam
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from optibench.contracts import CallProfiler
+    from optibench.contracts import WorkerProfiler
 
 
 class Parts(AccumulatorParam[list[bytes]]):
@@ -34,7 +34,7 @@ class Parts(AccumulatorParam[list[bytes]]):
 class TaskProfiles:
     """Profiles calls in tasks, where there is a profiler."""
 
-    def __init__(self, context: Any, profiler: CallProfiler | None) -> None:
+    def __init__(self, context: Any, profiler: WorkerProfiler | None) -> None:
         """Begin empty."""
         self._profiler = profiler
         self._parts = None if profiler is None else context.accumulator([], Parts())

@@ -13,17 +13,24 @@ import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends.meeting import meeting_point
-from optibench.backends.spark.losses import is_loss
+from optibench.backends.common.rendezvous import rendezvous
 from optibench.backends.spark.partitions import SparkPartitions, kept_at, scratch
 from optibench.backends.spark.settings import TRIES_PER_TASK
+from optibench.backends.spark.worker_losses import is_loss
 from optibench.errors import EngineError, FitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from optibench.backends.spark.engine import SparkEngine
-    from optibench.contracts import Ask, FitJob, ReadChunks, Shares, TrainerRequest, WholeFit
+    from optibench.contracts import (
+        DistributedFit,
+        FitJob,
+        PredictionRequest,
+        ReadChunks,
+        Shares,
+        TrainerRequest,
+    )
     from optibench.records import Chunk
 
 
@@ -43,14 +50,18 @@ class SparkXGBoost:
         level = kept_at(self._engine.persist, in_files=in_files)
         self._partitions.hold(table, shares, read, level)
 
-    def rows(self, ask: Ask) -> Chunk:
+    def rows(self, ask: PredictionRequest) -> Chunk:
         """Gathered, by their order."""
-        return self._partitions.rows(ask, self._request.model.together.scored_by)
+        return self._partitions.rows(ask, self._request.model.distributed_fit.scored_by)
 
-    def fit(self, job: FitJob) -> Iterator[WholeFit]:
+    def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
         request = self._request
-        together, model, setting = request.model.together, request.model, request.setting
+        distributed_fit, model, setting = (
+            request.model.distributed_fit,
+            request.model,
+            request.setting,
+        )
         in_files, train_here = self._in_files, self._partitions.profiles.around(_train_here)
 
         def train(chunks: Iterable[Chunk]) -> Iterator[tuple[Any, str | None]]:
@@ -58,18 +69,20 @@ class SparkXGBoost:
                 held: list[Any] = []
                 folder = stack.enter_context(scratch()) if in_files else None
                 held += chunks if folder is None else (chunk.stored(folder) for chunk in chunks)
-                yield train_here(together, held, (job, setting))
+                yield train_here(distributed_fit, held, (job, setting))
 
         outcomes = self._until_done(train, len(job.candidates))
         error = next((error for _, error in outcomes if error is not None), None)
         if error is not None:
             raise FitError(error)
-        yield from together.gathered([shares for shares, _ in outcomes], model, job, setting)
+        yield from distributed_fit.gathered(
+            [shares for shares, _ in outcomes], model, job, setting
+        )
 
     def _until_done(self, train: Callable[[Any], Any], units: int) -> list[Any]:
         for attempt in range(1, TRIES_PER_TASK + 1):
             try:
-                return self._partitions.together(train)
+                return self._partitions.distributed_fit(train)
             except EngineError as error:
                 if not is_loss(error):
                     raise
@@ -92,7 +105,7 @@ class SparkXGBoost:
 
 
 def _train_here(
-    together: Any, chunks: list[Chunk], job: tuple[Any, Any]
+    distributed_fit: Any, chunks: list[Chunk], job: tuple[Any, Any]
 ) -> tuple[Any, str | None]:
     """In a task: what it has to say, or the error. An error that is raised is tried again."""
     from pyspark import BarrierTaskContext
@@ -106,11 +119,11 @@ def _train_here(
         mine = ""
         if number == 0:
             # An error is raised here: the others wait for it, and go on only when the stage fails.
-            mine = json.dumps(stack.enter_context(meeting_point(len(tasks), host)))
+            mine = json.dumps(stack.enter_context(rendezvous(len(tasks), host)))
         meeting = json.loads(context.allGather(mine)[0])
         try:
             with CommunicatorContext(**meeting, dmlc_task_id=f"{number:06d}"):
-                return together(chunks, *job, first=get_rank() == 0), None
+                return distributed_fit(chunks, *job, first=get_rank() == 0), None
         except Exception as error:
             return None, f"{type(error).__name__}: {error}"
 

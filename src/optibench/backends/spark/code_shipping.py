@@ -1,0 +1,27 @@
+"""Brings our code to the workers of a given Spark master, by Spark's own distribution of files."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from optibench.backends.common.code_shipping import archives
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def ship_code(context: Any, modules: Sequence[str], folder: Path) -> None:
+    """Bring the code of `modules` where it was not brought before.
+
+    Tasks find it before what is installed with the workers. Executors fetch it from `folder` when
+    they need it.
+    """
+    paths = list(sys.path)
+    for archive in archives(modules):
+        path = folder / archive.filename
+        if not path.exists():
+            path.write_bytes(archive.content)
+            context.addPyFile(str(path))
+    sys.path[:] = paths  # PySpark would have the driver look there, too

@@ -1,0 +1,104 @@
+"""What Spark says of the work of a run, task by task: for profile/engine.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optibench.backends.common.task_metrics import TaskMetricsSums
+from optibench.backends.spark import event_log
+from optibench.backends.spark.session import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOTES = (
+    "cpu_seconds is that of the executors' Java threads that run tasks: it lacks Python workers, "
+    "garbage collection, compilation, and the driver. run_seconds has the time that a task waits "
+    "for its Python worker.",
+    "scheduler_delay_seconds is what is left of a task's time, as in Spark's own pages: "
+    "duration - run - deserialise - serialise - getting the result.",
+)
+
+
+class SparkTaskMetrics:
+    """Implements `contracts.EngineTaskMetrics`.
+
+    A session serves one run at a time, and numbers its jobs: those from one number on are this
+    run's, and of the phase that began there.
+    """
+
+    def __init__(self, context: Any) -> None:
+        """Jobs count from now on."""
+        self._context = context
+        self._first_job = self._next_job()
+        self._phases: list[tuple[int, str]] = []
+
+    def begin(self, phase: str) -> None:
+        """The next jobs are of this phase."""
+        self._phases.append((self._next_job(), phase))
+
+    def read(self) -> Mapping[str, Any]:
+        """Sum up the tasks of the event log."""
+        work = TaskMetricsSums()
+        log = event_log.EventLog(self._first_job)
+        with translated("Spark's event log could not be asked for"):
+            paths = event_log.files(self._context)
+        for stage, event in log.tasks(event_log.lines_of(paths)):
+            work.add(self._phase_of(stage.job), stage.name, amounts_of(event))
+        return {
+            "engine": "spark",
+            "version": str(self._context.version),
+            "source": "tasks in Spark's event log",
+            "notes": list(NOTES),
+            **work.told(),
+        }
+
+    def _next_job(self) -> int:
+        with translated("Spark's driver was lost"):
+            return int(self._context._jsc.sc().dagScheduler().numTotalJobs())
+
+    def _phase_of(self, job: int) -> str:
+        begun = [phase for first, phase in self._phases if first <= job]
+        return begun[-1] if begun else "before"
+
+
+def amounts_of(event: Mapping[str, Any]) -> dict[str, float]:
+    """A task's share, from `SparkListenerTaskEnd`; one that failed may have no metrics.
+
+    The scheduler's delay as in Spark's `AppStatusUtils.schedulerDelay`.
+    """
+    info, metrics = event["Task Info"], event.get("Task Metrics") or {}
+    read, write = (metrics.get(f"Shuffle {way} Metrics", {}) for way in ("Read", "Write"))
+    amounts = {
+        "tasks": 1,
+        "failed_tasks": int(info["Failed"] or info["Killed"]),
+        "run_seconds": _ms(metrics, "Executor Run Time"),
+        "cpu_seconds": _ns(metrics, "Executor CPU Time"),
+        "gc_seconds": _ms(metrics, "JVM GC Time"),
+        "deserialise_seconds": _ms(metrics, "Executor Deserialize Time"),
+        "deserialise_cpu_seconds": _ns(metrics, "Executor Deserialize CPU Time"),
+        "serialise_result_seconds": _ms(metrics, "Result Serialization Time"),
+        "get_result_seconds": 0.0,
+        "shuffle_fetch_wait_seconds": _ms(read, "Fetch Wait Time"),
+        "shuffle_write_seconds": _ns(write, "Shuffle Write Time"),
+        "shuffle_read_bytes": read.get("Remote Bytes Read", 0) + read.get("Local Bytes Read", 0),
+        "shuffle_written_bytes": write.get("Shuffle Bytes Written", 0),
+        "memory_spilled_bytes": metrics.get("Memory Bytes Spilled", 0),
+        "disk_spilled_bytes": metrics.get("Disk Bytes Spilled", 0),
+        "input_bytes": metrics.get("Input Metrics", {}).get("Bytes Read", 0),
+        "result_bytes": metrics.get("Result Size", 0),
+    }
+    begun, end = info["Launch Time"], info["Finish Time"]
+    if info["Getting Result Time"] > 0:
+        amounts["get_result_seconds"] = (end - info["Getting Result Time"]) / 1e3
+    parts = ("run", "deserialise", "serialise_result", "get_result")
+    left = (end - begun) / 1e3 - sum(amounts[f"{part}_seconds"] for part in parts)
+    return {**amounts, "scheduler_delay_seconds": max(0.0, left) if metrics else 0.0}
+
+
+def _ms(metrics: Mapping[str, Any], name: str) -> float:
+    return float(metrics.get(name, 0)) / 1e3
+
+
+def _ns(metrics: Mapping[str, Any], name: str) -> float:
+    return float(metrics.get(name, 0)) / 1e9

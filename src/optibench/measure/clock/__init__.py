@@ -1,0 +1,1 @@
+"""Measure phases, and merge samples of several processes into metrics."""

@@ -1,0 +1,1 @@
+"""Measure the CPU and memory of a process tree."""

@@ -1,0 +1,1 @@
+"""Profile Python calls in the driver and in workers."""

@@ -1,0 +1,1 @@
+"""Monitor worker processes that other programs have started."""

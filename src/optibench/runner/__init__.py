@@ -1,0 +1,1 @@
+"""Run one benchmark from its settings to its MLflow run."""

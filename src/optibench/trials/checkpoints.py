@@ -1,0 +1,51 @@
+"""Fits that were left behind for larger ones to go on from, in files.
+
+Asynchronous searches may go on from any of them until they end, and those of K-means hold a label
+of each row: together they can be larger than the table.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+
+class Checkpoints:
+    """Pickled fits by their place; `close` removes all."""
+
+    def __init__(self) -> None:
+        """Hold none."""
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._paths: dict[Hashable, Path] = {}
+        self._count = 0
+
+    def put(self, place: Hashable, state: bytes) -> None:
+        """Keep a fit."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="optibench-fits-")
+        path = Path(self._folder.name) / str(self._count)
+        self._count += 1
+        path.write_bytes(state)
+        self._paths[place] = path
+
+    def get(self, place: Hashable) -> bytes | None:
+        """A fit that is kept, or None."""
+        path = self._paths.get(place)
+        return None if path is None else path.read_bytes()
+
+    def drop(self, place: Hashable) -> None:
+        """Remove a fit, if it is kept: nobody else goes on from it."""
+        path = self._paths.pop(place, None)
+        if path is not None:
+            path.unlink()
+
+    def close(self) -> None:
+        """Remove all."""
+        self._paths.clear()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None

@@ -1,0 +1,36 @@
+"""Candidates and folds to units: those that share fits are run together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from optibench.records import Candidate, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from optibench.contracts import FitSharing
+
+
+def group(wanted: Sequence[tuple[Candidate, int]], fit_sharing: FitSharing | None) -> list[Unit]:
+    """Make units of pairs of candidate and fold, in the order of the candidates.
+
+    A family is never split: its largest candidate alone costs what all of them cost together.
+
+    Args:
+        wanted: what is to be run, each pair once.
+        fit_sharing: says which candidates share fits; None: none do.
+    """
+    fit_groups: dict[tuple[int, Hashable], list[Candidate]] = defaultdict(list)
+    for candidate, fold in wanted:
+        fit_groups[fold, _fit_group(candidate, fit_sharing)].append(candidate)
+    units = [Unit(tuple(members), fold) for (fold, _), members in fit_groups.items()]
+    return sorted(units, key=lambda unit: (unit.candidates[0].number, unit.fold))
+
+
+def _fit_group(candidate: Candidate, fit_sharing: FitSharing | None) -> Hashable:
+    """Candidates that go on from earlier fits are each fitted by themselves."""
+    alone = candidate.continues is not None or candidate.resumable or fit_sharing is None
+    fit_group = None if alone or fit_sharing is None else fit_sharing.fit_group(candidate.params)
+    return candidate.number if fit_group is None else (fit_group, candidate.rows)

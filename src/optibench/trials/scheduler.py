@@ -1,0 +1,198 @@
+"""Units to batches to workers, as workers become free.
+
+A batch holds a share of the work that is left (guided self-scheduling, Polychronopoulos and Kuck,
+1987, with half a slot's share) by a cost model that learns as units come back, and a worker gives
+back what it has not begun when its time slice is over. Units so long that they could leave a
+worker waiting at the end go first, the longest before all; the others go fold by fold, because a
+worker keeps what it made of a fold, and the longest of a fold first. So batches are long against
+the engine's cost per task, and short at the end where balance matters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optibench.records import Batch, BatchOutcome, Unit, UnitOutcome
+from optibench.trials.cost_model import CostModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from optibench.contracts import Engine, WorkerTask
+
+SLICE_SECONDS = 1.0  # so that results come in steadily
+FIRST_SLICE_SECONDS = 0.2  # until it is known what units cost
+# A slice lasts at least this many times the engine's cost per task: at most 1.3 % is lost.
+SLICE_OVERHEADS = 80.0
+FEWEST_OVERHEADS = 4.0  # and a last, small batch at least this many times
+REHEARSALS = 10  # per slot; after as many, a Spark task takes half as long as the first
+QUEUED_PER_SLOT = 2  # one runs, one waits, so that a worker never waits for the driver
+LONG_SHARE = 8.0  # a unit longer than this part of a slot's share of the work is a long one
+
+
+def rehearse(engine: Engine) -> None:
+    """Send empty batches the way that real ones go, before the clock of the search starts.
+
+    The first tasks of an engine pay for connections, lazy imports and the JVM's compiler.
+    """
+    shared = engine.share(np.zeros(1))
+    batch = Batch((), 0.0)
+    futures = [engine.submit(do_nothing, shared, batch) for _ in range(REHEARSALS * engine.slots)]
+    for future in futures:
+        future.result()
+
+
+def do_nothing(_value: Any, batch: Batch) -> BatchOutcome:
+    """The worker task of a rehearsal."""
+    return BatchOutcome((), batch.units, None)
+
+
+class Scheduler:
+    """Runs units on an engine; keeps the workers' profiles.
+
+    Attributes:
+        begin_before: no unit is begun after this moment, seconds since the epoch.
+        profiles: of the batches that came back.
+    """
+
+    def __init__(
+        self, engine: Engine, task: WorkerTask, shared: Any, *, in_order: bool = False
+    ) -> None:
+        """Send `task` with the handle `shared` to `engine` for every batch.
+
+        `in_order`: units run in the order in which they are added, whatever they cost.
+        """
+        self.begin_before = math.inf
+        self._engine = engine
+        self._task = task
+        self._shared = shared
+        self._in_order = in_order
+        self._stopped = False
+        self._cost = CostModel()
+        self._queue: deque[tuple[Unit, float]] = deque()  # with the seconds that are expected
+        self._sorted_at = 0  # so many observations,
+        self._sorted_seconds = 0.0  # and so much work left
+        self._running: set[Future[BatchOutcome]] = set()
+        self.profiles: list[bytes] = []
+
+    @property
+    def busy(self) -> bool:
+        """True while a unit is queued or runs."""
+        return bool(self._queue or self._running)
+
+    @property
+    def slots(self) -> int:
+        """How many units run at the same time."""
+        return self._engine.slots
+
+    def add(self, units: Iterable[Unit]) -> None:
+        """Queue more units."""
+        units = list(units)
+        if not units:
+            return
+        self._queue.extend(zip(units, self._cost.expect(units), strict=True))
+        self._sort()
+
+    def wait(self, timeout_seconds: float | None = None) -> list[UnitOutcome]:
+        """Send what the workers can take, and return what comes back first."""
+        self._send()
+        if not self._running:
+            return []
+        done, self._running = wait(self._running, timeout_seconds, return_when=FIRST_COMPLETED)
+        well = {future for future in done if not (future.cancelled() or future.exception())}
+        if well:  # they are recorded before the error of another one is raised
+            self._running |= done - well
+        return [unit for future in well or done for unit in self._receive(future.result())]
+
+    def stop(self) -> None:
+        """Drop what is queued; batches under way count, and `wait` returns them.
+
+        They are not called back: Dask would let them run on, beside whatever comes next.
+        """
+        self._stopped = True
+        self._queue.clear()
+
+    def cancel(self) -> None:
+        """Call back what no worker has begun."""
+        for future in self._running:
+            future.cancel()
+
+    def _send(self) -> None:
+        while self._queue and len(self._running) < self._most_in_flight():
+            batch = self._take()
+            self._running.add(self._engine.submit(self._task, self._shared, batch))
+
+    def _receive(self, outcome: BatchOutcome) -> tuple[UnitOutcome, ...]:
+        if outcome.profile is not None:
+            self.profiles.append(outcome.profile)
+        for done in outcome.units:
+            self._cost.observe(done.unit, done.seconds)
+        left = outcome.leftover
+        if self._stopped:
+            return outcome.units
+        self._queue.extendleft(reversed(list(zip(left, self._cost.expect(left), strict=True))))
+        much_news = self._cost.observations >= 2 * self._sorted_at
+        if much_news or self._left() <= self._sorted_seconds / 2:
+            self._sort()
+        return outcome.units
+
+    def _most_in_flight(self) -> int:
+        """A queued batch waits for its worker: where it is long, another could come free first.
+
+        Not before what is left has gone, where each slot has two slices more of it.
+        """
+        slots, (_, next_seconds) = self._engine.slots, self._queue[0]
+        if not self._cost.observations or next_seconds <= self._first_slice_seconds:
+            return QUEUED_PER_SLOT * slots
+        enough = 2 * slots * max(self._slice_seconds, QUEUED_PER_SLOT * next_seconds)
+        return QUEUED_PER_SLOT * slots if self._left() > enough else slots
+
+    def _left(self) -> float:
+        """Seconds of work in the queue."""
+        return math.fsum(seconds for _, seconds in self._queue)
+
+    @property
+    def _first_slice_seconds(self) -> float:
+        return max(FIRST_SLICE_SECONDS, SLICE_OVERHEADS * self._engine.overhead_seconds)
+
+    @property
+    def _slice_seconds(self) -> float:
+        first = self._first_slice_seconds
+        return max(SLICE_SECONDS, first) if self._cost.observations else first
+
+    def _take(self) -> Batch:
+        """The next batch, at least one unit."""
+        left = self._left()
+        aim = left / (2 * self._engine.slots)
+        if self._cost.observations:
+            fewest = FEWEST_OVERHEADS * self._engine.overhead_seconds
+            aim = max(aim, min(fewest, left / self._engine.slots))
+        units: list[Unit] = []
+        taken = 0.0
+        while self._queue and (not units or taken + self._queue[0][1] / 2 <= aim):
+            unit, seconds = self._queue.popleft()
+            units.append(unit)
+            taken += seconds
+        return Batch(tuple(units), self._slice_seconds, self.begin_before)
+
+    def _sort(self) -> None:
+        self._sorted_at = self._cost.observations
+        units = [unit for unit, _ in self._queue]
+        costs = self._cost.expect(units)
+        self._sorted_seconds = math.fsum(costs)
+        if self._in_order:
+            self._queue = deque(zip(units, costs, strict=True))
+            return
+        long = self._sorted_seconds / self._engine.slots / LONG_SHARE
+
+        def key(entry: tuple[Unit, float]) -> tuple[bool, int, float]:
+            unit, seconds = entry
+            is_long = bool(self._sorted_at) and seconds > long
+            return (not is_long, 0 if is_long else unit.fold, -seconds)
+
+        self._queue = deque(sorted(zip(units, costs, strict=True), key=key))
