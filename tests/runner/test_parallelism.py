@@ -13,9 +13,9 @@ from optibench.config.resolution import resolve
 from optibench.errors import ConfigError
 from optibench.runner.loading import load
 from optibench.runner.parallelism import LARGE_BYTES, ROOM, ParallelismInputs, choose
-from optibench.strategies.data_parallel.memory import HELD_SHARE
 from optibench.runner.settings import make_settings
 from optibench.strategies import strategy_for
+from optibench.strategies.data_parallel.memory import HELD_SHARE
 from optibench.strategies.data_parallel.strategy import DataParallel
 from optibench.strategies.trial_parallel import TrialParallel
 
