@@ -78,7 +78,7 @@ def check(case: Case) -> None:
     dataset = encode(table, task)
     scale = scaling_on(case.scale, task)
     plan = SplitPlan(task, settings, scale=scale, seed=0, with_folds=case.with_folds)
-    validate_split(config, split(dataset, plan), candidates)
+    validate_split(config.model, split(dataset, plan), candidates, config.top.seed)
 
 
 def numbers(**columns: Any) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from optibench.config.resolution import resolve
 from optibench.errors import BenchmarkError, ConfigError, DataError, SearchError, TrackingError
 from optibench.records import Reused, Status
 from optibench.runner import benchmark
-from optibench.strategies import trial_parallel
+from optibench.strategies.trial_parallel import strategy as trial_parallel
 from optibench.tracking.memory import MemoryTracker
 
 SMALL = ["model=xgboost", "dataset=iris", "model.space.max_depth=[2,3]", "model.params.eta=0.3"]
@@ -190,9 +190,9 @@ def test_the_python_call_plans_without_running(tmp_path, monkeypatch):
 
 def test_a_plan_of_many_fits_on_all_workers_of_a_small_table_names_the_faster_way():
     words = ["model=kmeans", "backend=dask", "backend.parallelism=data"]
-    assert "271 fits, none beside another" in optibench.plan(words).facts["engine"]
-    assert "none beside another" not in optibench.plan([*words, "search=none"]).facts["engine"]
-    assert "none beside another" not in optibench.plan(words[:2]).facts["engine"]
+    assert "271 fits run one after the other" in optibench.plan(words).facts["engine"]
+    assert "run one after the other" not in optibench.plan([*words, "search=none"]).facts["engine"]
+    assert "run one after the other" not in optibench.plan(words[:2]).facts["engine"]
 
 
 def test_an_interrupted_search_keeps_the_trials_that_it_has(monkeypatch):

@@ -12,6 +12,18 @@ from optibench.runner import engine_session
 from optibench.runner.engine_session import EngineSession
 
 
+class Engine:
+    """An engine that lost no worker."""
+
+    units_run_again = 0
+
+    def __str__(self):
+        return "the engine"
+
+
+ENGINE = Engine()
+
+
 class Start:
     """Of an engine that says nothing but what becomes of it."""
 
@@ -19,7 +31,7 @@ class Start:
         self.told = told
 
     def wait(self):
-        return Running("the engine")
+        return Running(ENGINE)
 
     @contextmanager
     def taken(self):
@@ -62,7 +74,7 @@ def told(monkeypatch):
 def an_engine(told):
     with (
         Recorder(time.perf_counter()) as clock,
-        EngineSession(Start(told), clock, told.append) as it,
+        EngineSession(Start(told), clock) as it,
     ):
         yield it
 
@@ -80,7 +92,7 @@ def end_with(error, told):
 
     def fail():
         with an_engine(told) as engine:
-            engine.up()
+            engine.engine()
             raise error
 
     with pytest.raises(error):
@@ -93,9 +105,9 @@ def words(told):
 
 def test_what_is_beside_the_engine_ends_before_it(told):
     with an_engine(told) as engine:
-        engine.up()
-        assert engine.up() == "the engine"
-        engine.take()
+        engine.engine()
+        assert engine.engine() is ENGINE
+        assert engine.take() is ENGINE
         engine.register_cleanup(noted(told))
         engine.close()
         told.append("closed")
@@ -123,5 +135,5 @@ def test_any_other_error_ends_the_engine_that_it_was_at(told, error):
 def test_watches_whose_beginning_is_interrupted_are_ended(told):
     told[0].interrupts = True
     with pytest.raises(KeyboardInterrupt), an_engine(told) as engine:
-        engine.up()
+        engine.engine()
     assert words(told) == ["workers of the engine", "taken", "watches end", "engine ends"]

@@ -14,10 +14,9 @@ from optibench.errors import ConfigError
 from optibench.runner.loading import load
 from optibench.runner.parallelism import LARGE_BYTES, ROOM, ParallelismInputs, choose
 from optibench.runner.settings import make_settings
-from optibench.strategies import strategy_for
 from optibench.strategies.data_parallel.memory import HELD_SHARE
 from optibench.strategies.data_parallel.strategy import DataParallel
-from optibench.strategies.trial_parallel import TrialParallel
+from optibench.strategies.trial_parallel.strategy import TrialParallel
 
 GIB = 2**30
 
@@ -38,15 +37,19 @@ def situation(**changes):
     ("changes", "strategy", "why"),
     [
         ({}, "trials", "1.0 MiB is small enough for every worker"),
-        ({"fits": 0}, "trials", "one fit of it is soon done in one place"),
+        ({"fits": 0}, "trials", "a single fit of it is fast on one worker"),
         ({"table_bytes": 2 * GIB}, "data", "2048.0 MiB is too large for every worker"),
-        ({"table_bytes": 2 * GIB, "worker_bytes": 8 * GIB}, "trials", "40 fits keep all at work"),
-        ({"table_bytes": 6 * GIB, "worker_bytes": 64 * GIB}, "data", "is more than 16384 MiB"),
+        (
+            {"table_bytes": 2 * GIB, "worker_bytes": 8 * GIB},
+            "trials",
+            "40 fits keep all workers busy",
+        ),
+        ({"table_bytes": 6 * GIB, "worker_bytes": 64 * GIB}, "data", "take more than 16384 MiB"),
         ({"table_bytes": GIB, "fits": 0}, "data", "0 fits of the search do not keep 4 workers"),
         ({"table_bytes": GIB, "fits": 3}, "data", "3 fits of the search do not keep 4 workers"),
         ({"table_bytes": GIB, "fits": 3, "why_no_data": "no trainer"}, "trials", "no trainer"),
-        ({"table_bytes": GIB, "fits": 0, "cached_bytes": GIB}, "data", "0 fits"),
-        ({"table_bytes": GIB, "fits": 0, "cached_bytes": 7 * GIB}, "trials", "MEMORY_ONLY would"),
+        ({"table_bytes": GIB, "fits": 0, "held_bytes": GIB}, "data", "0 fits"),
+        ({"table_bytes": GIB, "fits": 0, "held_bytes": 7 * GIB}, "trials", "MEMORY_ONLY would"),
     ],
 )
 def test_the_way_and_its_reason(changes, strategy, why):
@@ -62,7 +65,7 @@ def test_what_fits_in_neither_way_is_refused():
 
 def test_a_table_that_memory_alone_cannot_keep_is_refused():
     with pytest.raises(ConfigError, match=r"1792 MiB in each worker.*persist=MEMORY_AND_DISK"):
-        choose(situation(table_bytes=2 * GIB, cached_bytes=7 * GIB))
+        choose(situation(table_bytes=2 * GIB, held_bytes=7 * GIB))
 
 
 @given(
@@ -116,19 +119,19 @@ def test_files_are_loaded_in_the_way_that_was_chosen(words):
     small, large = loaded(10**9, *words), loaded(10_000, *words)
     assert small.files is None
     assert len(small.dataset.X) == 400
-    assert isinstance(strategy_for(small), TrialParallel)
+    assert isinstance(small.strategy(), TrialParallel)
     assert large.files is not None
     assert len(large.dataset.X) < 400 == large.dataset.n_samples
-    assert isinstance(strategy_for(large), DataParallel)
+    assert isinstance(large.strategy(), DataParallel)
     assert "small enough" in small.reason
     assert "too large" in large.reason
 
 
 def test_a_table_in_memory_is_loaded_and_then_judged(words):
     del words
-    assert isinstance(strategy_for(loaded(10**9, "dataset=pima")), TrialParallel)
+    assert isinstance(loaded(10**9, "dataset=pima").strategy(), TrialParallel)
     large = loaded(10_000, "dataset=pima")
-    assert isinstance(strategy_for(large), DataParallel)
+    assert isinstance(large.strategy(), DataParallel)
     assert large.files is None
 
 
@@ -137,14 +140,14 @@ def test_rows_that_memory_alone_is_to_keep_are_counted_as_they_are_kept(monkeypa
     monkeypatch.setattr("optibench.strategies.data_parallel.memory.LIBRARIES_BYTES", 0)
     each = 768 * (8 * 5 + 16) / 2 / HELD_SHARE
     held = ["dataset=pima", "backend.persist=MEMORY_ONLY", "backend.workers=2", "cores=2"]
-    assert isinstance(strategy_for(loaded(int(each) + 1, *held)), DataParallel)
+    assert isinstance(loaded(int(each) + 1, *held).strategy(), DataParallel)
     with pytest.raises(ConfigError, match="persist=MEMORY_AND_DISK"):
         loaded(int(each) - 1, *held)
 
 
 def test_what_cannot_be_had_on_all_workers_is_done_by_trials(words):
     chosen = loaded(10**9, *words, "search=tpe")
-    assert isinstance(strategy_for(chosen), TrialParallel)
+    assert isinstance(chosen.strategy(), TrialParallel)
     assert "search=tpe cannot be had" in chosen.reason
     with pytest.raises(ConfigError, match=r"too large for every worker.*search=tpe cannot be had"):
         loaded(10_000, *words, "search=tpe")

@@ -6,40 +6,51 @@ import cProfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from optibench.measure.profiles.engine_metrics import EngineMetricsFile
 from optibench.measure.profiles.trial_profiles import write_profiles
 from optibench.measure.timeline import write_resources
 from optibench.redaction import redact
 from optibench.report.tables import write_trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
+    from optibench.contracts import EngineTaskMetrics
     from optibench.measure.clock.phases import Recorder
-    from optibench.records import Trial
+    from optibench.runner.engine_session import EngineSession
+    from optibench.runner.search_phase import SearchPhase
     from optibench.runner.settings import RunSettings
     from optibench.runner.workspace import Workspace
 
 
 class RunArtifacts:
-    """Configuration, trials, profiles, resources and logs, in a folder that passes away.
+    """Writes configuration, trials, profiles, resources and logs into the folder of the run.
 
     Attributes:
-        copy_logs: fetches those of an engine that keeps them elsewhere.
-        calls: what workers have profiled of fits on all of them.
+        folder: folder of the run, which is removed at its end.
+        worker_calls: profiles of data-parallel fits, one for each worker, as `Strategy.profiles`.
     """
 
-    def __init__(self, settled: RunSettings, clock: Recorder, workspace: Workspace) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        clock: Recorder,
+        workspace: Workspace,
+        session: EngineSession,
+        search: SearchPhase,
+    ) -> None:
         """Write nothing yet."""
-        self._settled, self._clock = settled, clock
+        self._settings, self._clock = settings, clock
+        self._session, self._search = session, search
         self.folder, self._logs = workspace.folder, workspace.logs
-        self._driver = cProfile.Profile() if settled.config.profiling.enabled else None
-        self.copy_logs: Callable[[Path], None] | None = None
-        self.calls: Sequence[bytes] = ()
+        self._driver = cProfile.Profile() if settings.config.profiling.enabled else None
+        self._engine_metrics = EngineMetricsFile(None, self.folder / "profile")
+        self.worker_calls: Sequence[bytes] = ()
 
     @contextmanager
     def driver_profile(self) -> Iterator[None]:
-        """Run cProfile in the driver, where it is on."""
+        """Run the block under cProfile, where profiling is on."""
         if self._driver is None:
             yield
             return
@@ -49,25 +60,47 @@ class RunArtifacts:
         finally:
             self._driver.disable()
 
-    def write(self, trials: Sequence[Trial], profiles: Sequence[bytes]) -> None:
-        """Write all of them; `profiles`: what workers have said of trials."""
+    def engine_metrics(self, metrics: EngineTaskMetrics | None) -> AbstractContextManager[None]:
+        """Write profile/engine.json from `metrics`, at the latest where an error leaves the block.
+
+        The engine must still run when its metrics are read.
+        """
+        self._engine_metrics = EngineMetricsFile(metrics, self.folder / "profile")
+        return self._engine_metrics.before_the_end()
+
+    def write_engine_metrics(self) -> None:
+        """Write profile/engine.json now, while the engine still runs."""
+        self._engine_metrics.write()
+
+    @property
+    def engine_notes(self) -> Sequence[str]:
+        """Why profile/engine.json could not be written, in sentences; else empty."""
+        return self._engine_metrics.notes
+
+    @property
+    def monitor_notes(self) -> Sequence[str]:
+        """What is measured of remote workers and what is not, in sentences."""
+        return self._session.monitor_notes
+
+    def write(self) -> None:
+        """Write all files; of a run that did not finish, those of the finished trials."""
         import yaml
 
-        folder, settled = self.folder, self._settled
-        resolved = redact(dict(settled.config.resolved))
+        folder, settings = self.folder, self._settings
+        resolved = redact(dict(settings.config.resolved))
         (folder / "config.yaml").write_text(
             yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
         )
-        write_trials(folder / "trials.csv", trials, settled.metrics)
-        if settled.config.profiling.enabled:
-            write_profiles(folder / "profile", self._driver, profiles, self.calls)
+        write_trials(folder / "trials.csv", self._search.trials, settings.metrics)
+        if settings.config.profiling.enabled:
+            profiles = self._search.profiles
+            write_profiles(folder / "profile", self._driver, profiles, self.worker_calls)
         write_resources(folder / "resources", self._clock)
         self._write_logs()
 
     def _write_logs(self) -> None:
-        """Without secrets; empty ones go."""
-        if self.copy_logs is not None:
-            self.copy_logs(self._logs)
+        """Remove secrets from the log files, and empty log files."""
+        self._session.copy_logs(self._logs)
         for log in self._logs.iterdir():
             text = log.read_text(encoding="utf-8", errors="replace")
             if text:

@@ -1,4 +1,4 @@
-"""What is written of a run when it is created: parameters and tags."""
+"""The parameters and tags that a run is created with."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optibench
+from optibench.contracts import Journal
 from optibench.measure.processes.machine import library_versions, machine_facts
 from optibench.records import RunHeader
 from optibench.redaction import redact
-from optibench.runner.settings import PreparedRun, RunSettings
+from optibench.runner.settings import PreparedRun
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from optibench.runner.settings import RunSettings
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
 NOT_IN_DIGEST = ("tracking", "plan", "progress", "repeats")
 
 
-def make_header(settled: RunSettings, start: float) -> RunHeader:
-    """What is known of a run: of its table only once it is prepared."""
-    config, budget = settled.config, settled.budget
-    dataset = settled.dataset if isinstance(settled, PreparedRun) else None
+def make_header(settings: RunSettings, start: float) -> RunHeader:
+    """Return what is known of a run at its creation; facts of the table only once it is loaded."""
+    config, budget = settings.config, settings.budget
+    dataset = settings.dataset if isinstance(settings, PreparedRun) else None
     params: dict[str, Any] = dict(_dotted(redact(dict(config.resolved))))
     for group in ("model", "backend", "search", "dataset"):
         params[group] = params.pop(f"{group}.name")
@@ -31,27 +37,39 @@ def make_header(settled: RunSettings, start: float) -> RunHeader:
         "threads_per_trial": budget.threads,
         "cores": budget.cores,
         "folds": config.evaluation.folds,
-        "metric": settled.metric,
-        "n_candidates": settled.search.total,
+        "metric": settings.metric,
+        "n_candidates": settings.search.total,
     }
     if dataset is not None:
         params |= {"n_samples": dataset.n_samples, "n_features": dataset.X.shape[1]}
-    if settled.reason:
-        params["parallelism_reason"] = settled.reason
+    if settings.reason:
+        params["parallelism_reason"] = settings.reason
     params |= {f"version.{name}": value for name, value in library_versions(LIBRARIES).items()}
     params |= {f"machine.{name}": value for name, value in machine_facts().items()}
-    return RunHeader(config.run_name, params, run_tags(settled), dataset, start)
+    return RunHeader(config.run_name, params, run_tags(settings), dataset, start)
+
+
+def journal_of(prepared: PreparedRun, folder: Path) -> Journal:
+    """Return where the search of a run is recorded; equal runs have the same journal.
+
+    Runs are equal where configuration, data, number of the repeat, library versions and machine
+    type are.
+    """
+    tags = run_tags(prepared)
+    parts = ["optibench.config_digest", "optibench.dataset_digest", "optibench.repeat"]
+    digests = [*(tags[part] for part in parts if part in tags), platform_digest()]
+    return Journal(folder, "-".join([prepared.config.run_name, *digests]))
 
 
 def platform_digest() -> str:
-    """Differs where the same candidate may get other scores: versions, machine type."""
+    """Return a digest of what else scores depend on: library versions and machine type."""
     facts = {**library_versions(LIBRARIES), **machine_facts(), "optibench": optibench.__version__}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def run_tags(settled: RunSettings) -> dict[str, str]:
-    """What a run is told apart by: its question, its data, its sweep, its machine."""
-    resolved = redact(dict(settled.config.resolved))  # a digest of secrets could be guessed at
+def run_tags(settings: RunSettings) -> dict[str, str]:
+    """Return the tags of a run: digests of configuration and data, its sweep, its machine."""
+    resolved = redact(dict(settings.config.resolved))  # a secret could be guessed from its digest
     described = {k: v for k, v in resolved.items() if k not in NOT_IN_DIGEST}
     described["backend"] = {k: v for k, v in described["backend"].items() if k != "keep_alive"}
     digest = hashlib.sha256(
@@ -62,20 +80,20 @@ def run_tags(settled: RunSettings) -> dict[str, str]:
         "optibench.kind": "benchmark",
         "optibench.version": optibench.__version__,
         "optibench.config_digest": digest[:16],
-        "optibench.dataset_digest": settled.dataset.digest[:16]
-        if isinstance(settled, PreparedRun)
+        "optibench.dataset_digest": settings.dataset.digest[:16]
+        if isinstance(settings, PreparedRun)
         else "",
         "optibench.sweep_id": os.environ.get("OPTIBENCH_SWEEP_ID", ""),
         "optibench.repeat": os.environ.get("OPTIBENCH_REPEAT", ""),
         "optibench.machine": "; ".join(facts.values()),
-        "optibench.deterministic": "true" if _is_deterministic(settled) else "false",
+        "optibench.deterministic": "true" if _is_deterministic(settings) else "false",
     }
     return {key: value for key, value in tags.items() if value}
 
 
-def _is_deterministic(settled: RunSettings) -> bool:
-    """False where what is evaluated depends on how long it takes."""
-    search = settled.config.search
+def _is_deterministic(settings: RunSettings) -> bool:
+    """Return False where the evaluated candidates depend on how long trials take."""
+    search = settings.config.search
     return search.deterministic and search.max_seconds is None
 
 

@@ -1,4 +1,4 @@
-"""Loads the table: whole into the driver, or looked through by the workers that will hold it."""
+"""Load the table into the driver, or have the workers that will hold it survey its files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from optibench.evaluation.split import scaling_on
 from optibench.measure.processes.machine import available_memory_bytes
 from optibench.records import Task
 from optibench.runner.parallelism import ParallelismInputs, choose
-from optibench.runner.settings import PreparedRun, RunSettings
+from optibench.runner.settings import PreparedRun
 from optibench.strategies.data_parallel.files import SurveyedFiles
 from optibench.strategies.data_parallel.memory import bytes_of_rows
 from optibench.strategies.data_parallel.survey import (
@@ -20,7 +20,7 @@ from optibench.strategies.data_parallel.survey import (
     survey_blocks,
     survey_with_engine,
 )
-from optibench.trials.refit import EXAMPLE_ROWS
+from optibench.strategies.settings import EXAMPLE_ROWS
 from optibench.validation import Case, check_table, validate_table, why_no_data
 
 if TYPE_CHECKING:
@@ -28,110 +28,117 @@ if TYPE_CHECKING:
 
     from optibench.contracts import Engine
     from optibench.datasets.in_blocks import BlockFiles
+    from optibench.runner.settings import RunSettings
 
-    Waiting = Callable[[], Engine] | None
+    WaitForEngine = Callable[[], Engine] | None
 
 
-def load(settled: RunSettings, engine: Waiting = None) -> PreparedRun:
-    """Load the table, or have the engine look through its files, and check all that it shows.
+def load(settings: RunSettings, engine: WaitForEngine = None) -> PreparedRun:
+    """Load the table, or have the engine survey its files, and check it.
 
-    With backend.parallelism=auto the way is chosen on the way: what is returned says which.
+    `backend.parallelism=auto` is decided here; the settings that are returned have the choice.
 
     Args:
-        settled: what to load.
-        engine: waits for the started engine; None: files are looked through here.
+        settings: the run whose table is loaded.
+        engine: waits for the started engine; None: this process surveys the files.
 
     Raises:
         InputError: the data cannot be used.
     """
-    strategy = settled.config.backend.parallelism
-    if strategy == "auto":
-        return _load_as_it_fits(settled, engine)
-    files = _files_of(settled) if strategy == "data" else None
-    return _load_whole(settled) if files is None else _look_through(settled, files, engine)
+    parallelism = settings.config.backend.parallelism
+    if parallelism == "auto":
+        return _load_and_choose(settings, engine)
+    files = _files(settings) if parallelism == "data" else None
+    return _load_table(settings) if files is None else _survey(settings, files, engine)
 
 
-def _load_as_it_fits(settled: RunSettings, engine: Waiting) -> PreparedRun:
-    """Files whose size shows before they are read are read once only, in the way chosen."""
-    why, files = why_no_data(settled.config), None
-    if why is None:
+def _load_and_choose(settings: RunSettings, engine: WaitForEngine) -> PreparedRun:
+    """Decide by the size of the files where it is known before they are read, else afterwards."""
+    obstacle, files = why_no_data(settings.config), None
+    if obstacle is None:
         try:
-            files = _files_of(settled)
+            files = _files(settings)
         except InputError as error:
-            why = str(error)
+            obstacle = str(error)
     if files is not None:
-        width = len(files.roles.features)
-        chosen = _chosen(settled, (files.table_bytes, width), why, engine)
-        return _load_whole(chosen) if chosen.is_by_trials else _look_through(chosen, files, engine)
-    prepared = _load_whole(settled)
+        size = (files.table_bytes, len(files.roles.features))
+        chosen = _choose(settings, size, obstacle, engine)
+        if chosen.is_trial_parallel:
+            return _load_table(chosen)
+        return _survey(chosen, files, engine)
+    prepared = _load_table(settings)
     X = prepared.dataset.X
-    chosen = _chosen(settled, (X.nbytes, X.shape[1]), why, engine)
+    chosen = _choose(settings, (X.nbytes, X.shape[1]), obstacle, engine)
     return replace(prepared, config=chosen.config, reason=chosen.reason)
 
 
-def _chosen(
-    settled: RunSettings, size: tuple[int, int], why: str | None, engine: Waiting
+def _choose(
+    settings: RunSettings, size: tuple[int, int], obstacle: str | None, engine: WaitForEngine
 ) -> RunSettings:
-    """`size`: of the table as the driver would hold it, in bytes and in columns."""
-    config, here = settled.config, available_memory_bytes()
-    workers, folds = settled.budget.workers, config.evaluation.folds
-    workers_have = here // workers
+    """Return settings with `trials` or `data` in place of `auto`.
+
+    Args:
+        settings: with `backend.parallelism=auto`.
+        size: bytes and columns of the table in the driver's memory.
+        obstacle: why `data` is impossible, or None.
+        engine: waits for the started engine, which knows the memory of its workers.
+    """
+    config, memory_bytes = settings.config, available_memory_bytes()
+    workers = settings.budget.workers
+    worker_bytes = memory_bytes // workers
     if engine is not None:
-        workers_have = getattr(engine(), "worker_memory_bytes", workers_have)
+        worker_bytes = getattr(engine(), "worker_memory_bytes", worker_bytes)
     table_bytes, width = size
-    cached_bytes = 0.0
-    if why is None and getattr(config.backend, "persist", None) == "MEMORY_ONLY":
-        n_rows, value_bytes = (
-            table_bytes / (8 * max(1, width)),
-            config.model.distributed_fit.value_bytes,
-        )
-        cached_bytes = bytes_of_rows(n_rows, width, value_bytes)
+    held_bytes = 0.0
+    if obstacle is None and getattr(config.backend, "persist", None) == "MEMORY_ONLY":
+        n_rows = table_bytes / (8 * max(1, width))
+        held_bytes = bytes_of_rows(n_rows, width, config.model.distributed_fit.value_bytes)
     choice = choose(
         ParallelismInputs(
             table_bytes=table_bytes,
-            worker_bytes=workers_have,
-            driver_bytes=here,
+            worker_bytes=worker_bytes,
+            driver_bytes=memory_bytes,
             workers=workers,
-            fits=settled.search.total * folds if settled.search.uses_folds else 0,
-            why_no_data=why,
-            cached_bytes=cached_bytes,
+            fits=settings.n_search_fits,
+            why_no_data=obstacle,
+            held_bytes=held_bytes,
         )
     )
     backend: Any = config.backend
     decided = replace(config, backend=replace(backend, parallelism=choice.parallelism))
-    return replace(settled, config=decided, reason=choice.reason)
+    return replace(settings, config=decided, reason=choice.reason)
 
 
-def _files_of(settled: RunSettings) -> BlockFiles | None:
-    config = settled.config
-    files: BlockFiles | None = config.dataset.in_blocks(
-        classes=config.model.task is Task.CLASSIFICATION
-    )
+def _files(settings: RunSettings) -> BlockFiles | None:
+    classes = settings.task is Task.CLASSIFICATION
+    files: BlockFiles | None = settings.config.dataset.in_blocks(classes=classes)
     return files
 
 
-def _load_whole(settled: RunSettings) -> PreparedRun:
-    config, evaluation = settled.config, settled.config.evaluation
+def _load_table(settings: RunSettings) -> PreparedRun:
+    """Read and encode the whole table in this process."""
+    config, evaluation = settings.config, settings.config.evaluation
     table = config.dataset.load(config.top.seed)
     table = replace(table, groups=evaluation.groups, time=evaluation.time)
-    validate_table(config, table, settled.examples, with_folds=settled.search.uses_folds)
+    examples, with_folds = settings.search.examples, settings.search.uses_folds
+    validate_table(config, table, examples, with_folds=with_folds)
     dataset = encode(table, config.model.task)
     scaling = scaling_on(config.dataset.scale, config.model.task)
-    return PreparedRun(**vars(settled), dataset=dataset, scaling=scaling)
+    return PreparedRun(**vars(settings), dataset=dataset, scaling=scaling)
 
 
-def _look_through(settled: RunSettings, files: BlockFiles, engine: Waiting) -> PreparedRun:
-    config, with_folds = settled.config, settled.search.uses_folds
-    request = SurveyRequest(files, config.model.task, settled.part_plan)
+def _survey(settings: RunSettings, files: BlockFiles, engine: WaitForEngine) -> PreparedRun:
+    """Learn from the workers, or from this process, what the files contain."""
+    config, search = settings.config, settings.search
+    request = SurveyRequest(files, config.model.task, settings.part_plan)
     if engine is None:
         results = [survey_blocks(request, batch) for batch in request.batches()]
     else:
         results = survey_with_engine(engine(), request)
     surveyed = SurveyedFiles.of(request, SurveyResult.merge(results))
-    examples = tuple(settled.examples)
-    check_table(
-        Case(config, files.roles, surveyed.columns, surveyed.seen.n_rows, examples, with_folds)
-    )
+    columns, n_rows = surveyed.columns, surveyed.seen.n_rows
+    examples = tuple(search.examples)
+    check_table(Case(config, files.roles, columns, n_rows, examples, search.uses_folds))
     scaling = scaling_on(config.dataset.scale, config.model.task)
     dataset = surveyed.dataset(EXAMPLE_ROWS)
-    return PreparedRun(**vars(settled), dataset=dataset, scaling=scaling, files=surveyed)
+    return PreparedRun(**vars(settings), dataset=dataset, scaling=scaling, files=surveyed)

@@ -1,8 +1,8 @@
-"""Decides `backend.parallelism=auto`: a pure function of what is known before the search.
+"""Choose between trials and data for `backend.parallelism=auto`, before the search starts.
 
-Fits side by side (trials) need no talk between workers and keep all cores at work as long as
-there are as many fits as workers; each worker then needs the table and room for a fit. One fit on
-all workers (data) is what is left for tables that do not fit, and for a single large fit.
+Trial-parallel fits need no communication between workers and use all cores as long as there are at
+least as many fits as workers, but each worker needs the table and memory for a fit. Data-parallel
+fits serve tables that do not fit into a worker, and a single fit of a large table.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from optibench.errors import ConfigError
 from optibench.strategies.data_parallel.memory import MIB, room_for_rows
 
-ROOM = 3  # tables: the one that all share, and two that a fit makes of it
-LARGE_BYTES = 512 * MIB  # below, a single fit takes less time than to deal the table out
+ROOM = 3  # tables: the shared one, and two copies that a fit makes
+LARGE_BYTES = 512 * MIB  # a single fit of a smaller table is faster than distributing the table
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class ParallelismInputs:
     """What the choice depends on.
 
     Attributes:
-        table_bytes: encoded, 8 for each value.
+        table_bytes: size of the encoded table, 8 bytes for each value.
         worker_bytes: memory of each worker.
-        driver_bytes: memory of this program.
-        workers: how many.
+        driver_bytes: memory of this process.
+        workers: number of workers.
         fits: candidates x folds; 0 where there is no search.
-        why_no_data: what is in the way of parallelism=data, or None.
-        cached_bytes: of the table, in the memory of all workers together, where backend.persist
-            keeps it there and nowhere else.
+        why_no_data: why parallelism=data is impossible, or None.
+        held_bytes: size of the table in the memory of all workers together, where
+            backend.persist=MEMORY_ONLY keeps it in memory alone; else 0.
     """
 
     table_bytes: int
@@ -37,54 +37,55 @@ class ParallelismInputs:
     workers: int
     fits: int
     why_no_data: str | None
-    cached_bytes: float = 0
+    held_bytes: float = 0
 
 
 @dataclass(frozen=True)
 class ParallelismChoice:
-    """The way, and a sentence that says why."""
+    """The chosen parallelism, and a sentence that says why."""
 
     parallelism: str
     reason: str
 
 
-def choose(situation: ParallelismInputs) -> ParallelismChoice:
-    """Choose the way that fits, and among two that do the faster one.
+def choose(inputs: ParallelismInputs) -> ParallelismChoice:
+    """Choose what fits into memory and, where both fit, what is faster.
 
     Raises:
-        ConfigError: none fits.
+        ConfigError: neither fits.
     """
-    table = f"the table of {situation.table_bytes / MIB:.1f} MiB"
-    least = min(situation.worker_bytes, situation.driver_bytes)
-    room = f"{ROOM} times that, which fits take, {{}} {least / MIB:.0f} MiB"
-    why_no_data = situation.why_no_data or _why_no_room(situation)
-    if ROOM * situation.table_bytes > least:
-        told = f"{table} is too large for every worker: {room.format('is more than')}"
+    table = f"the table of {inputs.table_bytes / MIB:.1f} MiB"
+    least = min(inputs.worker_bytes, inputs.driver_bytes)
+    room = f"the {ROOM} copies that a fit needs take {{}} {least / MIB:.0f} MiB"
+    why_no_data = inputs.why_no_data or _why_no_room(inputs)
+    if ROOM * inputs.table_bytes > least:
+        too_large = f"{table} is too large for every worker: {room.format('more than')}"
         if why_no_data is None:
-            return ParallelismChoice("data", told)
-        msg = f"backend.parallelism=auto: {told}. And: {why_no_data}"
+            return ParallelismChoice("data", too_large)
+        msg = f"backend.parallelism=auto: {too_large}. And: {why_no_data}"
         raise ConfigError(msg)
-    fits_in = f"{table} is small enough for every worker ({room.format('is at most')})"
+    fits_in = f"{table} is small enough for every worker ({room.format('at most')})"
     if why_no_data is not None:
         return ParallelismChoice("trials", f"{fits_in}; {why_no_data}")
-    if situation.fits < situation.workers and situation.table_bytes >= LARGE_BYTES:
+    if inputs.fits < inputs.workers and inputs.table_bytes >= LARGE_BYTES:
         return ParallelismChoice(
             "data",
-            f"{table} is large, and the {situation.fits} fits of the search do not keep "
-            f"{situation.workers} workers at work",
+            f"{table} is large, and the {inputs.fits} fits of the search do not keep "
+            f"{inputs.workers} workers busy",
         )
-    if not situation.fits:
+    if not inputs.fits:
         return ParallelismChoice(
-            "trials", f"{fits_in}, and one fit of it is soon done in one place"
+            "trials", f"{fits_in}, and a single fit of it is fast on one worker"
         )
-    return ParallelismChoice("trials", f"{fits_in}, and {situation.fits} fits keep all at work")
+    return ParallelismChoice("trials", f"{fits_in}, and {inputs.fits} fits keep all workers busy")
 
 
-def _why_no_room(situation: ParallelismInputs) -> str | None:
-    share, room = situation.cached_bytes / situation.workers, room_for_rows(situation.worker_bytes)
+def _why_no_room(inputs: ParallelismInputs) -> str | None:
+    share, room = inputs.held_bytes / inputs.workers, room_for_rows(inputs.worker_bytes)
     if share <= room:
         return None
     return (
         f"backend.persist=MEMORY_ONLY would keep {share / MIB:.0f} MiB in each worker, which has "
-        f"room for {room / MIB:.0f} MiB beside what fits take; set backend.persist=MEMORY_AND_DISK"
+        f"room for {room / MIB:.0f} MiB besides the memory of fits; "
+        "set backend.persist=MEMORY_AND_DISK"
     )

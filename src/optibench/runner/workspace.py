@@ -1,4 +1,4 @@
-"""The folder and the processes of a run; nothing of either stays behind."""
+"""The folder and the processes of a run."""
 
 from __future__ import annotations
 
@@ -20,45 +20,50 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """A run's folder, and the processes begun in its time; nothing of either stays behind.
+    """Owns the folder of a run and the processes started during the run, and removes both.
 
-    An engine that is kept beyond the run keeps its processes, which are then stopped with it.
+    The processes of a reusable engine are kept with the engine and stop when it closes.
+
+    Attributes:
+        folder: temporary folder of the run, removed at its end.
+        logs: folder for the log files of the engine.
     """
 
     def __init__(self, clock: Recorder) -> None:
-        """Look at what is there before the run, which is spared; make the folder."""
-        kept = idle_engine()
-        self._known = descendants() - (kept.processes if kept else frozenset())
+        """Remember the processes that exist before the run, and make the folder."""
+        reusable = idle_engine()
+        self._earlier = descendants() - (reusable.processes if reusable else frozenset())
         self._tree = clock.tree
         self.folder = Path(tempfile.mkdtemp(prefix="optibench-run-"))
         self.logs = self.folder / "logs"
         self.logs.mkdir()
 
     def __enter__(self) -> Self:
-        """Nothing more to make."""
+        """Return the workspace."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Clear them."""
+        """Stop the processes, or hand them to the reusable engine, and remove the folder."""
         try:
-            kept = idle_engine()
-            if kept is None:
+            reusable = idle_engine()
+            if reusable is None:
                 self.stop_processes()
             else:
-                kept.processes, kept.reaping = frozenset(descendants() - self._known), reaping
+                reusable.processes = frozenset(descendants() - self._earlier)
+                reusable.reaping = reaping
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop_processes(self) -> None:
-        """Stop what was begun since; not an engine that was warm and is only being made ready."""
+        """Stop the processes started during the run, except those of a warm reusable engine."""
         warm = engine_in_preparation()
-        spared = self._known | (warm.processes if warm else frozenset())
+        spared = self._earlier | (warm.processes if warm else frozenset())
         stop_descendants(spared, seen=self._tree.members())
 
 
 @contextmanager
 def reaping(processes: frozenset[ProcessKey]) -> Iterator[None]:
-    """Stop those of `processes` that are left at the end, and what they have begun inside."""
+    """Stop the remaining `processes` on exit, and the processes started inside the block."""
     spared = descendants() - processes
     try:
         yield

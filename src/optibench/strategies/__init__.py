@@ -1,6 +1,6 @@
 """The two ways to use an engine: many fits side by side, or one fit on all workers.
 
-Both (`backend.parallelism=trials` and `data`) tell one story, step by step, to `benchmark.run`.
+`benchmark.run` calls the same steps of both (`backend.parallelism=trials` and `data`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from optibench.config.schema import Config
     from optibench.contracts import Engine, EngineTaskMetrics
     from optibench.records import Params
-    from optibench.runner.settings import PreparedRun
+    from optibench.strategies.settings import StrategySettings
 
 
 class Strategy(Protocol):
-    """A benchmark's steps that depend on how its engine is used."""
+    """The steps of a benchmark that depend on how its engine is used."""
 
     @property
     def scaler(self) -> Any | None:
-        """Fitted on the train part; None where scaling is off."""
+        """`StandardScaler` fitted on the train part; None where scaling is off."""
 
     def split(self) -> None:
         """Hold out rows and make the folds.
@@ -33,45 +33,46 @@ class Strategy(Protocol):
         """
 
     def task_metrics(self, engine: Engine) -> EngineTaskMetrics | None:
-        """What the engine itself will say of the work; None where it runs only single trials."""
+        """Return the engine's own metrics of its tasks; None where trials are measured instead."""
 
     def connect(self, engine: Engine) -> None:
-        """Bring the data to the workers."""
+        """Send the data to the workers."""
 
     def scheduler(self) -> Any:
-        """What runs the units of the search."""
+        """Return the scheduler that runs the units of the search."""
 
     def refit(self, params: Params) -> Any:
-        """Fit the winner on the whole train part."""
+        """Fit the winner on the whole train part and return the estimator."""
 
     def evaluate(self, estimator: Any) -> dict[str, float]:
-        """Score it on both parts, and its baselines on the held-out one."""
+        """Score the winner on both parts, and its baselines on the held-out part."""
 
     def profiles(self) -> list[bytes]:
-        """What workers have profiled that is not in the schedule's units."""
-
-    def close(self) -> None:
-        """Let go of what the workers hold; the engine may outlive the run."""
+        """Return the profiles of workers that did not come back with units of the search."""
 
     def facts(self) -> Mapping[str, Any]:
-        """What was found on the way that belongs to the run's parameters."""
+        """Return parameters of the run that became known during the run."""
+
+    def close(self) -> None:
+        """Free the memory that the workers hold; a reusable engine outlives the run."""
 
 
 def strategy_modules(config: Config) -> tuple[str, ...]:
-    """What the driver and every worker import for it before any clock of a phase runs."""
-    strategy = config.backend.parallelism
-    if strategy == "data" or (strategy == "auto" and why_no_data(config) is None):
+    """Return the modules that driver and workers import before the clock of a phase starts."""
+    parallelism = config.backend.parallelism
+    if parallelism == "data" or (parallelism == "auto" and why_no_data(config) is None):
         trainer = f"optibench.backends.{config.backend.name}.{config.model.name}"
-        return (trainer, "optibench.strategies.data_parallel.survey", "pandas", "pyarrow.dataset")
+        survey = "optibench.strategies.data_parallel.survey"
+        return (trainer, survey, "pandas", "pyarrow.dataset")
     return ()
 
 
-def strategy_for(prepared: PreparedRun) -> Strategy:
-    """The way that `backend.parallelism` names, or that `auto` has chosen."""
-    if not prepared.is_by_trials:
+def strategy_for(parallelism: str, settings: StrategySettings) -> Strategy:
+    """Return the strategy of `parallelism`: trials or data."""
+    if parallelism == "data":
         from optibench.strategies.data_parallel.strategy import DataParallel
 
-        return DataParallel(prepared)
-    from optibench.strategies.trial_parallel import TrialParallel
+        return DataParallel(settings)
+    from optibench.strategies.trial_parallel.strategy import TrialParallel
 
-    return TrialParallel(prepared)
+    return TrialParallel(settings)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optibench.config.schema import Config
+    from optibench.contracts import Model
     from optibench.records import Candidate, Split, Table
 
 __all__ = [
@@ -80,11 +81,11 @@ def check_table(case: Case) -> None:
             raise DataError(objection)
 
 
-def validate_split(config: Config, split: Split, candidates: Sequence[Candidate]) -> None:
+def validate_split(model: Model, split: Split, candidates: Sequence[Candidate], seed: int) -> None:
     """Check what only the parts and the folds show.
 
     Raises:
         DataError: a part without some class, or with fewer distinct rows than clusters are asked
             for.
     """
-    check_parts(config, split, candidates)
+    check_parts(model, split, candidates, seed)

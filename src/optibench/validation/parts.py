@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from optibench.config.schema import Config
     from optibench.contracts import Model
     from optibench.records import Candidate
 
@@ -27,7 +26,7 @@ FIRST_LOOK_ROWS = 256
 FEWEST_OF_A_CLASS = 2
 
 
-def check_parts(config: Config, split: Split, candidates: Sequence[Candidate]) -> None:
+def check_parts(model: Model, split: Split, candidates: Sequence[Candidate], seed: int) -> None:
     """Check every set of rows that an estimator will be fitted on.
 
     Raises:
@@ -35,10 +34,10 @@ def check_parts(config: Config, split: Split, candidates: Sequence[Candidate]) -
             few to set some aside for early stopping.
     """
     share = min((candidate.rows for candidate in candidates), default=1.0)
-    fitted = partial(_fitted_rows, split, share, config.top.seed)
-    if config.model.task is Task.CLUSTERING:
-        _check_distinct_rows(split, fitted, _most_clusters(config.model, candidates))
-    if config.model.task is not Task.CLASSIFICATION:
+    fitted = partial(_fitted_rows, split, share, seed)
+    if model.task is Task.CLUSTERING:
+        _check_distinct_rows(split, fitted, _most_clusters(model, candidates))
+    if model.task is not Task.CLASSIFICATION:
         return
     _check_classes(split, fitted)
     if any(candidate.params.get("early_stopping_rounds") for candidate in candidates):

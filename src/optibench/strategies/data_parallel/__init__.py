@@ -1,1 +1,1 @@
-"""Runs a benchmark with `backend.parallelism=data`: each fit uses all workers at once."""
+"""Run one fit after the other, each on all workers (`backend.parallelism=data`)."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Trainer,
     )
     from optibench.records import Chunk, Params
-    from optibench.runner.settings import PreparedRun
+    from optibench.strategies.settings import StrategySettings
 
 SCORED_BYTES = 64 * 2**20  # of the rows that the driver gathers to score one part
 COPIES = 4  # of labels, places and probabilities, which metrics sort
@@ -37,9 +37,9 @@ COPIES = 4  # of labels, places and probabilities, which metrics sort
 class DataParallel:
     """Implements `Strategy`."""
 
-    def __init__(self, prepared: PreparedRun) -> None:
+    def __init__(self, settings: StrategySettings) -> None:
         """Begin with the whole table."""
-        self._prepared = prepared
+        self._settings = settings
         self._table: PartitionedTable
         self._parts: Parts
         self._trainer: Trainer
@@ -55,18 +55,18 @@ class DataParallel:
 
     def split(self) -> None:
         """By a hash of seed, file and row."""
-        prepared = self._prepared
-        dataset, clusters = prepared.dataset, prepared.task is Task.CLUSTERING
-        plan = prepared.part_plan
-        if prepared.files is not None:
-            self._table, found = prepared.files.table, prepared.files.parts
+        settings = self._settings
+        dataset, clusters = settings.dataset, settings.task is Task.CLUSTERING
+        plan = settings.part_plan
+        if settings.files is not None:
+            self._table, found = settings.files.table, settings.files.parts
         else:
             y = None if clusters else dataset.y
             self._table = TableInMemory(dataset.name, dataset.X, y)
             found = survey(self._table, self._table.blocks, plan)
-        self._parts = Parts.make(plan, found, scale=prepared.scaling)
+        self._parts = Parts.make(plan, found, scale=settings.scaling)
         self._parts.check(len(dataset.classes))
-        self._prepared = prepared.without_rows()
+        self._settings = settings.without_rows()
 
     def task_metrics(self, engine: Engine) -> EngineTaskMetrics:
         """By its phases."""
@@ -76,16 +76,16 @@ class DataParallel:
     def connect(self, engine: Engine) -> None:
         """Have every worker read its share of the table, once for all fits."""
         self._own.begin("search")
-        prepared, config = self._prepared, self._prepared.config
-        setting = FitSetting(prepared.facts, config.top.seed, prepared.budget.threads)
+        settings = self._settings
+        setting = FitSetting(settings.facts, settings.seed, settings.threads)
         training = cast("DataParallelEngine", engine)
-        width = len(prepared.dataset.feature_names)
-        profiler = CallProfiler() if config.profiling.enabled else None
-        self._trainer = training.trainer(TrainerRequest(config.model, setting, width, profiler))
-        shares = shares_of(self._table.blocks, prepared.budget.workers, width)
+        width = len(settings.dataset.feature_names)
+        profiler = CallProfiler() if settings.profiling else None
+        self._trainer = training.trainer(TrainerRequest(settings.model, setting, width, profiler))
+        shares = shares_of(self._table.blocks, settings.workers, width)
         shared, reader = (
             engine.share(self._table),
-            self._parts.reader(config.model.distributed_fit.dtype),
+            self._parts.reader(settings.model.distributed_fit.dtype),
         )
         del self._table
         self._in_files = self._too_large(training, shares)
@@ -93,19 +93,19 @@ class DataParallel:
 
     def scheduler(self) -> DistributedScheduler:
         """One job after the other."""
-        prepared, config = self._prepared, self._prepared.config
+        settings = self._settings
         requests = {fold: self._ask({fold}) for fold in sorted(self._parts.train)}
         context = FitContext(
             trainer=self._trainer,
             parts=self._parts,
-            task=prepared.task,
-            metric=prepared.metric,
-            scoring=prepared.scoring,
+            task=settings.task,
+            metric=settings.metric,
+            scoring=settings.scoring,
             rows={fold: self._gathered(ask) for fold, ask in requests.items()},
             requests=requests,
-            reuse=config.search.reuse,
+            reuse=settings.search.reuse,
             # A job of many candidates on one fold would leave none with all folds.
-            in_order=config.search.target is not None or config.search.max_seconds is not None,
+            in_order=settings.search.target is not None or settings.search.max_seconds is not None,
         )
         return DistributedScheduler(context)
 
@@ -122,7 +122,7 @@ class DataParallel:
         held_out, train = self._ask({HELD_OUT}), self._ask(self._parts.train)
         scores = self._scores(self._winner, 0, held_out)
         of_train = self._scores(self._winner, 1, train)
-        wanted = self._prepared.config.evaluation.default_fit
+        wanted = self._settings.evaluation.default_fit
         defaults = self._default_scores(held_out) if wanted else {}
         return {
             **scores,
@@ -152,9 +152,9 @@ class DataParallel:
         """The rows of a worker would take more than their part of its memory."""
         if engine.persist == "MEMORY_ONLY":
             return False
-        prepared = self._prepared
-        width = len(prepared.dataset.feature_names)
-        value_bytes = prepared.config.model.distributed_fit.value_bytes
+        settings = self._settings
+        width = len(settings.dataset.feature_names)
+        value_bytes = settings.model.distributed_fit.value_bytes
         table_bytes = bytes_of_rows(self._parts.n_rows(self._parts.of), width, value_bytes)
         return bool(table_bytes / len(shares) > room_for_rows(engine.worker_memory_bytes))
 
@@ -167,29 +167,29 @@ class DataParallel:
         try:
             return self._scores(self._fit({}, [ask]), 0, ask)
         except FitError:
-            return dict.fromkeys(self._prepared.metrics, math.nan)
+            return dict.fromkeys(self._settings.metrics, math.nan)
 
     def _baselines(self, ask: PredictionRequest) -> Mapping[str, float]:
         """Of the constant answer; none for clusters."""
-        rows, prepared = self._gathered(ask), self._prepared
+        rows, settings = self._gathered(ask), self._settings
         if rows.y is None:
             return {}
-        constant = self._parts.constant(len(prepared.dataset.classes))
-        return constant_scores(prepared.task, rows.y, constant, prepared.scoring)
+        constant = self._parts.constant(len(settings.dataset.classes))
+        return constant_scores(settings.task, rows.y, constant, settings.scoring)
 
     def _ask(self, parts: Iterable[int]) -> PredictionRequest:
         """As many rows of some parts as the driver can hold, the same on every engine."""
-        prepared, wanted = self._prepared, frozenset(parts)
-        features = prepared.dataset.X.shape[1] if prepared.task is Task.CLUSTERING else 0
-        width = 8 * (features + COPIES * (len(prepared.dataset.classes) + 2))
+        settings, wanted = self._settings, frozenset(parts)
+        features = settings.dataset.X.shape[1] if settings.task is Task.CLUSTERING else 0
+        width = 8 * (features + COPIES * (len(settings.dataset.classes) + 2))
         n_rows = self._parts.n_rows(wanted)
         return PredictionRequest(wanted, n_rows, sample_limit(n_rows, SCORED_BYTES // width))
 
     def _scores(
         self, fit: DistributedFit, which: int, ask: PredictionRequest
     ) -> Mapping[str, float]:
-        rows, prepared = self._gathered(ask), self._prepared
-        return score(prepared.task, rows.X, rows.y, fit.answers[which], prepared.scoring).values
+        rows, settings = self._gathered(ask), self._settings
+        return score(settings.task, rows.X, rows.y, fit.answers[which], settings.scoring).values
 
     def _gathered(self, ask: PredictionRequest) -> Chunk:
         """The rows of an ask; gathered once."""

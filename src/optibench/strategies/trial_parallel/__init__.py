@@ -1,0 +1,1 @@
+"""Run many fits side by side, each on one worker (`backend.parallelism=trials`)."""
