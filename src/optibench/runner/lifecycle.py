@@ -27,13 +27,12 @@ if TYPE_CHECKING:
 
     from optibench.backends.common.reuse import Running
     from optibench.config.schema import Config
-    from optibench.contracts import Engine, EngineTaskMetrics, Tracker
+    from optibench.contracts import Engine, EngineTaskMetrics, Scheduler, Tracker
     from optibench.measure.clock.phases import Recorder
     from optibench.runner.settings import PreparedRun, RunSettings
     from optibench.runner.worker_monitors import WorkerMonitors
     from optibench.runner.workspace import Workspace
     from optibench.trials.loop import SearchLoop
-    from optibench.trials.scheduler import Scheduler
 
 
 def open_tracker(config: Config) -> Tracker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.datasets.encoding import encode
 from optibench.errors import InputError
@@ -26,8 +26,7 @@ from optibench.validation import Case, check_table, validate_table, why_no_data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from optibench.contracts import Engine
-    from optibench.datasets.in_blocks import BlockFiles
+    from optibench.contracts import BlockFiles, Engine
 
     Waiting = Callable[[], Engine] | None
 
@@ -77,15 +76,14 @@ def _chosen(
     workers, folds = settled.budget.workers, config.evaluation.folds
     workers_have = here // workers
     if engine is not None:
-        workers_have = getattr(engine(), "worker_memory_bytes", workers_have)
+        training = engine().data_parallel
+        workers_have = workers_have if training is None else training.worker_memory_bytes
     table_bytes, width = size
     cached_bytes = 0.0
-    if why is None and getattr(config.backend, "persist", None) == "MEMORY_ONLY":
-        n_rows, value_bytes = (
-            table_bytes / (8 * max(1, width)),
-            config.model.distributed_fit.value_bytes,
-        )
-        cached_bytes = bytes_of_rows(n_rows, width, value_bytes)
+    support = config.model.distributed_fit
+    if why is None and support is not None and config.backend.persist == "MEMORY_ONLY":
+        n_rows = table_bytes / (8 * max(1, width))
+        cached_bytes = bytes_of_rows(n_rows, width, support.value_bytes)
     choice = choose(
         ParallelismInputs(
             table_bytes=table_bytes,
@@ -97,17 +95,13 @@ def _chosen(
             cached_bytes=cached_bytes,
         )
     )
-    backend: Any = config.backend
-    decided = replace(config, backend=replace(backend, parallelism=choice.parallelism))
+    decided = replace(config, backend=config.backend.with_parallelism(choice.parallelism))
     return replace(settled, config=decided, reason=choice.reason)
 
 
 def _files_of(settled: RunSettings) -> BlockFiles | None:
     config = settled.config
-    files: BlockFiles | None = config.dataset.in_blocks(
-        classes=config.model.task is Task.CLASSIFICATION
-    )
-    return files
+    return config.dataset.in_blocks(classes=config.model.task is Task.CLASSIFICATION)
 
 
 def _load_whole(settled: RunSettings) -> PreparedRun:

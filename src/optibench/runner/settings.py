@@ -219,8 +219,8 @@ def make_plan(prepared: PreparedRun) -> Plan:
     rows, columns = dataset.n_samples, dataset.X.shape[1]
     table_mib = 8 * dataset.n_samples * columns / MIB
     folds = f"{config.evaluation.folds} folds" if prepared.search.uses_folds else "no folds"
-    where = getattr(config.backend, "address", None) or getattr(config.backend, "master", None)
     engine, parallelism = config.backend.name, config.backend.parallelism
+    where = config.backend.location or "this machine"
     why = f" ({told})" if (told := prepared.reason or _hint(prepared)) else ""
     facts = redact(
         {
@@ -228,7 +228,7 @@ def make_plan(prepared: PreparedRun) -> Plan:
             "model": f"{config.model.name} ({prepared.task}), ranked by {prepared.metric}",
             "data": f"{dataset.name}: {rows} rows x {columns} features, {dataset.source}",
             "scaling": "standardised on the train part" if prepared.scaling else "none",
-            "engine": f"{engine} at {where or 'this machine'}, parallelism={parallelism}{why}",
+            "engine": f"{engine} at {where}, parallelism={parallelism}{why}",
             "workers": f"{budget.workers} x {budget.threads} thread(s) of {budget.cores} core(s)",
             "candidates": f"{prepared.search.total} by search={config.search.name}, {folds}",
             "fits": f"{prepared.n_fits}, the refit of the winner included",

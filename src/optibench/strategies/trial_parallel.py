@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from optibench.evaluation.split import SplitPlan, split
 from optibench.measure.processes.machine import available_memory_bytes
 from optibench.trials.refit import evaluate, refit
-from optibench.trials.scheduler import Scheduler
+from optibench.trials.scheduler import TrialScheduler
 from optibench.trials.worker import TrialContext, run_batch
 from optibench.validation import validate_split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optibench.contracts import Engine
+    from optibench.contracts import Engine, SharedValue
     from optibench.records import Params, Split
     from optibench.runner.settings import PreparedRun
 
@@ -30,7 +30,7 @@ class TrialParallel:
         self._prepared = prepared
         self._parts: Split
         self._engine: Engine
-        self._shared: Any
+        self._shared: SharedValue[TrialContext]
 
     @property
     def scaler(self) -> Any | None:
@@ -62,16 +62,16 @@ class TrialParallel:
         if not self._prepared.search.uses_folds:
             return
         self._engine, self._shared = engine, engine.share(self._context())
-        seen = engine.view(self._shared)
+        seen = self._shared.view()
         self._parts = replace(self._parts, X_train=seen.X, y_train=seen.y, folds=())
 
-    def scheduler(self) -> Scheduler:
+    def scheduler(self) -> TrialScheduler[TrialContext]:
         """Units to batches to workers."""
         prepared, search = self._prepared, self._prepared.config.search
         limits = (search.target, search.max_seconds, prepared.search.window)
         # With a limit whole candidates are wanted soon, not the longest first.
         in_order = any(limit is not None for limit in limits)
-        return Scheduler(self._engine, run_batch, self._shared, in_order=in_order)
+        return TrialScheduler(self._engine, run_batch, self._shared, in_order=in_order)
 
     def refit(self, params: Params) -> Any:
         """In the driver."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from optibench.contracts import FitSetting, PredictionRequest, TrainerRequest
-from optibench.errors import FitError
+from optibench.errors import ConfigError, EngineError, FitError
 from optibench.evaluation.parts import sample_limit
 from optibench.evaluation.scoring import constant_scores, score
 from optibench.measure.profiles.call_profiler import CallProfiler
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sized
 
     from optibench.contracts import (
-        DataParallelEngine,
+        DataParallelTraining,
         DistributedFit,
+        DistributedFitSupport,
         Engine,
         EngineTaskMetrics,
         PartitionedTable,
@@ -70,7 +71,7 @@ class DataParallel:
 
     def task_metrics(self, engine: Engine) -> EngineTaskMetrics:
         """By its phases."""
-        self._own = cast("DataParallelEngine", engine).task_metrics()
+        self._own = _training(engine).task_metrics()
         return self._own
 
     def connect(self, engine: Engine) -> None:
@@ -78,14 +79,14 @@ class DataParallel:
         self._own.begin("search")
         prepared, config = self._prepared, self._prepared.config
         setting = FitSetting(prepared.facts, config.top.seed, prepared.budget.threads)
-        training = cast("DataParallelEngine", engine)
+        training = _training(engine)
         width = len(prepared.dataset.feature_names)
         profiler = CallProfiler() if config.profiling.enabled else None
         self._trainer = training.trainer(TrainerRequest(config.model, setting, width, profiler))
         shares = shares_of(self._table.blocks, prepared.budget.workers, width)
         shared, reader = (
             engine.share(self._table),
-            self._parts.reader(config.model.distributed_fit.dtype),
+            self._parts.reader(self._support.dtype),
         )
         del self._table
         self._in_files = self._too_large(training, shares)
@@ -148,15 +149,23 @@ class DataParallel:
             **applied,
         }
 
-    def _too_large(self, engine: DataParallelEngine, shares: Sized) -> bool:
+    @property
+    def _support(self) -> DistributedFitSupport:
+        model = self._prepared.config.model
+        if model.distributed_fit is None:
+            msg = f"backend.parallelism=data: model={model.name} is fitted in trials only."
+            raise ConfigError(msg)
+        return model.distributed_fit
+
+    def _too_large(self, engine: DataParallelTraining, shares: Sized) -> bool:
         """The rows of a worker would take more than their part of its memory."""
         if engine.persist == "MEMORY_ONLY":
             return False
         prepared = self._prepared
         width = len(prepared.dataset.feature_names)
-        value_bytes = prepared.config.model.distributed_fit.value_bytes
+        value_bytes = self._support.value_bytes
         table_bytes = bytes_of_rows(self._parts.n_rows(self._parts.of), width, value_bytes)
-        return bool(table_bytes / len(shares) > room_for_rows(engine.worker_memory_bytes))
+        return table_bytes / len(shares) > room_for_rows(engine.worker_memory_bytes)
 
     def _fit(self, params: Params, requests: list[PredictionRequest]) -> DistributedFit:
         (fit,) = self._trainer.fit(self._parts.job([params], self._parts.train, requests))
@@ -196,3 +205,11 @@ class DataParallel:
         if ask.parts not in self._rows:
             self._rows[ask.parts] = self._trainer.rows(ask)
         return self._rows[ask.parts]
+
+
+def _training(engine: Engine) -> DataParallelTraining:
+    """Return the engine's ability to fit on all workers; validation has checked that it exists."""
+    if engine.data_parallel is None:
+        msg = "backend.parallelism=data: this engine runs trials only."
+        raise EngineError(msg)
+    return engine.data_parallel
