@@ -50,7 +50,7 @@ def end_jvm():
     os.kill(next(p.pid for p in psutil.Process().parents() if p.name() == "java"), 9)
 
 
-meet = on_spark.meeting_point
+meet = on_spark.rendezvous
 
 
 def meet_or_not(workers, host):
@@ -59,7 +59,7 @@ def meet_or_not(workers, host):
     return meet(workers, host)
 
 
-on_spark.meeting_point = meet_or_not
+on_spark.rendezvous = meet_or_not
 
 
 def look(question, blocks):

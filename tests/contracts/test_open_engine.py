@@ -78,7 +78,7 @@ def test_a_worker_that_has_grown_by_a_large_table_stays(engine):
 
 
 def test_the_driver_sees_the_shared_value_and_maps_it_as_the_workers_do(engine):
-    seen = engine.view(engine.share(np.arange(1000.0)))
+    seen = engine.share(np.arange(1000.0)).view()
     assert seen.sum() == 499500.0
     assert isinstance(seen, np.memmap)
 

@@ -32,6 +32,7 @@ class Elsewhere:
     def __init__(self, pid, ahead=0.0):
         self.clock_offsets = {monitors.socket.gethostname(): ahead} if ahead else {}
         self.worker_root = lambda: pid
+        self.remote = self
         self.error = None
         self.asked = []
 
@@ -104,7 +105,7 @@ def test_workers_that_descend_from_this_process_are_not_counted_twice(clock):
 class Own:
     """An engine whose workers descend from the driver."""
 
-    worker_root = None
+    remote = None
 
 
 def test_workers_of_the_drivers_own_need_no_watch(clock):

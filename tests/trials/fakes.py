@@ -6,8 +6,25 @@ from concurrent.futures import ThreadPoolExecutor
 from optibench.records import BatchOutcome, Candidate, Trial, Unit, UnitOutcome
 
 
+class SharedInProcess:
+    """Implements `contracts.SharedValue` for a value that needs no sending."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def view(self):
+        return self._value
+
+
+NO_VALUE = SharedInProcess(None)  # for tasks that read none
+
+
 class ThreadEngine:
-    """Slots are threads; batches and how many are in flight are kept."""
+    """Slots are threads; it records batches and how many are in flight."""
+
+    notes = ()
+    units_run_again = 0
+    reuse = remote = data_parallel = None
 
     def __init__(self, slots=2, overhead_seconds=0.001):
         self.slots = slots
@@ -19,17 +36,17 @@ class ThreadEngine:
         self._pool = ThreadPoolExecutor(slots)
 
     def share(self, value):
-        return value
+        return SharedInProcess(value)
 
-    def view(self, shared):
-        return shared
+    def versions(self):
+        return {}
 
     def submit(self, task, shared, batch):
         with self._lock:
             self.batches.append(batch)
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        future = self._pool.submit(task, shared, batch)
+        future = self._pool.submit(task, shared.view(), batch)
         future.add_done_callback(lambda _: self._landed())
         return future
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.trials.fakes import ThreadEngine, outcome_of, trial_of
+from tests.trials.fakes import NO_VALUE, ThreadEngine, outcome_of, trial_of
 
 from optibench.contracts import SearchFacts
 from optibench.evaluation.ranking import best, summarise
@@ -17,7 +17,7 @@ from optibench.records import BatchOutcome, Candidate, Reused, Status
 from optibench.search.grid import GridSearch
 from optibench.search.proposals import FixedProposals, Proposals
 from optibench.trials.loop import SearchLoop, SearchProblem
-from optibench.trials.scheduler import Scheduler
+from optibench.trials.scheduler import TrialScheduler
 
 FOLDS = 3
 
@@ -45,7 +45,7 @@ class Harness:
             return BatchOutcome((done,), batch.units[1:], None)
 
         in_order = "target" in search or "max_seconds" in search
-        scheduler = Scheduler(ThreadEngine(slots), task, None, in_order=in_order)
+        scheduler = TrialScheduler(ThreadEngine(slots), task, NO_VALUE, in_order=in_order)
         problem = SearchProblem(XGBoost(), GridSearch(**search), metric, FOLDS)
         self.loop = SearchLoop(problem, state, scheduler, self.trials.extend)
 

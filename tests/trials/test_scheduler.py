@@ -6,10 +6,10 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.trials.fakes import ThreadEngine, outcome_of, run_all, units_of
+from tests.trials.fakes import NO_VALUE, ThreadEngine, outcome_of, run_all, units_of
 
 from optibench.records import BatchOutcome, Candidate, Unit
-from optibench.trials.scheduler import QUEUED_PER_SLOT, Scheduler, rehearse
+from optibench.trials.scheduler import QUEUED_PER_SLOT, TrialScheduler, rehearse
 
 
 def run_one(_value, batch):
@@ -33,12 +33,12 @@ def order(units):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 60), st.integers(1, 3), st.sampled_from([run_all, run_one]))
 def test_every_unit_runs_exactly_once(count, slots, task):
-    done = run(Scheduler(ThreadEngine(slots), task, None), units_of(count))
+    done = run(TrialScheduler(ThreadEngine(slots), task, NO_VALUE), units_of(count))
     assert order(done) == [(i // 5, i % 5) for i in range(count)]
 
 
 def test_batches_get_smaller_towards_the_end(engine):
-    run(Scheduler(engine, run_all, None), units_of(270))
+    run(TrialScheduler(engine, run_all, NO_VALUE), units_of(270))
     sizes = [len(batch.units) for batch in engine.batches]
     assert 60 <= sizes[0] <= 68
     assert sizes == sorted(sizes, reverse=True)
@@ -47,7 +47,7 @@ def test_batches_get_smaller_towards_the_end(engine):
 
 def test_batches_are_long_against_a_costly_engine():
     engine = ThreadEngine(overhead_seconds=0.1)
-    run(Scheduler(engine, run_all, None), units_of(270))
+    run(TrialScheduler(engine, run_all, NO_VALUE), units_of(270))
     assert all(batch.slice_seconds >= 20 * 0.1 for batch in engine.batches)
     # 0.4 s of work at the least, of 0.01 s each, unless a slot's fair share of the rest is less.
     later = [len(batch.units) for batch in engine.batches[4:]]
@@ -65,7 +65,7 @@ def test_what_came_back_is_told_before_the_error_of_another_batch(engine):
             raise RuntimeError(message)
         return run_all(value, batch)
 
-    scheduler = Scheduler(engine, task, None)
+    scheduler = TrialScheduler(engine, task, NO_VALUE)
     scheduler.add(units_of(2))
     time.sleep(0.1)
     told = scheduler.wait()
@@ -81,7 +81,7 @@ def test_workers_have_one_batch_queued_and_no_more(engine):
         time.sleep(0.01)
         return run_all(value, batch)
 
-    run(Scheduler(engine, slow, None), units_of(100))
+    run(TrialScheduler(engine, slow, NO_VALUE), units_of(100))
     assert engine.most_in_flight == QUEUED_PER_SLOT * engine.slots
 
 
@@ -92,7 +92,7 @@ def test_long_units_are_not_queued_behind_others_at_the_end(engine):
         time.sleep(0.01)
         return BatchOutcome(tuple(outcome_of(u, seconds=60.0) for u in batch.units), (), None)
 
-    scheduler = Scheduler(engine, slow, None)
+    scheduler = TrialScheduler(engine, slow, NO_VALUE)
     run(scheduler, units_of(2))
     engine.most_in_flight = 0
     run(scheduler, units_of(7))
@@ -109,7 +109,7 @@ def run_by_cost(_value, batch):
 
 def test_the_longest_units_go_first_once_their_cost_is_known():
     engine = ThreadEngine(slots=1, overhead_seconds=0.0)
-    scheduler = Scheduler(engine, run_by_cost, None)
+    scheduler = TrialScheduler(engine, run_by_cost, NO_VALUE)
     run(scheduler, units_of(50)[::5])  # the first fold of each candidate
     engine.batches.clear()
     scheduler.add([unit for unit in units_of(50) if unit.fold == 1])
@@ -121,7 +121,7 @@ def test_the_longest_units_go_first_once_their_cost_is_known():
 
 def test_units_run_in_the_order_given_where_that_is_asked_for():
     engine = ThreadEngine(slots=1)
-    scheduler = Scheduler(engine, run_by_cost, None, in_order=True)
+    scheduler = TrialScheduler(engine, run_by_cost, NO_VALUE, in_order=True)
     for _ in range(2):
         engine.batches.clear()
         run(scheduler, units_of(40))
@@ -133,7 +133,7 @@ def test_a_stopped_schedule_drops_what_is_queued_and_returns_what_runs(engine):
         time.sleep(0.1)
         return run_one(value, batch)
 
-    scheduler = Scheduler(engine, slow, None)
+    scheduler = TrialScheduler(engine, slow, NO_VALUE)
     scheduler.add(units_of(100))
     assert scheduler.wait(0.01) == []
     scheduler.stop()
@@ -151,7 +151,7 @@ def test_what_a_stopped_schedule_has_running_is_returned_before_an_error_of_the_
             raise RuntimeError(message)
         return run_one(value, batch)
 
-    scheduler = Scheduler(engine, second_is_broken, None)
+    scheduler = TrialScheduler(engine, second_is_broken, NO_VALUE)
     scheduler.add(units_of(2))
     assert scheduler.wait(0.001) == []
     scheduler.stop()
@@ -162,7 +162,7 @@ def test_what_a_stopped_schedule_has_running_is_returned_before_an_error_of_the_
 
 
 def test_profiles_are_kept(engine):
-    scheduler = Scheduler(engine, run_all, None)
+    scheduler = TrialScheduler(engine, run_all, NO_VALUE)
     run(scheduler, units_of(20))
     assert set(scheduler.profiles) == {b"profile"}
 
@@ -173,7 +173,7 @@ def test_an_error_of_the_engine_reaches_the_caller(engine):
         raise OSError(message)
 
     with pytest.raises(OSError, match="worker lost"):
-        run(Scheduler(engine, broken, None), units_of(100))
+        run(TrialScheduler(engine, broken, NO_VALUE), units_of(100))
     assert len(engine.batches) <= QUEUED_PER_SLOT * engine.slots
 
 
@@ -185,4 +185,4 @@ def test_a_rehearsal_reaches_the_engine_and_leaves_nothing(engine):
 
 def test_units_of_several_candidates_go_through_whole(engine):
     unit = Unit((Candidate(0, {"a": 1}), Candidate(1, {"a": 2})), 3)
-    assert run(Scheduler(engine, run_all, None), [unit]) == [unit]
+    assert run(TrialScheduler(engine, run_all, NO_VALUE), [unit]) == [unit]

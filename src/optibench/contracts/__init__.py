@@ -1,20 +1,18 @@
-"""The few protocols that rooms meet through. Read these and `records/` first.
+"""The protocols through which packages meet. Read these and `records/` first.
 
 A plug-in (dataset, model, search, backend) is a frozen dataclass; its fields are the schema of its
 YAML file in conf/, so that a wrong type or an unknown key fails by name. The module
-`optibench/<room>/<name>.py` (or folder `<name>/`) of a plug-in names its class in the module
+`optibench/<package>/<name>.py` (or folder `<name>/`) of a plug-in names its class in the module
 constant `PLUGIN`.
 """
 
+from optibench.contracts.blocks import BlockFiles, PartitionedTable, ReadChunks, Shares
 from optibench.contracts.data_parallel import (
-    DataParallelEngine,
+    DataParallelTraining,
     DistributedFit,
     EngineTaskMetrics,
     FitJob,
-    PartitionedTable,
     PredictionRequest,
-    ReadChunks,
-    Shares,
     Trainer,
     TrainerRequest,
     WorkerProfiler,
@@ -28,18 +26,25 @@ from optibench.contracts.fit_sharing import (
     GroupMember,
     SharedFit,
 )
-from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettings, Model, Search
-from optibench.contracts.running import Engine, RemoteEngine, Tracker, WorkerTask
+from optibench.contracts.models import DistributedFitSupport, Model
+from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettings, Search
+from optibench.contracts.running import Engine, EngineReuse, RemoteWorkers
+from optibench.contracts.scheduling import Scheduler
 from optibench.contracts.searching import Journal, SearchFacts, SearchState
+from optibench.contracts.shared_values import SharedValue, WorkerTask
+from optibench.contracts.tracking import Tracker
 
 __all__ = [
     "Backend",
+    "BlockFiles",
     "CacheEntry",
     "CostAttribution",
-    "DataParallelEngine",
+    "DataParallelTraining",
     "DatasetSource",
     "DistributedFit",
+    "DistributedFitSupport",
     "Engine",
+    "EngineReuse",
     "EngineTaskMetrics",
     "EvaluationSettings",
     "FitJob",
@@ -52,11 +57,13 @@ __all__ = [
     "PartitionedTable",
     "PredictionRequest",
     "ReadChunks",
-    "RemoteEngine",
+    "RemoteWorkers",
+    "Scheduler",
     "Search",
     "SearchFacts",
     "SearchState",
     "SharedFit",
+    "SharedValue",
     "Shares",
     "Tracker",
     "Trainer",

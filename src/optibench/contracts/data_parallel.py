@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from optibench.contracts.running import Engine
-from optibench.records import Block, Chunk, Params, Prediction, Reused, Rows
+from optibench.records import Prediction, Reused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from optibench.contracts.blocks import PartitionedTable, ReadChunks, Shares
     from optibench.contracts.fit_sharing import FitSetting
-    from optibench.contracts.plugins import Model
+    from optibench.contracts.models import Model
+    from optibench.contracts.shared_values import SharedValue
+    from optibench.records import Chunk, Params
 
-Shares = Sequence[Sequence[Sequence[Block]]]  # of each worker, in batches
-
-
-class PartitionedTable(Protocol):
-    """A table that is read block by block; it is shared with every worker."""
-
-    @property
-    def blocks(self) -> Sequence[Block]:
-        """All of it, in order."""
-
-    def read(self, block: Block) -> Iterator[Rows]:
-        """The encoded rows of one block, some at a time."""
-
-
-ReadChunks = Callable[[PartitionedTable, Sequence[Block]], list[Chunk]]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """Rows about which fitted candidates are asked: of some parts, those below a limit.
+    """The rows that fitted candidates predict: those of some parts whose order is below a limit.
 
     Attributes:
-        n_rows: that the parts have.
-        limit: of the rows' order; see `evaluation.parts.sample_limit`.
+        n_rows: number of rows in these parts.
+        limit: upper bound of the rows' order; see `evaluation.parts.sample_limit`.
     """
 
     parts: frozenset[int]
@@ -46,14 +35,14 @@ class PredictionRequest:
 
 @dataclass(frozen=True, eq=False)
 class FitJob:
-    """Candidates to fit on the same rows, and what they are asked afterwards.
+    """Candidates to fit on the same rows, and the predictions to make afterwards.
 
     Attributes:
-        train: the parts whose rows they are fitted on.
-        n_rows: that these parts have.
+        train: the parts to fit on.
+        n_rows: number of rows in these parts.
         spread: the mean over the features of their variance in these rows.
-        sketch_limit: rows to train on whose order is below it give the quantiles of features,
-            where a model needs those.
+        sketch_limit: train rows whose order is below it give the quantiles of features, for
+            models that need quantiles.
     """
 
     candidates: Sequence[Params]
@@ -66,17 +55,17 @@ class FitJob:
 
 @dataclass(frozen=True, eq=False)
 class DistributedFit:
-    """What became of one candidate of a `FitJob`.
+    """The result of one candidate of a `FitJob`.
 
     Attributes:
-        position: of the candidate in its job.
-        estimator: fitted, in the driver; None where it failed.
-        answers: one prediction for each `PredictionRequest`, its rows by their order.
+        position: position of the candidate in its job.
+        estimator: the fitted estimator, in the driver; None if the fit failed.
+        answers: one prediction per `PredictionRequest`, with rows sorted by their order.
         fit_seconds, predict_seconds: wall time.
-        cpu_seconds: of all workers together, what is shared in equal parts.
-        standalone_cpu_seconds: an estimate of them if nothing had been shared.
-        reused: what it had from others.
-        applied: what the engine was really told, by the engine's names.
+        cpu_seconds: CPU time of all workers together; shared work is split into equal parts.
+        standalone_cpu_seconds: an estimate of the CPU time without sharing.
+        reused: what the candidate took over from others.
+        applied: the parameters that the engine received, under the engine's names.
     """
 
     position: int
@@ -92,22 +81,22 @@ class DistributedFit:
 
 
 class WorkerProfiler(Protocol):
-    """cProfile in workers; it can be sent to them."""
+    """Runs cProfile in workers; it can be sent to them."""
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """In a worker: call a function, and profile it where that costs little."""
+    def call(self, function: Callable[..., R], *arguments: Any) -> R:
+        """Call a function in a worker, and profile the call if that costs little."""
 
     def hand_over(self) -> bytes:
-        """In a worker: what was collected in its process since the last time."""
+        """Return what was collected in this worker process since the last call."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainerRequest:
-    """What a trainer is made for.
+    """What a trainer needs to know when it is made.
 
     Attributes:
-        width: features of a row.
-        profiler: for what workers are called for; None: they run bare.
+        width: number of features of a row.
+        profiler: profiles calls in workers; None: no profile is taken.
     """
 
     model: Model
@@ -117,34 +106,40 @@ class TrainerRequest:
 
 
 class EngineTaskMetrics(Protocol):
-    """What an engine itself keeps of the work of one run, by its own count."""
+    """What the engine itself recorded about the tasks of one run."""
 
     def begin(self, phase: str) -> None:
-        """What is begun from now on belongs to a phase of the run; costs next to nothing."""
+        """Assign the tasks submitted from now on to a phase of the run; this costs little."""
 
-    def read(self) -> Mapping[str, Any]:
-        """All of it so far, as plain values for JSON, with units in the names.
+    def read(self) -> Mapping[str, object]:
+        """Return all metrics so far as values that JSON can hold, with units in the names.
 
-        Engines have in common: `engine`, `version`, `source`, `notes` (what it lacks), `total`,
-        `operations` (the longest first) with `tasks`, `run_seconds`, `cpu_seconds` and more, and
-        both by `phases`. Slow: not for timed phases.
+        All engines give `engine`, `version`, `source`, `notes` (what is missing), `total`,
+        `operations` (longest first) with `tasks`, `run_seconds`, `cpu_seconds` and more, and
+        both again by `phases`. Slow: do not call it in timed phases.
         """
 
 
-class DataParallelEngine(Engine, Protocol):
-    """A started engine that can also fit one model with all its workers at once."""
+class DataParallelTraining(Protocol):
+    """The ability of a started engine to fit one model with all its workers at once."""
 
-    persist: str  # where chunks are kept between fits: MEMORY_ONLY, MEMORY_AND_DISK, none
+    @property
+    def persist(self) -> str:
+        """Where chunks are kept between fits: MEMORY_ONLY, MEMORY_AND_DISK, DISK_ONLY or none."""
 
     @property
     def worker_memory_bytes(self) -> int:
-        """What the engine has given each worker."""
+        """The memory that the engine gives each worker."""
 
     def task_metrics(self) -> EngineTaskMetrics:
-        """Of what the engine does from now on."""
+        """Record the engine's task metrics from now on."""
 
     def trainer(self, request: TrainerRequest) -> Trainer:
-        """For the model of the request."""
+        """Make the trainer of the requested model.
+
+        Raises:
+            ConfigError: the model does not have the support that the trainer needs.
+        """
 
 
 class Trainer(Protocol):
@@ -153,28 +148,35 @@ class Trainer(Protocol):
     The module `optibench/backends/<engine>/<model>.py` names its class in `TRAINER`.
     """
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
+    def hold(
+        self,
+        table: SharedValue[PartitionedTable],
+        shares: Shares,
+        read: ReadChunks,
+        *,
+        in_files: bool,
+    ) -> None:
         """Have the workers read the table, once for all fits.
 
         Args:
-            table: the handle of a shared `PartitionedTable`.
+            table: the shared table.
             shares: what each worker reads and holds, batch by batch.
-            read: makes chunks of a batch.
-            in_files: a share is too large for a worker's memory: keep chunks in its files.
+            read: makes chunks from a batch.
+            in_files: a share exceeds a worker's memory, so its chunks are kept in files.
         """
 
     def rows(self, ask: PredictionRequest) -> Chunk:
-        """The rows of an ask, gathered, by their order; the part is the ask's lowest."""
+        """Gather the requested rows, sorted by their order; the part is the lowest of them."""
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
-        """Fit every candidate on the rows of `job.train`, and ask it.
+        """Fit every candidate on the rows of `job.train` and make its predictions.
 
         Raises:
-            FitError: a candidate cannot be fitted; the workers can go on with others.
+            FitError: a candidate cannot be fitted; the workers can fit others.
         """
 
     def profiles(self) -> list[bytes]:
-        """What the workers have profiled so far; what a lost one had, may be lost with it."""
+        """Return what the workers have profiled so far; lost workers' parts may be missing."""
 
     def close(self) -> None:
-        """Free what the workers hold."""
+        """Free the memory and files that the workers hold."""

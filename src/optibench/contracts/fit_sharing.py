@@ -1,4 +1,4 @@
-"""How a model lets candidates share fits, and who pays for what is shared."""
+"""How a model lets candidates share fits, and how the shared cost is attributed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class FitSharing(Protocol):
-    """How candidates of one kind of model share fits on one fold, exact to the last bit."""
+    """How candidates of one kind of model share fits on one fold without changing any bit."""
 
     def fit_group(self, params: Params) -> Hashable | None:
-        """Candidates of one family are fitted together; None: this one is fitted by itself."""
+        """Return the group whose candidates are fitted together; None: fit this one separately."""
 
     def continues_exactly(self, params: Params) -> bool:
-        """True where a fit that goes on is, to the last bit, one that was never interrupted."""
+        """Return True if a continued fit equals an uninterrupted one to the last bit."""
 
     def fit(
         self,
@@ -36,20 +36,20 @@ class FitSharing(Protocol):
         costs: CostAttribution,
         setting: FitSetting,
     ) -> Iterator[SharedFit]:
-        """Fit the members of one family, and yield each distinct result once.
+        """Fit the members of one group, and yield each distinct result once.
 
-        What is spent is charged to the bill inside; an exception makes the worker fit the members
-        one by one.
+        The time spent is charged to `costs`. After an exception the worker fits the members one
+        by one.
         """
 
 
 @dataclass(frozen=True)
 class GroupMember:
-    """One candidate of a family in the hands of `FitSharing.fit`.
+    """One candidate of a group that `FitSharing.fit` fits.
 
     Attributes:
-        state: what the fit that it continues left behind, or None: it starts anew.
-        resumable: its own state is asked for.
+        state: the state of the fit that it continues; None: it starts a new fit.
+        resumable: the state of its own fit is needed afterwards.
     """
 
     params: Params
@@ -59,7 +59,7 @@ class GroupMember:
 
 @dataclass(frozen=True)
 class FitSetting:
-    """What an estimator is made with beside its hyperparameters."""
+    """What an estimator is made with in addition to its hyperparameters."""
 
     facts: DataFacts
     seed: int
@@ -68,10 +68,10 @@ class FitSetting:
 
 @dataclass(frozen=True, eq=False)
 class SharedFit:
-    """One fitted result and the members whose result it is, by their position.
+    """One fitted result, and the positions of the members that it belongs to.
 
     Attributes:
-        states: per position what a candidate that continues this one needs.
+        states: per position, what a candidate needs to continue this fit.
     """
 
     members: tuple[int, ...]
@@ -80,7 +80,7 @@ class SharedFit:
 
 
 class FoldRows(Protocol):
-    """One fold as a worker holds it, and what is worth keeping between its trials."""
+    """One fold in a worker, with a cache for what its trials have in common."""
 
     @property
     def X_train(self) -> NDArray[np.float64]:
@@ -99,12 +99,23 @@ class FoldRows(Protocol):
         """Rows x features of the train part."""
 
     def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> CacheEntry:
-        """`make()` at the first call; the same object at later ones while memory allows."""
+        """Return the cached object of `key`; call `make` if there is none.
+
+        Args:
+            key: identifies the object within the fold.
+            make: makes the object.
+            n_bytes: its size; an object for which there is no room is not cached.
+        """
 
 
 @dataclass(frozen=True, eq=False)
 class CacheEntry:
-    """Something kept with a fold; `cpu_seconds` is what making it cost, `fresh`: just now."""
+    """An object cached with a fold.
+
+    Attributes:
+        cpu_seconds: what making it cost.
+        fresh: it was made by this call.
+    """
 
     value: Any
     cpu_seconds: float
@@ -112,13 +123,13 @@ class CacheEntry:
 
 
 class CostAttribution(Protocol):
-    """Who pays for what in a unit: shared work in equal parts, and what it would cost alone."""
+    """Attributes the cost of a unit: shared work in equal parts, and what it would cost alone."""
 
     def fit(self) -> AbstractContextManager[list[int]]:
-        """The time inside goes into fitting; the members who share it are added to the list."""
+        """Count the time inside as fitting; add the members that share it to the list."""
 
     def score(self) -> AbstractContextManager[list[int]]:
-        """The time inside goes into predicting and scoring; as with `fit`."""
+        """Count the time inside as predicting and scoring; use the list as with `fit`."""
 
     def reuse(self, members: Sequence[int], what: Reused, cpu_seconds: float = 0.0) -> None:
-        """Members got something made earlier, which would have cost each `cpu_seconds`."""
+        """Note that members reused something that would have cost each `cpu_seconds`."""

@@ -1,27 +1,17 @@
-"""The five kinds of plug-ins, as configured: data, model, evaluation, search, backend."""
+"""Plug-ins as configured: data, evaluation, search and backend (models are in `models`)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from optibench.contracts.fit_sharing import FitSharing
+    from optibench.contracts.blocks import BlockFiles
     from optibench.contracts.running import Engine
     from optibench.contracts.searching import SearchFacts, SearchState
-    from optibench.records import (
-        DataFacts,
-        EngineRequest,
-        Params,
-        Prediction,
-        Table,
-        Task,
-    )
+    from optibench.records import EngineRequest, Params, Table
 
 
 class DatasetSource(Protocol):
@@ -31,70 +21,18 @@ class DatasetSource(Protocol):
     scale: bool | str  # standardise the features: true, false, or auto (for clustering)
 
     def load(self, seed: int) -> Table:
-        """Read the table; raise `DataError` where there is nothing usable to read."""
+        """Read the table; raise `DataError` if there is nothing usable to read."""
 
-    def in_blocks(self, *, classes: bool) -> Any | None:
-        """The table's files, to be read block by block by workers; None where it has none.
+    def in_blocks(self, *, classes: bool) -> BlockFiles | None:
+        """Return the table's files for workers to read block by block; None without files.
 
-        See `datasets.in_blocks.BlockFiles`. `classes`: the target holds labels.
+        Args:
+            classes: the target holds labels.
         """
 
 
-class Model(Protocol):
-    """One kind of estimator: its task, its hyperparameters, how to make, fit and ask it."""
-
-    name: str
-    params: Mapping[str, Any]
-    space: Mapping[str, Any]
-
-    @property
-    def task(self) -> Task:
-        """What it is for."""
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """Imported by every worker before the search's clock starts."""
-
-    @property
-    def libraries(self) -> tuple[str, ...]:
-        """Packages that the fitted model needs where it is loaded."""
-
-    @property
-    def accepts_missing(self) -> bool:
-        """True where it takes missing values."""
-
-    @property
-    def accepts_categories(self) -> bool:
-        """True where it takes columns of categories."""
-
-    @property
-    def fit_sharing(self) -> FitSharing | None:
-        """What candidates can share; None: each is fitted by itself."""
-
-    @property
-    def distributed_fit(self) -> Any:
-        """What the engines' trainers of it are given; None: it is fitted in trials only."""
-
-    def check(self, params: Params) -> None:
-        """Raise `ConfigError` for an unknown hyperparameter or a value that is not allowed."""
-
-    def identity(self, params: Params) -> Hashable:
-        """Equal for two sets of hyperparameters that describe the same estimator."""
-
-    def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-        """Make an unfitted estimator with every default explicit."""
-
-    def fit(
-        self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
-    ) -> Any:
-        """Fit it; `seed` draws the rows that early stopping sets aside. Returns the estimator."""
-
-    def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
-        """Ask a fitted estimator about rows."""
-
-
 class EvaluationSettings(Protocol):
-    """How a model is judged (conf/evaluation)."""
+    """How a model is evaluated (conf/evaluation)."""
 
     test_size: float
     folds: int
@@ -102,45 +40,71 @@ class EvaluationSettings(Protocol):
     silhouette_sample: int
     groups: str | None
     time: str | None
-    default_fit: bool  # the library's default hyperparameters are fitted and scored, too
+    default_fit: bool  # also fit and score the library's default hyperparameters
 
 
 class Search(Protocol):
-    """Proposes candidates; knows no engine and no data."""
+    """Proposes candidates; it depends on no engine and no data."""
 
     name: str
     seed: int
     reuse: bool  # share fits between candidates where that changes no score
-    deterministic: bool  # results are told in the order asked for, whenever they came
-    max_seconds: float | None  # proposes nothing more afterwards
-    target: float | None  # a mean score that ends the search
+    deterministic: bool  # report results in the order of the proposals, whenever they arrive
+    max_seconds: float | None  # time after which nothing more is proposed
+    target: float | None  # mean score that ends the search
 
     def start(self, params: Params, space: Mapping[str, Any], facts: SearchFacts) -> SearchState:
-        """Begin a search: every candidate is `params` with a point of `space` on top.
+        """Begin a search, whose candidates are `params` updated with a point of `space`.
 
         A space holds lists and distributions.
 
         Raises:
-            ConfigError: the space is empty, or this search cannot walk it.
+            ConfigError: the space is empty, or this search does not support it.
         """
 
 
 class Backend(Protocol):
     """An engine as configured, not yet started."""
 
-    name: str
-    workers: int | None  # None: cores // threads_per_trial
-    threads_per_trial: int
-    parallelism: str
+    @property
+    def name(self) -> str:
+        """The name of the choice (conf/backend/<name>.yaml)."""
+
+    @property
+    def workers(self) -> int | None:
+        """The number of workers; None: cores // threads_per_trial."""
+
+    @property
+    def threads_per_trial(self) -> int:
+        """The number of threads that a trial may use."""
+
+    @property
+    def parallelism(self) -> str:
+        """One of `trials`, `data` and `auto`."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """True if the engine outlives the run and serves the next one."""
+
+    @property
+    def location(self) -> str | None:
+        """The address of the cluster or master where the engine runs; None: on this machine."""
+
+    @property
+    def persist(self) -> str | None:
+        """Where fits on all workers keep the table; None: the engine has no such fits."""
 
     @property
     def is_remote(self) -> bool:
-        """True for workers that somebody else has started; this machine does not limit them."""
+        """True if the workers belong to a given cluster; this machine does not limit them."""
+
+    def with_parallelism(self, parallelism: str) -> Self:
+        """Return a copy with another `parallelism`."""
 
     def check(self, workers: int) -> None:
-        """Raise `ConfigError` for what can be refused without the engine.
+        """Raise `ConfigError` for settings that can be refused without starting the engine.
 
-        That is, for one, an address that nobody answers at.
+        An address at which no server answers is such a setting.
         """
 
     def open(self, request: EngineRequest) -> AbstractContextManager[Engine]:

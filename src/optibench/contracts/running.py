@@ -1,103 +1,104 @@
-"""A started engine, and the place where a run is written down."""
+"""A started engine: what every engine does, and the abilities that some have."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
-    from pathlib import Path
 
-    from optibench.records import (
-        CandidateResult,
-        FittedModel,
-        RunHeader,
-        Sample,
-        Status,
-    )
-
-WorkerTask = Callable[[Any, Any], Any]  # of a shared value and one part of the work
+    from optibench.contracts.data_parallel import DataParallelTraining
+    from optibench.contracts.shared_values import B, R, SharedValue, V, WorkerTask
 
 
 class Engine(Protocol):
-    """A started engine: its workers are up and have imported what a trial needs."""
+    """A started engine, whose workers are up and have imported what a trial needs."""
 
-    slots: int  # how many batches run at the same time
-    notes: tuple[str, ...]  # what cannot be measured on this engine, in sentences
-    # In a worker: pid of the process that holds all that it uses. None where workers descend from
-    # the driver and are measured with it; others are those of a `RemoteEngine`.
-    worker_root: Callable[[], int] | None
-    overhead_seconds: float  # measured cost of one task; batches are made long against it
+    @property
+    def slots(self) -> int:
+        """The number of batches that run at the same time."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What cannot be measured on this engine, in sentences."""
+
+    @property
+    def overhead_seconds(self) -> float:
+        """The measured cost of one task; the scheduler sizes batches relative to it."""
 
     @property
     def units_run_again(self) -> int:
-        """So many since the start, because a worker was lost.
+        """Number of units retried after worker loss since start-up.
 
-        A batch counts with all its units: nobody knows how far it had come. Of fits on all workers
-        each counts that was made again, or of which a part was.
+        A lost batch counts with all its units, because its progress is unknown. A fit on all
+        workers counts once if it, or a part of it, was made again.
         """
 
-    def share(self, value: Any) -> Any:
-        """Send `value` once to every worker; the handle stands for it in `submit`."""
+    @property
+    def reuse(self) -> EngineReuse | None:
+        """The ability to serve several runs; None: the engine serves one run."""
 
-    def view(self, shared: Any) -> Any:
-        """The driver's own look at a shared value; mapped, not copied, where workers map it."""
+    @property
+    def remote(self) -> RemoteWorkers | None:
+        """Workers outside the driver's process tree; None: all workers descend from the driver."""
 
-    def submit(self, task: WorkerTask, shared: Any, batch: Any) -> Future[Any]:
-        """Run `task(value, batch)` on some worker, where `shared` is the handle of value."""
+    @property
+    def data_parallel(self) -> DataParallelTraining | None:
+        """The ability to fit one model on all workers; None: the engine runs trials only."""
+
+    def share(self, value: V) -> SharedValue[V]:
+        """Send `value` once to every worker and return the handle that `submit` takes."""
+
+    def submit(self, task: WorkerTask[V, B, R], shared: SharedValue[V], batch: B) -> Future[R]:
+        """Run `task(value, batch)` on a worker, where `shared` is the handle of the value."""
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of the engine's own libraries (and Java)."""
+        """Return the versions of the engine's own libraries (and Java)."""
 
 
-class RemoteEngine(Engine, Protocol):
-    """A started engine whose workers somebody else has started."""
+class EngineReuse(Protocol):
+    """What an engine does between two runs that it serves."""
 
-    root_name: str  # what the process is that `worker_root` finds
-    unmeasured_processes: str  # what belongs to the cluster and is no worker's
-    workers_outlive_run: bool  # when the engine ends
-    # Called in a worker before each batch: one that has come for a lost one may not be watched.
+    def warm(self, modules: Sequence[str]) -> None:
+        """Import `modules` on every worker."""
+
+    def forget(self) -> None:
+        """Free all shared values, on the workers too; they are not used any more."""
+
+
+class RemoteWorkers(Protocol):
+    """Workers that do not descend from the driver, so that a monitor has to measure each.
+
+    Attributes:
+        before_batch: called in a worker before each batch, because a worker that replaced a lost
+            one may have no monitor yet; None: nothing is called.
+    """
+
     before_batch: Callable[[], object] | None
 
     @property
-    def clock_offsets(self) -> Mapping[str, float]:
-        """By host, the seconds that a clock is ahead of the driver's; of those that are wrong."""
-
-    def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
-        """Call a function in every worker, and return what each said.
-
-        Where workers were lost, in every one that may have done their work.
-        """
-
-
-class Tracker(Protocol):
-    """Where a run is written down. Every call is made outside the timed regions."""
+    def worker_root(self) -> Callable[[], int]:
+        """A function that returns, in a worker, the pid of the process that owns all its work."""
 
     @property
-    def journal_folder(self) -> Path | None:
-        """Where a search may write down what it learns; None: nowhere."""
+    def root_name(self) -> str:
+        """What kind of process `worker_root` finds, for the run's notes."""
 
-    def start(self, header: RunHeader) -> str:
-        """Create the run and return its id."""
+    @property
+    def unmeasured_processes(self) -> str:
+        """The processes of the cluster that belong to no worker, for the run's notes."""
 
-    def log_candidates(self, metric: str, candidates: Sequence[CandidateResult]) -> None:
-        """One nested run per candidate."""
+    @property
+    def workers_outlive_run(self) -> bool:
+        """True if the workers go on when the engine is closed."""
 
-    def log_series(self, samples: Sequence[Sample]) -> None:
-        """The resource samples as metric series under `system/`."""
+    @property
+    def clock_offsets(self) -> Mapping[str, float]:
+        """By host, the seconds that a clock is ahead of the driver's; correct clocks left out."""
 
-    def log_artifacts(self, directory: Path) -> None:
-        """Copy every file below `directory` to the run's artifacts."""
+    def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+        """Call a function in every worker and return the results.
 
-    def log_model(self, model: FittedModel) -> None:
-        """The fitted winner, loadable where OptiBench is not installed."""
-
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Parameters known only at the end (`best_*`)."""
-
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """The final batch of metrics."""
-
-    def end(self, status: Status, reason: str | None = None) -> None:
-        """Close the run; `reason` says why where it did not finish."""
+        After worker loss it is called in every worker that may have taken over work.
+        """

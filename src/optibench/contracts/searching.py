@@ -1,4 +1,4 @@
-"""A search under way, and what it is told."""
+"""A search in progress, and what it is given."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchFacts:
-    """What a search is told of the benchmark.
+    """What a search knows about the benchmark.
 
     Attributes:
-        metric: that ranks candidates; greater_is_better: which way.
-        folds: of the cross-validation.
+        metric: ranks candidates.
+        greater_is_better: the direction of the metric.
+        folds: number of folds of the cross-validation.
     """
 
     metric: str
@@ -32,11 +33,11 @@ class SearchFacts:
 
 @dataclass(frozen=True)
 class Journal:
-    """Where a search may write down what it learns, so that an interrupted one goes on.
+    """Where a search records what it learns, so that an interrupted search can continue.
 
     Attributes:
-        folder: beside the embedded MLflow database; it exists.
-        name: the same for runs that ask the same question: configuration and data.
+        folder: an existing folder next to the embedded MLflow database.
+        name: equal for runs with the same configuration and data.
     """
 
     folder: Path
@@ -44,28 +45,28 @@ class Journal:
 
 
 class SearchState(Protocol):
-    """A search under way. `search/proposals.py` has a base class with the usual answers."""
+    """A search in progress. `search/proposals.py` has a base class with the usual answers."""
 
-    total: int  # how many candidates it will propose at most
+    total: int  # maximum number of candidates that it proposes
     uses_folds: bool  # False: its one candidate is fitted without a search
-    window: int | None  # candidates asked for and not yet told, at most; None: any number
-    prunes: bool  # `prune` is asked after each fold, and folds run one after the other
-    examples: Sequence[Candidate]  # stand for all it may propose in checks before the start
+    window: int | None  # maximum number of candidates without a result; None: any number
+    prunes: bool  # `prune` is called after each fold, and folds run one after the other
+    examples: Sequence[Candidate]  # stand for all possible candidates in checks before the start
 
     def open(self, journal: Journal) -> None:
-        """Called once before the first `ask`: a search that learns takes up what is written."""
+        """Take up what a journal holds; called once before the first `ask`."""
 
     def ask(self, room: int) -> Sequence[Candidate]:
-        """At most `room` new candidates, none where it must hear first or is over."""
+        """Return at most `room` new candidates; none if it needs results first or is over."""
 
     def recall(self, candidate: Candidate) -> Sequence[Trial]:
-        """All trials of a candidate that an interrupted search had evaluated; else empty."""
+        """Return all trials of a candidate that an interrupted search evaluated, else none."""
 
     def prune(self, candidate: Candidate, scores: Sequence[float]) -> bool:
-        """True where the scores of its first folds say that the rest is not worth running."""
+        """Return True if the scores of the first folds make the remaining folds superfluous."""
 
     def tell(self, results: Sequence[CandidateResult]) -> None:
-        """What became of candidates asked for; KILLED ones were pruned or stopped."""
+        """Receive the results of candidates; KILLED ones were pruned or stopped."""
 
     def close(self, *, finished: bool) -> None:
-        """The search is over; `finished`: by itself, so that there is nothing to go on with."""
+        """End the search; `finished`: it ended by itself, so that its journal is not needed."""

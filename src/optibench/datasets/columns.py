@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from optibench.records import ColumnKind
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 
-class Kind(StrEnum):
-    """What a column holds, missing values aside."""
-
-    NUMBER = "numbers"
-    BOOLEAN = "true and false"
-    TEXT = "text"
-    DATE = "dates"
-    EMPTY = "nothing"
-    OTHER = "values of several kinds"
-
-
+Kind = ColumnKind
 # pandas.api.types.infer_dtype's answers for columns of Python objects.
 INFERRED = {
     "boolean": Kind.BOOLEAN,

@@ -34,7 +34,7 @@ HEADER_BYTES = 2**20
 
 @dataclass(frozen=True, eq=False)
 class CsvBlocks:
-    """Implements `datasets.in_blocks.BlockFiles`.
+    """Implements `contracts.BlockFiles`.
 
     Attributes:
         path: absolute; every worker opens it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optibench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from optibench.datasets.in_blocks import BlockFiles
+    from optibench.contracts import BlockFiles
 
 
 @dataclass(frozen=True)

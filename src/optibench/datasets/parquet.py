@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from optibench.datasets.in_blocks import BlockFiles
+    from optibench.contracts import BlockFiles
     from optibench.records import Table
 
 

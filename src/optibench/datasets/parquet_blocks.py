@@ -31,7 +31,7 @@ FEWEST_BLOCKS = 8  # where there are rows enough, so that several workers have s
 
 @dataclass(frozen=True, eq=False)
 class ParquetBlocks:
-    """Implements `datasets.in_blocks.BlockFiles`.
+    """Implements `contracts.BlockFiles`.
 
     Attributes:
         schema: pyarrow's, of the whole table; columns of the folders' names (`year=2020/`) too.

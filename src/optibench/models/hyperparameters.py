@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from optibench.contracts import DistributedFitSupport  # noqa: TC001 - OmegaConf resolves it
 from optibench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Tunable:
     """What models with a catalogue share; each adds what it is for and its estimator."""
 
     catalogue: ClassVar[Catalogue]
-    distributed_fit: ClassVar[Any] = None
+    distributed_fit: ClassVar[DistributedFitSupport | None] = None
 
     name: str = ""
     params: dict[str, Any] = field(default_factory=dict)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from optibench.contracts import Model
     from optibench.models.hyperparameters import Catalogue
-    from optibench.records import Chunk, Params, Prediction
+    from optibench.records import Chunk, Params, Prediction, StoredChunk
 
 ONE_PASS = (None, "auto", "hist")
 
@@ -108,7 +108,12 @@ class DistributedXGBoost:
             raise ConfigError(msg)
 
     def __call__(
-        self, chunks: Sequence[Chunk], job: FitJob, setting: FitSetting, *, first: bool
+        self,
+        chunks: Sequence[Chunk | StoredChunk],
+        job: FitJob,
+        setting: FitSetting,
+        *,
+        first: bool,
     ) -> list[Share]:
         """Train every candidate of `job` together with the other workers.
 

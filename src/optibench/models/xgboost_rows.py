@@ -21,7 +21,12 @@ class WorkerRows:
     """A worker's rows: those to train on, and those to be asked about."""
 
     def __init__(
-        self, chunks: Sequence[Chunk], job: FitJob, setting: FitSetting, *, first: bool
+        self,
+        chunks: Sequence[Chunk | StoredChunk],
+        job: FitJob,
+        setting: FitSetting,
+        *,
+        first: bool,
     ) -> None:
         """Sort out the chunks; the `first` worker sends the boosters."""
         self.setting = setting
@@ -85,7 +90,7 @@ class Batches:
         limit: of the rows' order.
     """
 
-    chunks: Sequence[Chunk]
+    chunks: Sequence[Chunk | StoredChunk]
     types: Sequence[str] | None
     limit: int = EVERY_ROW
 
@@ -99,7 +104,9 @@ class Batches:
         from xgboost import DataIter
 
         class Iterator(DataIter):
-            def __init__(self, batches: Iterable[Chunk], kinds: Mapping[str, Any]) -> None:
+            def __init__(
+                self, batches: Iterable[Chunk | StoredChunk], kinds: Mapping[str, Any]
+            ) -> None:
                 self._batches, self._kinds = batches, kinds
                 self.reset()
                 super().__init__(cache_prefix=cache, on_host=False, release_data=release)
@@ -117,7 +124,7 @@ class Batches:
         kinds = {} if self.types is None else {"feature_types": list(self.types)}
         return Iterator(self, kinds)
 
-    def __iter__(self) -> Iterator[Chunk]:
+    def __iter__(self) -> Iterator[Chunk | StoredChunk]:
         """Those that have rows below the limit."""
         for chunk in self.chunks:
             rows = chunk if self.limit == EVERY_ROW else chunk.below(self.limit)

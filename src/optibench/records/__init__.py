@@ -9,7 +9,7 @@ run. Times named `*_seconds` are durations; `start` and `end` are seconds since 
 from optibench.records.blocks import HELD_OUT, Block, Chunk, Rows, StoredChunk
 from optibench.records.data import DataFacts, Dataset, Prediction, Scores, Split, Table
 from optibench.records.folds import Folds
-from optibench.records.kinds import Params, Status, Task
+from optibench.records.kinds import ColumnKind, Params, Status, Task
 from optibench.records.runs import (
     EngineRequest,
     Entry,
@@ -39,6 +39,7 @@ __all__ = [
     "Candidate",
     "CandidateResult",
     "Chunk",
+    "ColumnKind",
     "DataFacts",
     "Dataset",
     "EngineRequest",

@@ -17,6 +17,17 @@ class Task(StrEnum):
     REGRESSION = "regression"
 
 
+class ColumnKind(StrEnum):
+    """What a column holds, missing values aside."""
+
+    NUMBER = "numbers"
+    BOOLEAN = "true and false"
+    TEXT = "text"
+    DATE = "dates"
+    EMPTY = "nothing"
+    OTHER = "values of several kinds"
+
+
 class Status(StrEnum):
     """How a trial, a candidate or a run ended; the names are MLflow's."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from optibench.records.kinds import Params, Status
 
@@ -119,7 +119,7 @@ class BatchOutcome:
         """The trials of all units."""
         return tuple(trial for unit in self.units for trial in unit.trials)
 
-    def moved(self, seconds: float) -> BatchOutcome:
+    def moved(self, seconds: float) -> Self:
         """The same by a clock that is so many seconds ahead."""
         return replace(self, units=tuple(unit.moved(seconds) for unit in self.units))
 

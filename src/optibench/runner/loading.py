@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.datasets.encoding import encode
 from optibench.errors import InputError
@@ -26,8 +26,7 @@ from optibench.validation import Case, check_table, validate_table, why_no_data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from optibench.contracts import Engine
-    from optibench.datasets.in_blocks import BlockFiles
+    from optibench.contracts import BlockFiles, Engine
     from optibench.runner.settings import RunSettings
 
     WaitForEngine = Callable[[], Engine] | None
@@ -86,13 +85,14 @@ def _choose(
     config, memory_bytes = settings.config, available_memory_bytes()
     workers = settings.budget.workers
     worker_bytes = memory_bytes // workers
-    if engine is not None:
-        worker_bytes = getattr(engine(), "worker_memory_bytes", worker_bytes)
+    if engine is not None and (training := engine().data_parallel) is not None:
+        worker_bytes = training.worker_memory_bytes
     table_bytes, width = size
     held_bytes = 0.0
-    if obstacle is None and getattr(config.backend, "persist", None) == "MEMORY_ONLY":
+    support = config.model.distributed_fit
+    if obstacle is None and support is not None and config.backend.persist == "MEMORY_ONLY":
         n_rows = table_bytes / (8 * max(1, width))
-        held_bytes = bytes_of_rows(n_rows, width, config.model.distributed_fit.value_bytes)
+        held_bytes = bytes_of_rows(n_rows, width, support.value_bytes)
     choice = choose(
         ParallelismInputs(
             table_bytes=table_bytes,
@@ -104,15 +104,13 @@ def _choose(
             held_bytes=held_bytes,
         )
     )
-    backend: Any = config.backend
-    decided = replace(config, backend=replace(backend, parallelism=choice.parallelism))
+    decided = replace(config, backend=config.backend.with_parallelism(choice.parallelism))
     return replace(settings, config=decided, reason=choice.reason)
 
 
 def _files(settings: RunSettings) -> BlockFiles | None:
     classes = settings.task is Task.CLASSIFICATION
-    files: BlockFiles | None = settings.config.dataset.in_blocks(classes=classes)
-    return files
+    return settings.config.dataset.in_blocks(classes=classes)
 
 
 def _load_table(settings: RunSettings) -> PreparedRun:

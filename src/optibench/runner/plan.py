@@ -19,7 +19,7 @@ def make_plan(prepared: PreparedRun) -> Plan:
     config, budget, dataset = prepared.config, prepared.budget, prepared.dataset
     rows, columns = dataset.n_samples, dataset.X.shape[1]
     folds = f"{config.evaluation.folds} folds" if prepared.search.uses_folds else "no folds"
-    where = getattr(config.backend, "address", None) or getattr(config.backend, "master", None)
+    where = config.backend.location or "this machine"
     parallelism = config.backend.parallelism
     reason = prepared.reason or _slower_than_trials(prepared)
     why = f" ({reason})" if reason else ""
@@ -28,9 +28,7 @@ def make_plan(prepared: PreparedRun) -> Plan:
         "model": f"{config.model.name} ({prepared.task}), ranked by {prepared.metric}",
         "data": f"{dataset.name}: {rows} rows x {columns} features, {dataset.source}",
         "scaling": "standardised on the train part" if prepared.scaling else "none",
-        "engine": (
-            f"{config.backend.name} at {where or 'this machine'}, parallelism={parallelism}{why}"
-        ),
+        "engine": (f"{config.backend.name} at {where}, parallelism={parallelism}{why}"),
         "workers": f"{budget.workers} x {budget.threads} thread(s) of {budget.cores} core(s)",
         "candidates": f"{prepared.search.total} by search={config.search.name}, {folds}",
         "fits": f"{prepared.n_search_fits + 1}, the refit of the winner included",

@@ -30,7 +30,7 @@ class SearchPhase:
         """Run nothing yet."""
         self._settings = settings
         self.trials: list[Trial] = []
-        self.profiles: list[bytes] = []
+        self.profiles: Sequence[bytes] = []
         self.notes: list[str] = []
 
     @property

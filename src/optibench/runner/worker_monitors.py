@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from optibench.measure.remote import monitors
@@ -16,7 +16,7 @@ from optibench.measure.remote.series import Series
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from optibench.contracts import Engine, RemoteEngine
+    from optibench.contracts import Engine, RemoteWorkers
     from optibench.measure.clock.phases import Recorder
     from optibench.measure.processes.tree import ProcessKey
     from optibench.measure.remote.monitors import MonitoredWorker
@@ -36,7 +36,7 @@ class WorkerMonitors:
 
     def __init__(self, engine: Engine, clock: Recorder) -> None:
         """Watch the workers of `engine`, if they are elsewhere, for the run of `clock`."""
-        self._engine = cast("RemoteEngine", engine)
+        self._remote = engine.remote
         self._clock = clock
         self._token = uuid4().hex
         self._watched: dict[tuple[str, ProcessKey], MonitoredWorker] = {}
@@ -45,12 +45,12 @@ class WorkerMonitors:
 
     def __enter__(self) -> Self:
         """Begin."""
-        root = self._engine.worker_root
-        if root is None:
+        remote = self._remote
+        if remote is None:
             return self
-        self._is_watching = True
+        self._is_watching, root = True, remote.worker_root
         try:
-            told = self._ask(BEGIN_SECONDS, monitors.begin, root)
+            told = self._ask(remote, BEGIN_SECONDS, monitors.begin, root)
         except Exception as error:
             self.notes.append(f"no worker is measured ({_reason(error)}): {LACK}")
             return self
@@ -59,24 +59,24 @@ class WorkerMonitors:
             self.stop()
             self.notes.append("the workers descend from this process and are measured with it")
             return self
-        self._engine.before_batch = partial(monitors.ensure, self._token, root)
+        remote.before_batch = partial(monitors.ensure, self._token, root)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End the watches of a run that has failed."""
-        if not self._is_watching:
+        if self._remote is None or not self._is_watching:
             return
-        self._engine.before_batch = None
-        if kind is not None and self._engine.workers_outlive_run:
+        self._remote.before_batch = None
+        if kind is not None and self._remote.workers_outlive_run:
             self.stop()
 
     def stop(self) -> None:
         """End the watches, as far as their workers answer; nobody wants what they have written."""
-        if not self._is_watching:
+        if self._remote is None or not self._is_watching:
             return
         self._is_watching = False
         try:
-            self._ask(STOP_SECONDS, monitors.remove)
+            self._ask(self._remote, STOP_SECONDS, monitors.remove)
         except Exception as error:
             self.notes.append(
                 f"watches beside the workers could not be ended ({_reason(error)}): they end with "
@@ -85,13 +85,13 @@ class WorkerMonitors:
 
     def collect(self) -> None:
         """End the watches and hand what they have written to the clock."""
-        root = self._engine.worker_root
-        if not self._is_watching or root is None:
+        remote = self._remote
+        if remote is None or not self._is_watching:
             return
-        self._engine.before_batch = None
+        remote.before_batch = None
         self._is_watching = False
         try:
-            told = self._ask(COLLECT_SECONDS, monitors.collect, root)
+            told = self._ask(remote, COLLECT_SECONDS, monitors.collect, remote.worker_root)
         except Exception as error:
             self.notes.append(f"no samples of the workers came back ({_reason(error)}): {LACK}")
             return
@@ -102,21 +102,25 @@ class WorkerMonitors:
             for key, worker in present.items()
             if worker.reason and key not in self._watched
         }
-        offsets = self._engine.clock_offsets
+        offsets = remote.clock_offsets
         parsed = [Series.parse(text) for one in told for text in one.texts]
         series = [one.moved(-offsets.get(one.host, 0.0)) for one in parsed if one is not None]
         self._clock.workers = [one for one in series if not self._is_own(one)]
-        self.notes += self._told(self._clock.workers, present.values())
+        self.notes += self._told(remote, self._clock.workers, present.values())
 
-    def _ask(self, seconds: float, function: Callable[..., Any], *arguments: object) -> list[Any]:
+    def _ask(
+        self,
+        remote: RemoteWorkers,
+        seconds: float,
+        function: Callable[..., Any],
+        *arguments: object,
+    ) -> list[Any]:
         """Ask every worker, and wait so long at most."""
         answer: Future[list[Any]] = Future()
 
         def ask() -> None:
             try:
-                answer.set_result(
-                    self._engine.run_on_all_workers(function, self._token, *arguments)
-                )
+                answer.set_result(remote.run_on_all_workers(function, self._token, *arguments))
             except BaseException as error:
                 answer.set_exception(error)
 
@@ -130,7 +134,12 @@ class WorkerMonitors:
         self._clock.tree.look()
         return worker.root in self._clock.tree.members()
 
-    def _told(self, series: Iterable[Series], present: Iterable[MonitoredWorker]) -> list[str]:
+    def _told(
+        self,
+        remote: RemoteWorkers,
+        series: Iterable[Series],
+        present: Iterable[MonitoredWorker],
+    ) -> list[str]:
         found = {(one.machine, one.root): one for one in series}
         hosts = Counter(one.host for one in found.values())
         notes = []
@@ -138,8 +147,8 @@ class WorkerMonitors:
             many = ", ".join(f"{count} on {host}" for host, count in sorted(hosts.items()))
             notes.append(
                 f"workers elsewhere are in the resources by a watch beside each "
-                f"{self._engine.root_name} ({many}), from when the engine was ready until the "
-                f"results were written; not in are {self._engine.unmeasured_processes}"
+                f"{remote.root_name} ({many}), from when the engine was ready until the "
+                f"results were written; not in are {remote.unmeasured_processes}"
             )
         still_there = {(worker.machine, worker.root) for worker in present}
         for key, worker in self._watched.items():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from optibench.config.schema import Config
-    from optibench.contracts import Engine, EngineTaskMetrics
+    from optibench.contracts import Engine, EngineTaskMetrics, Scheduler
     from optibench.records import Params
     from optibench.strategies.settings import StrategySettings
 
@@ -38,7 +38,7 @@ class Strategy(Protocol):
     def connect(self, engine: Engine) -> None:
         """Send the data to the workers."""
 
-    def scheduler(self) -> Any:
+    def scheduler(self) -> Scheduler:
         """Return the scheduler that runs the units of the search."""
 
     def refit(self, params: Params) -> Any:

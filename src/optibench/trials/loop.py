@@ -15,9 +15,8 @@ from optibench.trials.trial_cache import TrialCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from optibench.contracts import Model, Search, SearchState
+    from optibench.contracts import Model, Scheduler, Search, SearchState
     from optibench.records import UnitOutcome
-    from optibench.trials.scheduler import Scheduler
     from optibench.trials.trial_cache import Evaluation
 
 ANY_NUMBER = 2**31

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from optibench.trials.cost_model import CostModel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from optibench.contracts import Engine, WorkerTask
+    from optibench.contracts import Engine, SharedValue, WorkerTask
+
+V = TypeVar("V")
 
 SLICE_SECONDS = 1.0  # so that results come in steadily
 FIRST_SLICE_SECONDS = 0.2  # until it is known what units cost
@@ -47,13 +49,13 @@ def rehearse(engine: Engine) -> None:
         future.result()
 
 
-def do_nothing(_value: Any, batch: Batch) -> BatchOutcome:
+def do_nothing(_value: object, batch: Batch) -> BatchOutcome:
     """The worker task of a rehearsal."""
     return BatchOutcome((), batch.units, None)
 
 
-class Scheduler:
-    """Runs units on an engine; keeps the workers' profiles.
+class TrialScheduler(Generic[V]):
+    """Implements `contracts.Scheduler` for trials, each of which runs in one worker.
 
     Attributes:
         begin_before: no unit is begun after this moment, seconds since the epoch.
@@ -61,7 +63,12 @@ class Scheduler:
     """
 
     def __init__(
-        self, engine: Engine, task: WorkerTask, shared: Any, *, in_order: bool = False
+        self,
+        engine: Engine,
+        task: WorkerTask[V, Batch, BatchOutcome],
+        shared: SharedValue[V],
+        *,
+        in_order: bool = False,
     ) -> None:
         """Send `task` with the handle `shared` to `engine` for every batch.
 

@@ -13,6 +13,7 @@ from optibench.search.space import parse_space
 
 if TYPE_CHECKING:
     from optibench.config.schema import Config
+    from optibench.contracts import DistributedFitSupport
 
 SEARCHES = ("none", "grid", "random")  # the others go on from what a worker keeps
 
@@ -34,7 +35,7 @@ def why_no_data(config: Config) -> str | None:
 
 
 def _check(config: Config) -> None:
-    _check_trainer(config)
+    support = _support_with_trainer(config)
     if config.search.name not in SEARCHES:
         msg = (
             f"search={config.search.name} cannot be had with backend.parallelism=data; allowed "
@@ -51,15 +52,16 @@ def _check(config: Config) -> None:
             raise ConfigError(msg)
     space = parse_space(config.space) if config.space else {}
     for point in corner_points(space) if space else ({},):
-        config.model.distributed_fit.check({**config.model.params, **point})
+        support.check({**config.model.params, **point})
 
 
-def _check_trainer(config: Config) -> None:
+def _support_with_trainer(config: Config) -> DistributedFitSupport:
     """Trainers are the modules `optibench/backends/<engine>/<model>.py`."""
     engine, model = config.backend.name, config.model.name
     package = f"optibench.backends.{engine}"
-    if find_spec(f"{package}.{model}") is not None and config.model.distributed_fit is not None:
-        return
+    support = config.model.distributed_fit
+    if find_spec(f"{package}.{model}") is not None and support is not None:
+        return support
     modules = {found.name for found in iter_modules(import_module(package).__path__)}
     models = {found.name for found in iter_modules(import_module("optibench.models").__path__)}
     trained = sorted(modules & models)

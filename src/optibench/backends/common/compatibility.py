@@ -11,17 +11,20 @@ import platform
 import socket
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from optibench.backends.common.code_shipping import top_level
 from optibench.errors import EngineError
-from optibench.records import Batch
+from optibench.records import Batch, BatchOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from optibench.contracts import WorkerTask
-    from optibench.records import BatchOutcome
+
+V = TypeVar("V")
+B = TypeVar("B")
+R = TypeVar("R")
 
 ALWAYS = ("numpy", "scipy", "sklearn")
 
@@ -126,7 +129,7 @@ class RemoteTerms:
     before: Callable[[], object] | None = None
 
 
-def run_remote_batch(task: WorkerTask, value: Any, batch: Any, terms: RemoteTerms) -> Any:
+def run_remote_batch(task: WorkerTask[V, B, R], value: V, batch: B, terms: RemoteTerms) -> R:
     """In a worker: run a batch whose limit, and whose times, are told by the driver's clock.
 
     Work of other kinds tells no times.
@@ -136,5 +139,5 @@ def run_remote_batch(task: WorkerTask, value: Any, batch: Any, terms: RemoteTerm
     ahead = terms.offsets.get(socket.gethostname(), 0.0)
     if not ahead or not isinstance(batch, Batch):
         return task(value, batch)
-    outcome: BatchOutcome = task(value, replace(batch, begin_before=batch.begin_before + ahead))
-    return outcome.moved(-ahead)
+    outcome = task(value, replace(batch, begin_before=batch.begin_before + ahead))
+    return outcome.moved(-ahead) if isinstance(outcome, BatchOutcome) else outcome

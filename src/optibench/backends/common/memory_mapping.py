@@ -1,18 +1,37 @@
-"""Shares a value as one file, whose arrays every process of this machine maps into its memory."""
+"""Share a value as one file, whose arrays every process of this machine maps into its memory."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from optibench.contracts import SharedValue, WorkerTask
+
+V = TypeVar("V")
+B = TypeVar("B")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class MappedValue(Generic[V]):
+    """Implements `contracts.SharedValue` for a value in a file of this machine."""
+
+    path: str
+
+    def view(self) -> V:
+        """Return the value with its arrays mapped."""
+        import joblib
+
+        value: V = joblib.load(self.path, mmap_mode="r")
+        return value
 
 
 class MemoryMappedFiles:
-    """Files with shared values, in a folder that goes away in the end."""
+    """Files with shared values, in a folder that is removed at the end."""
 
     def __init__(self) -> None:
         """Make the folder."""
@@ -20,7 +39,7 @@ class MemoryMappedFiles:
         self._count = 0
 
     def __enter__(self) -> Self:
-        """Nothing more to make."""
+        """Return the object; the folder exists already."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -32,38 +51,31 @@ class MemoryMappedFiles:
         for path in self.folder.glob("*.joblib"):
             path.unlink(missing_ok=True)
 
-    def write(self, value: Any) -> str:
-        """Write `value` and return the path that stands for it."""
+    def write(self, value: V) -> MappedValue[V]:
+        """Write `value` to a new file and return its handle."""
         import joblib
 
         path = self.folder / f"{self._count}.joblib"
         self._count += 1
         joblib.dump(value, path)
-        return str(path)
+        return MappedValue(str(path))
 
 
-def view(path: str) -> Any:
-    """The value behind `path`, its arrays mapped."""
-    import joblib
-
-    return joblib.load(path, mmap_mode="r")
-
-
-def run_on_mapped(task: Callable[[Any, Any], Any], path: str, batch: Any) -> Any:
-    """Run `task` in a worker on the value that was shared as the file `path`."""
-    if _Latest.path != path:
-        release_mapped()  # what it maps may go before more is mapped
-        _Latest.path, _Latest.value = path, view(path)
+def run_on_mapped(task: WorkerTask[V, B, R], shared: SharedValue[V], batch: B) -> R:
+    """Run `task` in a worker, which keeps the shared value mapped for the next batch."""
+    if _Latest.shared != shared:
+        release_mapped()  # before more is mapped, so that a worker maps one value at a time
+        _Latest.shared, _Latest.value = shared, shared.view()
     return task(_Latest.value, batch)
 
 
 def release_mapped() -> None:
-    """Let go, in a worker, of what it mapped last and holds of it."""
-    _Latest.path, _Latest.value = "", None
+    """Drop, in a worker, the value that it mapped last."""
+    _Latest.shared, _Latest.value = None, None
 
 
 class _Latest:
-    """What this worker mapped last."""
+    """The value that this worker mapped last."""
 
-    path = ""
+    shared: SharedValue[Any] | None = None
     value: Any = None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 from optibench.records import Batch
 
 
-def units_in(batch: Any) -> int:
+def units_in(batch: object) -> int:
     """How many units of the search a batch has; other work has none."""
     return len(batch.units) if isinstance(batch, Batch) else 0
 

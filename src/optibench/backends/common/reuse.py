@@ -10,17 +10,17 @@ import atexit
 import os
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optibench.backends.common.background_start import StartAbandoned, checkpoint
 from optibench.backends.common.logs import EngineLogs
-from optibench.contracts import Engine
+from optibench.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from optibench.contracts import Backend
+    from optibench.contracts import Backend, Engine, EngineReuse
     from optibench.records import EngineRequest
 
 
@@ -38,16 +38,6 @@ class Running(NamedTuple):
     copy_logs: Callable[[Path], None] | None = None
 
 
-class EngineReuse(Engine, Protocol):
-    """What an engine can do that serves several runs."""
-
-    def warm(self, modules: Sequence[str]) -> None:
-        """Import `modules` on every worker."""
-
-    def forget(self) -> None:
-        """Free what was shared, on the workers too: nothing asks for it any more."""
-
-
 class ReusableEngine:
     """A started engine with its log files, and with what ends the processes that it may leave.
 
@@ -56,7 +46,8 @@ class ReusableEngine:
         reaping: surrounds its end, and stops what is left of `processes` then.
     """
 
-    engine: EngineReuse
+    engine: Engine
+    reuse: EngineReuse
     reaping: Callable[[frozenset[Any]], AbstractContextManager[object]] = nullcontext
 
     def __init__(self, backend: Backend, request: EngineRequest) -> None:
@@ -72,7 +63,13 @@ class ReusableEngine:
         """Start it, with log files of its own."""
         backend, *_ = self._settings
         own = replace(request, logs=self.logs.folder)
-        self.engine = cast("EngineReuse", self._stack.enter_context(backend.open(own)))
+        self.engine = self._stack.enter_context(backend.open(own))
+        if self.engine.reuse is None:
+            msg = (
+                f"backend.keep_alive=true: backend={backend.name} serves one run; set it to false."
+            )
+            raise EngineError(msg)
+        self.reuse = self.engine.reuse
 
     def fits(self, backend: Backend, request: EngineRequest) -> bool:
         """True where a run with these settings can have it."""
@@ -85,7 +82,7 @@ class ReusableEngine:
         idle for a minute, and begins another, which has imported nothing.
         """
         self.logs.skip()
-        self.engine.warm(request.modules)
+        self.reuse.warm(request.modules)
 
     def close(self, error: BaseException | None = None) -> None:
         """Stop it; `error` is told to the engine, which may raise it as one of ours."""
@@ -113,7 +110,7 @@ def open_engine(
     if kept is not None and not kept.fits(backend, request):
         kept.close()
         kept = None
-    if getattr(backend, "keep_alive", False):
+    if backend.keep_alive:
         return _to_be_kept(kept, backend, request, rehearse)
     return _for_one_run(backend, request, rehearse)
 
@@ -178,7 +175,7 @@ def _to_be_kept(
         kept.close(error)
         raise
     release()  # one that another thread has left meanwhile
-    if _survives(kept, kept.engine.forget):
+    if _survives(kept, kept.reuse.forget):
         _Idle.engine = kept
 
 

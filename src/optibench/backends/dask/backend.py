@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from optibench.backends.common import worker_process
@@ -77,6 +77,15 @@ class DaskBackend:
     def is_remote(self) -> bool:
         """True for the workers of a given cluster."""
         return self.address is not None
+
+    @property
+    def location(self) -> str | None:
+        """The address of a given cluster."""
+        return self.address
+
+    def with_parallelism(self, parallelism: str) -> Self:
+        """Return a copy with another `parallelism`."""
+        return replace(self, parallelism=parallelism)
 
     def _check_address(self, address: str) -> None:
         parts, told = urlsplit(address), redact(address)

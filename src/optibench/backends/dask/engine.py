@@ -8,15 +8,15 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from optibench.backends.common import compatibility, memory_mapping, worker_process
 from optibench.backends.common.retry_counter import RetryCounter
 from optibench.backends.dask.memory import NEVER, spill_beyond
+from optibench.backends.dask.scattered_value import ScatteredValue
 from optibench.backends.dask.task_metrics import DaskTaskMetrics
 from optibench.backends.dask.worker_losses import WorkerLosses
 from optibench.backends.dask.workers import DaskWorkers
@@ -27,16 +27,21 @@ if TYPE_CHECKING:
 
     from optibench.backends.common.memory_mapping import MemoryMappedFiles
     from optibench.backends.dask.memory import Limits
-    from optibench.contracts import EngineTaskMetrics, Trainer, TrainerRequest, WorkerTask
-    from optibench.records import Batch, BatchOutcome, EngineRequest
+    from optibench.contracts import (
+        DataParallelTraining,
+        EngineReuse,
+        EngineTaskMetrics,
+        RemoteWorkers,
+        SharedValue,
+        Trainer,
+        TrainerRequest,
+        WorkerTask,
+    )
+    from optibench.records import EngineRequest
 
-
-@dataclass(frozen=True, eq=False)
-class Scattered:
-    """A value at the workers of a given cluster, and here."""
-
-    future: Any
-    value: Any
+V = TypeVar("V")
+B = TypeVar("B")
+R = TypeVar("R")
 
 
 class DaskEngine:
@@ -63,8 +68,6 @@ class DaskEngine:
         self._counting = threading.Lock()  # futures end in a thread of the client's
         self._carried: set[str] = set()
         self.clock_offsets: Mapping[str, float] = {}
-        # Each worker is a process of its own.
-        self.worker_root: Callable[[], int] | None = os.getpid if files is None else None
         self.record = DaskTaskMetrics(client)  # what fits on all workers are sent by
         self.again = RetryCounter()
         self.losses = WorkerLosses(client, self.again)
@@ -83,6 +86,26 @@ class DaskEngine:
             for worker in workers
         }
         self._queued = Counter(dict.fromkeys(workers, 0))
+
+    @property
+    def reuse(self) -> EngineReuse:
+        """This engine itself."""
+        return self
+
+    @property
+    def remote(self) -> RemoteWorkers | None:
+        """This engine itself if it uses a given cluster."""
+        return self if self._files is None else None
+
+    @property
+    def data_parallel(self) -> DataParallelTraining:
+        """This engine itself."""
+        return self
+
+    @property
+    def worker_root(self) -> Callable[[], int]:
+        """A function that returns the pid of the worker, which is a process of its own."""
+        return os.getpid
 
     @property
     def units_run_again(self) -> int:
@@ -159,19 +182,19 @@ class DaskEngine:
                 self.spill()
         self.losses.close()
 
-    def share(self, value: Any) -> Any:
+    def share(self, value: V) -> SharedValue[V]:
         """Map `value` from one file, or scatter it to every worker of a given cluster."""
         if self._files is not None:
             return self._files.write(value)
+        return self.scatter(value)
+
+    def scatter(self, value: V) -> ScatteredValue[V]:
+        """Send a value to every worker of a given cluster."""
         workers = self.workers.live()
         future = self.client.scatter(value, broadcast=True, hash=False, workers=workers)
-        return Scattered(future, value)
+        return ScatteredValue(future, value)
 
-    def view(self, shared: Any) -> Any:
-        """Map the file here, too; what was scattered stays as it was."""
-        return shared.value if isinstance(shared, Scattered) else memory_mapping.view(shared)
-
-    def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
+    def submit(self, task: WorkerTask[V, B, R], shared: SharedValue[V], batch: B) -> Future[R]:
         """Queue one batch at the worker with the fewest.
 
         Left to itself the scheduler, which cannot know how long a batch takes, now and then lets
@@ -185,11 +208,11 @@ class DaskEngine:
         executor, key = self._executors[worker], f"batch-{uuid4().hex}"
         self.losses.watch(key, batch)
         terms = compatibility.RemoteTerms(self.clock_offsets, self.before_batch)
-        future: Future[BatchOutcome] = (
+        future: Future[R] = (
             executor.submit(
                 compatibility.run_remote_batch, task, shared.future, batch, terms, key=key
             )
-            if isinstance(shared, Scattered)
+            if isinstance(shared, ScatteredValue)
             else executor.submit(memory_mapping.run_on_mapped, task, shared, batch, key=key)
         )
         future.add_done_callback(lambda _: self._landed(worker, key))
@@ -203,8 +226,8 @@ class DaskEngine:
     def trainer(self, request: TrainerRequest) -> Trainer:
         """What fits a model with all workers at once."""
         trainers = importlib.import_module(f"optibench.backends.dask.{request.model.name}")
-        trainer: Trainer = trainers.TRAINER(self, request)
-        return trainer
+        make: Callable[[DaskEngine, TrainerRequest], Trainer] = trainers.TRAINER
+        return make(self, request)
 
     def task_metrics(self) -> EngineTaskMetrics:
         """From the scheduler; replaces that of an earlier run."""

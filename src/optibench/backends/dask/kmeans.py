@@ -19,24 +19,32 @@ from distributed.scheduler import KilledWorker
 
 from optibench.backends.dask.partitions import TRIES, DaskTrainer
 from optibench.errors import EngineError, FitError
+from optibench.models.kmeans_distributed import DistributedKMeans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from optibench.backends.dask.engine import DaskEngine
     from optibench.backends.dask.partitions import HeldChunk
-    from optibench.contracts import DistributedFit, FitJob, PredictionRequest, TrainerRequest
+    from optibench.contracts import (
+        DistributedFit,
+        FitJob,
+        PredictionRequest,
+        Trainer,
+        TrainerRequest,
+    )
+    from optibench.models.kmeans_distributed import Answer, Start
 
 
 PACKAGES = ("dask_ml",)  # whose versions decide about scores, beside the model's own
 
 
-class DaskKMeans(DaskTrainer):
+class DaskKMeans(DaskTrainer[DistributedKMeans]):
     """Implements `contracts.Trainer`, and what K-means asks of an engine."""
 
     def __init__(self, engine: DaskEngine, request: TrainerRequest) -> None:
         """Hold nothing yet."""
-        super().__init__(engine, request)
+        super().__init__(engine, request, DistributedKMeans)
         self._used: dict[str, float] = {}  # CPU seconds by worker
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
@@ -76,7 +84,7 @@ class DaskKMeans(DaskTrainer):
                 self.engine.again.add(int(self.engine.losses.were_heard()))
                 yield replace(fit, position=positions[fit.position])
 
-    def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
+    def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Start:
         """One start."""
         told = self._told(full, seed, job.spread)
         # Fused, a task has another meaning in each of the graphs that dask-ml sends one after the
@@ -98,7 +106,7 @@ class DaskKMeans(DaskTrainer):
         self._used |= self.engine.client.run(time.process_time, workers=ours, on_error="ignore")
         return float(sum(self._used.values()))
 
-    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Any]:
+    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Answer]:
         """Where the chunks are."""
         return self.partitions.each(ask.parts, self.distributed_fit.answer, estimator, ask.limit)
 
@@ -133,4 +141,4 @@ def _features(chunk: HeldChunk) -> Any:
         return delayed(methodcaller("mapped"), pure=True)(chunk.future)
 
 
-TRAINER = DaskKMeans
+TRAINER: Callable[[DaskEngine, TrainerRequest], Trainer] = DaskKMeans

@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from distributed import get_worker, wait
 
-from optibench.backends.common import memory_mapping
-from optibench.backends.dask.engine import Scattered
+from optibench.backends.common.distributed_fit import distributed_fit_of
+from optibench.backends.common.memory_mapping import MappedValue
+from optibench.backends.dask.scattered_value import ScatteredValue
 from optibench.errors import EngineError
 from optibench.records import Chunk, StoredChunk
 
@@ -18,8 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from optibench.backends.dask.engine import DaskEngine
-    from optibench.contracts import PredictionRequest, ReadChunks, Shares, TrainerRequest
+    from optibench.contracts import (
+        DistributedFitSupport,
+        PartitionedTable,
+        PredictionRequest,
+        ReadChunks,
+        SharedValue,
+        Shares,
+        TrainerRequest,
+    )
     from optibench.records import Block
+
+F = TypeVar("F", bound="DistributedFitSupport")
 
 TRIES = 4
 
@@ -51,12 +62,19 @@ class DaskPartitions:
         """Hold nothing yet."""
         self._engine = engine
         self._client = engine.client
-        self._source: tuple[Any, Shares, ReadChunks]
+        self._source: tuple[SharedValue[PartitionedTable], Shares, ReadChunks]
         self._in_files = False
         self._workers: list[str] = []
         self.chunks: list[HeldChunk] = []
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
+    def hold(
+        self,
+        table: SharedValue[PartitionedTable],
+        shares: Shares,
+        read: ReadChunks,
+        *,
+        in_files: bool,
+    ) -> None:
         """Read each share at one worker, and wait until all are there."""
         self._source, self._in_files = (table, shares, read), in_files
         self.hold_again()
@@ -89,12 +107,13 @@ class DaskPartitions:
         return bool(at_home) and all(at_home)
 
     def _hold(self) -> None:
-        table, shares, read = self._source
-        if isinstance(table, Scattered):
-            if table.future.status != "finished":  # gone with the last worker that had it
-                table = self._engine.share(table.value)
-                self._source = (table, shares, read)
-            table = table.future
+        shared, shares, read = self._source
+        table: Any = shared
+        if isinstance(shared, ScatteredValue):
+            if shared.future.status != "finished":  # gone with the last worker that had it
+                shared = self._engine.scatter(shared.value)
+                self._source = (shared, shares, read)
+            table = shared.future
         in_files = self._in_files
         look: Any = _read_to_files if in_files else _read
         keep: Any = _nth_in_files if in_files else _nth
@@ -189,19 +208,26 @@ class DaskPartitions:
         self._engine.spill()
 
 
-class DaskTrainer:
+class DaskTrainer(Generic[F]):
     """What the trainers of Dask have in common; each adds `fit`."""
 
-    def __init__(self, engine: DaskEngine, request: TrainerRequest) -> None:
+    def __init__(self, engine: DaskEngine, request: TrainerRequest, kind: type[F]) -> None:
         """Hold nothing yet."""
         self.engine = engine
         self.request = request
-        self.distributed_fit = request.model.distributed_fit
+        self.distributed_fit = distributed_fit_of(request.model, kind)
         self.partitions = DaskPartitions(engine)
         engine.record.profiler = request.profiler
         self.profiles()  # of a run that did not come to ask for them
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
+    def hold(
+        self,
+        table: SharedValue[PartitionedTable],
+        shares: Shares,
+        read: ReadChunks,
+        *,
+        in_files: bool,
+    ) -> None:
         """In the workers' memory; beyond their limit Dask spills to their disks."""
         self.partitions.hold(table, shares, read, in_files=in_files)
 
@@ -237,12 +263,20 @@ def _at(worker: str) -> dict[str, Any]:
     return {"workers": [worker], "allow_other_workers": True}
 
 
-def _read(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list[Chunk]:
+def _read(
+    read: ReadChunks,
+    table: PartitionedTable | MappedValue[PartitionedTable],
+    batch: Sequence[Block],
+) -> list[Chunk]:
     """In a worker: the chunks of a batch, of a table that is mapped or was scattered."""
-    return read(memory_mapping.view(table) if isinstance(table, str) else table, batch)
+    return read(table.view() if isinstance(table, MappedValue) else table, batch)
 
 
-def _read_to_files(read: ReadChunks, table: Any, batch: Sequence[Block]) -> list[StoredChunk]:
+def _read_to_files(
+    read: ReadChunks,
+    table: PartitionedTable | MappedValue[PartitionedTable],
+    batch: Sequence[Block],
+) -> list[StoredChunk]:
     """The same, in files of the worker."""
     worker: Any = get_worker  # distributed's functions have no types
     folder = worker().local_directory

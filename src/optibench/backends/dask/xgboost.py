@@ -15,25 +15,33 @@ from distributed import wait
 from optibench.backends.common.rendezvous import rendezvous
 from optibench.backends.dask.partitions import TRIES, DaskTrainer, held_here
 from optibench.errors import EngineError, FitError
+from optibench.models.xgboost_distributed import DistributedXGBoost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from optibench.contracts import DistributedFit, FitJob
+    from optibench.backends.dask.engine import DaskEngine
+    from optibench.contracts import DistributedFit, FitJob, FitSetting, Trainer, TrainerRequest
+    from optibench.models.xgboost_distributed import Share
 
 
 LOOK_SECONDS = 2.0  # so long a worker may be lost before the others are called back
 
 
-class DaskXGBoost(DaskTrainer):
+class DaskXGBoost(DaskTrainer[DistributedXGBoost]):
     """Implements `contracts.Trainer`."""
+
+    def __init__(self, engine: DaskEngine, request: TrainerRequest) -> None:
+        """Hold nothing yet."""
+        super().__init__(engine, request, DistributedXGBoost)
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
         model, setting = self.request.model, self.request.setting
-        yield from model.distributed_fit.gathered(self._train_until_done(job), model, job, setting)
+        shares = self._train_until_done(job)
+        yield from self.distributed_fit.gathered(shares, model, job, setting)
 
-    def _train_until_done(self, job: FitJob) -> list[Any]:
+    def _train_until_done(self, job: FitJob) -> list[list[Share]]:
         for attempt in range(1, TRIES + 1):
             try:
                 with self.partitions.in_use():
@@ -53,14 +61,14 @@ class DaskXGBoost(DaskTrainer):
         )
         raise EngineError(msg) from lost
 
-    def _train(self, job: FitJob) -> list[Any]:
+    def _train(self, job: FitJob) -> list[list[Share]]:
         """One task for every worker; they wait for each other."""
         client, held = self.engine.client, self.partitions.at_each_worker()
         with rendezvous(len(held), self.engine.own_address) as meeting:
             tasks = [
                 self.engine.record.submit(
                     _train_here,
-                    self.request.model.distributed_fit,
+                    self.distributed_fit,
                     keys,
                     (job, self.request.setting),
                     {**meeting, "dmlc_task_id": f"{number:06d}"},
@@ -87,7 +95,7 @@ class DaskXGBoost(DaskTrainer):
                 msg = "a Dask worker was lost"
                 raise ConnectionError(msg)
 
-    def _gather(self, tasks: list[Any], workers: Iterable[str]) -> list[Any]:
+    def _gather(self, tasks: list[Any], workers: Iterable[str]) -> list[list[Share]]:
         """What they have said, which goes with a worker that ends before it is fetched."""
         client = self.engine.client
         told = client.gather(tasks, asynchronous=True)
@@ -104,8 +112,11 @@ class DaskXGBoost(DaskTrainer):
 
 
 def _train_here(
-    distributed_fit: Any, keys: Sequence[str], job: tuple[Any, Any], meeting: Mapping[str, Any]
-) -> Any:
+    distributed_fit: DistributedXGBoost,
+    keys: Sequence[str],
+    job: tuple[FitJob, FitSetting],
+    meeting: Mapping[str, Any],
+) -> list[Share]:
     """In a worker."""
     from xgboost.collective import CommunicatorContext, get_rank
 
@@ -113,4 +124,4 @@ def _train_here(
         return distributed_fit(held_here(keys), *job, first=get_rank() == 0)
 
 
-TRAINER = DaskXGBoost
+TRAINER: Callable[[DaskEngine, TrainerRequest], Trainer] = DaskXGBoost

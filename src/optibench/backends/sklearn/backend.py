@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from optibench.backends.common import memory_mapping, worker_process
 from optibench.backends.common.background_start import checkpoint
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from optibench.backends.sklearn.pool import Call
-    from optibench.contracts import WorkerTask
-    from optibench.records import Batch, BatchOutcome, EngineRequest
+    from optibench.contracts import EngineReuse, SharedValue, WorkerTask
+    from optibench.records import EngineRequest
+
+V = TypeVar("V")
+B = TypeVar("B")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class SklearnBackend:
     threads_per_trial: int = 1
     parallelism: str = "trials"
     keep_alive: bool = False
+    location: ClassVar[None] = None
+    persist: ClassVar[None] = None
 
     @property
     def is_remote(self) -> bool:
@@ -41,6 +47,10 @@ class SklearnBackend:
     def check(self, workers: int) -> None:
         """Nothing can be refused before the start."""
         del workers
+
+    def with_parallelism(self, parallelism: str) -> Self:
+        """Return a copy with another `parallelism`."""
+        return replace(self, parallelism=parallelism)
 
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[LokyEngine]:
@@ -75,7 +85,8 @@ class LokyEngine:
 
     overhead_seconds = 0.002
     notes: tuple[str, ...] = ()
-    worker_root: Callable[[], int] | None = None
+    remote: None = None
+    data_parallel: None = None
 
     def __init__(self, request: EngineRequest, files: MemoryMappedFiles) -> None:
         """Start workers; shared data go into `files`."""
@@ -91,6 +102,11 @@ class LokyEngine:
     def units_run_again(self) -> int:
         """Those of the batches whose worker was lost, or killed by loky over the loss of one."""
         return self._again.count
+
+    @property
+    def reuse(self) -> EngineReuse:
+        """This engine itself."""
+        return self
 
     def close(self) -> None:
         """End the workers."""
@@ -130,16 +146,12 @@ class LokyEngine:
         for call in calls:
             call.result()
 
-    def share(self, value: Any) -> str:
+    def share(self, value: V) -> SharedValue[V]:
         """Write `value` to a file whose arrays the workers map into their memory."""
         return self._files.write(value)
 
-    def view(self, shared: str) -> Any:
-        """Map the file here, too."""
-        return memory_mapping.view(shared)
-
-    def submit(self, task: WorkerTask, shared: str, batch: Batch) -> Future[BatchOutcome]:
-        """Queue one batch; it is run again where its worker is lost."""
+    def submit(self, task: WorkerTask[V, B, R], shared: SharedValue[V], batch: B) -> Future[R]:
+        """Queue one batch; it is retried if its worker is lost."""
         return self._pool.submit(memory_mapping.run_on_mapped, task, shared, batch)
 
     def versions(self) -> Mapping[str, str]:

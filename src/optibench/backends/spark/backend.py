@@ -6,8 +6,8 @@ import re
 import socket
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from optibench.backends.common import worker_process
@@ -71,6 +71,15 @@ class SparkBackend:
     def is_remote(self) -> bool:
         """True for the workers of a given master."""
         return not is_local(self.master)
+
+    @property
+    def location(self) -> str | None:
+        """The URL of a given master."""
+        return self.master
+
+    def with_parallelism(self, parallelism: str) -> Self:
+        """Return a copy with another `parallelism`."""
+        return replace(self, parallelism=parallelism)
 
     def check(self, workers: int) -> None:
         """Refuse a missing Java, a master that nobody answers at, and more slots than workers."""

@@ -10,10 +10,11 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from optibench.backends.common import compatibility, memory_mapping, worker_process
 from optibench.backends.common.retry_counter import RetryCounter, units_in
+from optibench.backends.spark.broadcast_value import BroadcastValue
 from optibench.backends.spark.code_shipping import ship_code
 from optibench.backends.spark.executor import executor
 from optibench.backends.spark.session import answering, translated
@@ -22,9 +23,24 @@ from optibench.backends.spark.worker_losses import attempts_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pyspark import Broadcast
+
     from optibench.backends.common.memory_mapping import MemoryMappedFiles
-    from optibench.contracts import EngineTaskMetrics, Trainer, TrainerRequest, WorkerTask
-    from optibench.records import Batch, BatchOutcome, EngineRequest
+    from optibench.contracts import (
+        DataParallelTraining,
+        EngineReuse,
+        EngineTaskMetrics,
+        RemoteWorkers,
+        SharedValue,
+        Trainer,
+        TrainerRequest,
+        WorkerTask,
+    )
+    from optibench.records import EngineRequest
+
+V = TypeVar("V")
+B = TypeVar("B")
+R = TypeVar("R")
 
 
 class Jobs(NamedTuple):
@@ -70,14 +86,33 @@ class SparkEngine:
         self.persist = persist
         self._one = context.parallelize([0], 1)
         self._waiters = ThreadPoolExecutor(2 * request.workers, thread_name_prefix="spark-job")
-        self._broadcasts: list[Any] = []
+        self._broadcasts: list[Broadcast[Any]] = []
         self._groups = itertools.count()
         self.again = RetryCounter()
         self.slots = request.workers
         self._memory_bytes = request.memory_bytes
         self._code = tempfile.TemporaryDirectory(prefix="optibench-code-")
         self.clock_offsets: Mapping[str, float] = {}
-        self.worker_root: Callable[[], int] | None = executor if files is None else None
+
+    @property
+    def reuse(self) -> EngineReuse:
+        """This engine itself."""
+        return self
+
+    @property
+    def remote(self) -> RemoteWorkers | None:
+        """This engine itself if it uses a given master."""
+        return self if self._files is None else None
+
+    @property
+    def data_parallel(self) -> DataParallelTraining:
+        """This engine itself."""
+        return self
+
+    @property
+    def worker_root(self) -> Callable[[], int]:
+        """A function that finds the executor's JVM."""
+        return executor
 
     @property
     def units_run_again(self) -> int:
@@ -118,12 +153,13 @@ class SparkEngine:
             )
         self.run_on_all_workers(worker_process.load, tuple(modules))
 
-    def share(self, value: Any) -> Any:
+    def share(self, value: V) -> SharedValue[V]:
         """Map `value` from one file, or broadcast it to a cluster."""
         if self._files is not None:
             return self._files.write(value)
-        self._broadcasts.append(self.context.broadcast(value))
-        return self._broadcasts[-1]
+        broadcast: Broadcast[V] = self.context.broadcast(value)
+        self._broadcasts.append(broadcast)
+        return BroadcastValue(broadcast)
 
     def forget(self) -> None:
         """Remove the files, or the broadcasts, of what was shared; the workers let go of it."""
@@ -154,16 +190,12 @@ class SparkEngine:
             tasks = tasks.barrier() if is_remote else tasks
             return list(tasks.mapPartitions(call).collect())
 
-    def view(self, shared: Any) -> Any:
-        """Map the file here, too; a broadcast value is the driver's own."""
-        return shared.value if self._files is None else memory_mapping.view(shared)
-
-    def submit(self, task: WorkerTask, shared: Any, batch: Batch) -> Future[BatchOutcome]:
+    def submit(self, task: WorkerTask[V, B, R], shared: SharedValue[V], batch: B) -> Future[R]:
         """Run one batch as a job of one task, which Spark tries again where its worker is lost."""
         is_file = self._files is not None
         terms = compatibility.RemoteTerms(self.clock_offsets, self.before_batch)
 
-        def run(rows: Any) -> list[tuple[BatchOutcome, int]]:
+        def run(rows: Iterator[object]) -> list[tuple[R, int]]:
             from pyspark import TaskContext
 
             list(rows)  # a worker that leaves input unread is not used again
@@ -172,13 +204,13 @@ class SparkEngine:
                 return [
                     (memory_mapping.run_on_mapped(task, shared, batch), context.attemptNumber())
                 ]
-            outcome = compatibility.run_remote_batch(task, shared.value, batch, terms)
+            outcome = compatibility.run_remote_batch(task, shared.view(), batch, terms)
             return [(outcome, context.attemptNumber())]
 
         return self._waiters.submit(self._collect, run, units_in(batch))
 
-    def _collect(self, run: Any, units: int) -> BatchOutcome:
-        outcome: BatchOutcome
+    def _collect(self, run: Callable[[Iterator[object]], list[tuple[R, int]]], units: int) -> R:
+        outcome: R
         with translated("A Spark job failed"):
             outcome, attempt = self._one.mapPartitions(run).collect()[0]
         self.again.add(attempt * units)
@@ -187,8 +219,8 @@ class SparkEngine:
     def trainer(self, request: TrainerRequest) -> Trainer:
         """What fits a model with all workers at once."""
         trainers = importlib.import_module(f"optibench.backends.spark.{request.model.name}")
-        trainer: Trainer = trainers.TRAINER(self, request)
-        return trainer
+        make: Callable[[SparkEngine, TrainerRequest], Trainer] = trainers.TRAINER
+        return make(self, request)
 
     def task_metrics(self) -> EngineTaskMetrics:
         """From the event log."""

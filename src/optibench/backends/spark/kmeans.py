@@ -18,11 +18,13 @@ from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import col
 
+from optibench.backends.common.distributed_fit import distributed_fit_of
 from optibench.backends.spark.partitions import kept_at, persist, reading
 from optibench.backends.spark.session import translated
 from optibench.backends.spark.task_profiles import TaskProfiles
 from optibench.backends.spark.worker_losses import is_loss
 from optibench.errors import EngineError, FitError
+from optibench.models.kmeans_distributed import DistributedKMeans
 from optibench.records import Chunk
 
 if TYPE_CHECKING:
@@ -32,11 +34,15 @@ if TYPE_CHECKING:
     from optibench.contracts import (
         DistributedFit,
         FitJob,
+        PartitionedTable,
         PredictionRequest,
         ReadChunks,
+        SharedValue,
         Shares,
+        Trainer,
         TrainerRequest,
     )
+    from optibench.models.kmeans_distributed import Answer, Start
 
 # Of rows: between the JVM and Python, and in the JVM's cache, where arrays of more than half a
 # region of the heap, 1 MiB or more, lie each in regions of their own, side by side (G1).
@@ -55,7 +61,7 @@ class SparkKMeans:
     def __init__(self, engine: SparkEngine, request: TrainerRequest) -> None:
         """Hold nothing yet."""
         self._engine = engine
-        self._together = request.model.distributed_fit
+        self._distributed_fit = distributed_fit_of(request.model, DistributedKMeans)
         self._setting = request.setting
         self._rows_at_once = {
             key: max(1, min(MOST_AT_ONCE, size // (8 * request.width)))
@@ -67,7 +73,14 @@ class SparkKMeans:
         self._was_lost = False  # what the fit that is made has needed
         self._used_elsewhere = 0.0  # CPU seconds
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
+    def hold(
+        self,
+        table: SharedValue[PartitionedTable],
+        shares: Shares,
+        read: ReadChunks,
+        *,
+        in_files: bool,
+    ) -> None:
         """As a DataFrame of vectors, which Spark keeps where its storage level says."""
         read_share = reading(table, self._profiles.around(read), self._engine.before_batch)
         for key, n_rows in self._rows_at_once.items():
@@ -102,7 +115,7 @@ class SparkKMeans:
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """One candidate after the other."""
-        for fit in self._together.fit(job, self._setting, self):
+        for fit in self._distributed_fit.fit(job, self._setting, self):
             # What went with a worker Spark has run again in this fit.
             self._engine.again.add(int(self._was_lost))
             self._was_lost = False
@@ -117,7 +130,7 @@ class SparkKMeans:
         if self._table is not None:
             self._table.unpersist()
 
-    def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Any:
+    def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Start:
         """One start."""
         told = self._told(full, seed, job.spread)
         try:
@@ -134,7 +147,7 @@ class SparkKMeans:
                 raise EngineError(str(error)) from error.__cause__
             raise
         self._count(ended())
-        return self._together.start(centres, iterations, cost, told)
+        return self._distributed_fit.start(centres, iterations, cost, told)
 
     def cpu_seconds(self) -> float:
         """Of the JVM, which holds the executors of a local session; of others by Spark's count."""
@@ -145,9 +158,9 @@ class SparkKMeans:
         self._was_lost |= jobs.was_lost
         self._used_elsewhere += jobs.executor_cpu_seconds
 
-    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Any]:
+    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Answer]:
         """Where the rows are."""
-        answer, limit = self._together.answer, ask.limit
+        answer, limit = self._distributed_fit.answer, ask.limit
 
         def asked(chunk: Chunk) -> dict[str, Any]:
             order, labels, squared = answer(chunk, estimator, limit)
@@ -163,7 +176,7 @@ class SparkKMeans:
         return {
             "k": k,
             "initMode": INIT[full["init"]],
-            "initSteps": self._together.rounds,
+            "initSteps": self._distributed_fit.rounds,
             "maxIter": full["max_iter"],
             "tol": math.sqrt(full["tol"] * spread / k),
             "seed": seed,
@@ -216,4 +229,4 @@ def _lists(X: Any) -> Any:
     return pa.ListArray.from_arrays(starts, pa.array(np.ascontiguousarray(X).ravel()))
 
 
-TRAINER = SparkKMeans
+TRAINER: Callable[[SparkEngine, TrainerRequest], Trainer] = SparkKMeans

@@ -8,7 +8,6 @@ from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends.common import memory_mapping
 from optibench.backends.spark.session import translated
 from optibench.backends.spark.task_profiles import TaskProfiles
 from optibench.records import Chunk
@@ -17,7 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from optibench.backends.spark.engine import SparkEngine
-    from optibench.contracts import PredictionRequest, ReadChunks, Shares, WorkerProfiler
+    from optibench.contracts import (
+        PartitionedTable,
+        PredictionRequest,
+        ReadChunks,
+        SharedValue,
+        Shares,
+        WorkerProfiler,
+    )
     from optibench.records import Block
 
     Share = Sequence[Sequence[Block]]
@@ -32,7 +38,13 @@ class SparkPartitions:
         self.profiles = TaskProfiles(engine.context, profiler)
         self._chunks: Any = None
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks, level: str) -> None:
+    def hold(
+        self,
+        table: SharedValue[PartitionedTable],
+        shares: Shares,
+        read: ReadChunks,
+        level: str,
+    ) -> None:
         """Read each share in one task, and keep what it gives at a storage level."""
         context = self._engine.context
         around = self.profiles.around(read)
@@ -66,21 +78,23 @@ class SparkPartitions:
 
 
 def reading(
-    table: Any, read: ReadChunks, before: Callable[[], object] | None
+    table: SharedValue[PartitionedTable],
+    read: ReadChunks,
+    before: Callable[[], object] | None,
 ) -> Callable[[Share], Iterator[Chunk]]:
     """What a task does with a share: of a table that is mapped, or was broadcast."""
 
     def read_share(share: Share) -> Iterator[Chunk]:
         if before is not None:
             before()
-        source = memory_mapping.view(table) if isinstance(table, str) else table.value
+        source = table.view()
         for batch in share:
             yield from read(source, batch)
 
     return read_share
 
 
-def scratch() -> Any:
+def scratch() -> tempfile.TemporaryDirectory[str]:
     """In a task: a folder on the executor's disk, gone in the end."""
     folders = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")
     return tempfile.TemporaryDirectory(prefix="optibench-", dir=folders[0] or None)

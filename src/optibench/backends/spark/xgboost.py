@@ -11,27 +11,36 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from optibench.backends.common.distributed_fit import distributed_fit_of
 from optibench.backends.common.rendezvous import rendezvous
 from optibench.backends.spark.partitions import SparkPartitions, kept_at, scratch
 from optibench.backends.spark.settings import TRIES_PER_TASK
 from optibench.backends.spark.worker_losses import is_loss
 from optibench.errors import EngineError, FitError
+from optibench.models.xgboost_distributed import DistributedXGBoost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from optibench.backends.spark.engine import SparkEngine
     from optibench.contracts import (
         DistributedFit,
         FitJob,
+        FitSetting,
+        PartitionedTable,
         PredictionRequest,
         ReadChunks,
+        SharedValue,
         Shares,
+        Trainer,
         TrainerRequest,
     )
-    from optibench.records import Chunk
+    from optibench.models.xgboost_distributed import Share
+    from optibench.records import Chunk, StoredChunk
+
+    Outcome = tuple[list[Share], str | None]  # of one task, or its error
 
 
 class SparkXGBoost:
@@ -41,10 +50,18 @@ class SparkXGBoost:
         """Hold nothing yet."""
         self._engine = engine
         self._request = request
+        self._distributed_fit = distributed_fit_of(request.model, DistributedXGBoost)
         self._partitions = SparkPartitions(engine, request.profiler)
         self._in_files = False
 
-    def hold(self, table: Any, shares: Shares, read: ReadChunks, *, in_files: bool) -> None:
+    def hold(
+        self,
+        table: SharedValue[PartitionedTable],
+        shares: Shares,
+        read: ReadChunks,
+        *,
+        in_files: bool,
+    ) -> None:
         """One partition for each slot, persisted: on disk where it goes into files again."""
         self._in_files = in_files
         level = kept_at(self._engine.persist, in_files=in_files)
@@ -52,21 +69,17 @@ class SparkXGBoost:
 
     def rows(self, ask: PredictionRequest) -> Chunk:
         """Gathered, by their order."""
-        return self._partitions.rows(ask, self._request.model.distributed_fit.scored_by)
+        return self._partitions.rows(ask, self._distributed_fit.scored_by)
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
-        request = self._request
-        distributed_fit, model, setting = (
-            request.model.distributed_fit,
-            request.model,
-            request.setting,
-        )
+        model, setting = self._request.model, self._request.setting
+        distributed_fit = self._distributed_fit
         in_files, train_here = self._in_files, self._partitions.profiles.around(_train_here)
 
-        def train(chunks: Iterable[Chunk]) -> Iterator[tuple[Any, str | None]]:
+        def train(chunks: Iterable[Chunk]) -> Iterator[Outcome]:
             with ExitStack() as stack:
-                held: list[Any] = []
+                held: list[Chunk | StoredChunk] = []
                 folder = stack.enter_context(scratch()) if in_files else None
                 held += chunks if folder is None else (chunk.stored(folder) for chunk in chunks)
                 yield train_here(distributed_fit, held, (job, setting))
@@ -79,7 +92,9 @@ class SparkXGBoost:
             [shares for shares, _ in outcomes], model, job, setting
         )
 
-    def _until_done(self, train: Callable[[Any], Any], units: int) -> list[Any]:
+    def _until_done(
+        self, train: Callable[[Iterable[Chunk]], Iterator[Outcome]], units: int
+    ) -> list[Outcome]:
         for attempt in range(1, TRIES_PER_TASK + 1):
             try:
                 return self._partitions.distributed_fit(train)
@@ -105,8 +120,10 @@ class SparkXGBoost:
 
 
 def _train_here(
-    distributed_fit: Any, chunks: list[Chunk], job: tuple[Any, Any]
-) -> tuple[Any, str | None]:
+    distributed_fit: DistributedXGBoost,
+    chunks: Sequence[Chunk | StoredChunk],
+    job: tuple[FitJob, FitSetting],
+) -> Outcome:
     """In a task: what it has to say, or the error. An error that is raised is tried again."""
     from pyspark import BarrierTaskContext
     from xgboost.collective import CommunicatorContext, get_rank
@@ -125,7 +142,7 @@ def _train_here(
             with CommunicatorContext(**meeting, dmlc_task_id=f"{number:06d}"):
                 return distributed_fit(chunks, *job, first=get_rank() == 0), None
         except Exception as error:
-            return None, f"{type(error).__name__}: {error}"
+            return [], f"{type(error).__name__}: {error}"
 
 
-TRAINER = SparkXGBoost
+TRAINER: Callable[[SparkEngine, TrainerRequest], Trainer] = SparkXGBoost

@@ -52,7 +52,7 @@ class FitContext:
 
 
 class DistributedScheduler:
-    """Has the face of `trials.scheduler.Scheduler` for the search loop.
+    """Implements `contracts.Scheduler` for fits that each use all workers.
 
     Attributes:
         begin_before: of no use here: the loop looks at the time before each job, and where time

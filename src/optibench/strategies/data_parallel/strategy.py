@@ -1,12 +1,12 @@
-"""parallelism=data: the table lies in parts at the workers, and every fit uses all of them."""
+"""Divide the table between the workers, and run one fit after the other on all of them."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from optibench.contracts import FitSetting, PredictionRequest, TrainerRequest
-from optibench.errors import FitError
+from optibench.errors import ConfigError, EngineError, FitError
 from optibench.evaluation.parts import sample_limit
 from optibench.evaluation.scoring import constant_scores, score
 from optibench.measure.profiles.call_profiler import CallProfiler
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sized
 
     from optibench.contracts import (
-        DataParallelEngine,
+        DataParallelTraining,
         DistributedFit,
+        DistributedFitSupport,
         Engine,
         EngineTaskMetrics,
         PartitionedTable,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from optibench.strategies.settings import StrategySettings
 
 SCORED_BYTES = 64 * 2**20  # of the rows that the driver gathers to score one part
-COPIES = 4  # of labels, places and probabilities, which metrics sort
+COPIES = 4  # copies of labels, positions and probabilities that metrics make to sort them
 
 
 class DataParallel:
@@ -43,104 +44,102 @@ class DataParallel:
         self._table: PartitionedTable
         self._parts: Parts
         self._trainer: Trainer
-        self._own: EngineTaskMetrics
+        self._metrics: EngineTaskMetrics
         self._winner: DistributedFit
         self._in_files = False
-        self._rows: dict[frozenset[int], Chunk] = {}
+        self._gathered: dict[frozenset[int], Chunk] = {}
 
     @property
     def scaler(self) -> Any | None:
-        """Of the parts."""
+        """Scaler of the parts."""
         return self._parts.scaler
 
     def split(self) -> None:
-        """By a hash of seed, file and row."""
+        """Assign rows to parts by a hash of seed, file and row number."""
         settings = self._settings
-        dataset, clusters = settings.dataset, settings.task is Task.CLUSTERING
-        plan = settings.part_plan
+        dataset, plan = settings.dataset, settings.part_plan
         if settings.files is not None:
-            self._table, found = settings.files.table, settings.files.parts
+            self._table, facts = settings.files.table, settings.files.parts
         else:
-            y = None if clusters else dataset.y
+            y = None if settings.task is Task.CLUSTERING else dataset.y
             self._table = TableInMemory(dataset.name, dataset.X, y)
-            found = survey(self._table, self._table.blocks, plan)
-        self._parts = Parts.make(plan, found, scale=settings.scaling)
+            facts = survey(self._table, self._table.blocks, plan)
+        self._parts = Parts.make(plan, facts, scale=settings.scaling)
         self._parts.check(len(dataset.classes))
         self._settings = settings.without_rows()
 
     def task_metrics(self, engine: Engine) -> EngineTaskMetrics:
-        """By its phases."""
-        self._own = cast("DataParallelEngine", engine).task_metrics()
-        return self._own
+        """Return the engine's metrics by phase of the run."""
+        self._metrics = _training(engine).task_metrics()
+        return self._metrics
 
     def connect(self, engine: Engine) -> None:
         """Have every worker read its share of the table, once for all fits."""
-        self._own.begin("search")
-        settings = self._settings
-        setting = FitSetting(settings.facts, settings.seed, settings.threads)
-        training = cast("DataParallelEngine", engine)
+        self._metrics.begin("search")
+        settings, training = self._settings, _training(engine)
+        fit_setting = FitSetting(settings.facts, settings.seed, settings.threads)
         width = len(settings.dataset.feature_names)
         profiler = CallProfiler() if settings.profiling else None
-        self._trainer = training.trainer(TrainerRequest(settings.model, setting, width, profiler))
+        request = TrainerRequest(settings.model, fit_setting, width, profiler)
+        self._trainer = training.trainer(request)
         shares = shares_of(self._table.blocks, settings.workers, width)
-        shared, reader = (
-            engine.share(self._table),
-            self._parts.reader(settings.model.distributed_fit.dtype),
-        )
+        shared, reader = engine.share(self._table), self._parts.reader(self._support.dtype)
         del self._table
-        self._in_files = self._too_large(training, shares)
+        self._in_files = self._exceeds_memory(training, shares)
         self._trainer.hold(shared, shares, reader, in_files=self._in_files)
 
     def scheduler(self) -> DistributedScheduler:
-        """One job after the other."""
+        """Return the scheduler that runs one job after the other."""
         settings = self._settings
-        requests = {fold: self._ask({fold}) for fold in sorted(self._parts.train)}
+        requests = {fold: self._request({fold}) for fold in sorted(self._parts.train)}
+        limits = (settings.search.target, settings.search.max_seconds)
         context = FitContext(
             trainer=self._trainer,
             parts=self._parts,
             task=settings.task,
             metric=settings.metric,
             scoring=settings.scoring,
-            rows={fold: self._gathered(ask) for fold, ask in requests.items()},
+            rows={fold: self._rows(request) for fold, request in requests.items()},
             requests=requests,
             reuse=settings.search.reuse,
-            # A job of many candidates on one fold would leave none with all folds.
-            in_order=settings.search.target is not None or settings.search.max_seconds is not None,
+            # After a job of many candidates on one fold no candidate would have all folds.
+            in_order=any(limit is not None for limit in limits),
         )
         return DistributedScheduler(context)
 
     def refit(self, params: Params) -> Any:
-        """On all workers; it is asked about both parts at once."""
-        self._own.begin("fit")
-        self._winner = self._fit(params, [self._ask({HELD_OUT}), self._ask(self._parts.train)])
+        """Fit the winner on all workers, which also predict both parts."""
+        self._metrics.begin("fit")
+        requests = [self._request({HELD_OUT}), self._request(self._parts.train)]
+        self._winner = self._fit(params, requests)
         return self._winner.estimator
 
     def evaluate(self, estimator: Any) -> dict[str, float]:
-        """From what the workers have answered; the defaults are fitted on all workers, too."""
+        """Score the predictions of the refit; fit the default hyperparameters on all workers."""
         del estimator
-        self._own.begin("score")
-        held_out, train = self._ask({HELD_OUT}), self._ask(self._parts.train)
+        self._metrics.begin("score")
+        held_out, train = self._request({HELD_OUT}), self._request(self._parts.train)
         scores = self._scores(self._winner, 0, held_out)
-        of_train = self._scores(self._winner, 1, train)
+        train_scores = self._scores(self._winner, 1, train)
         wanted = self._settings.evaluation.default_fit
         defaults = self._default_scores(held_out) if wanted else {}
         return {
             **scores,
-            **{f"train_{metric}": value for metric, value in of_train.items()},
+            **{f"train_{metric}": value for metric, value in train_scores.items()},
             **{f"default_{metric}": value for metric, value in defaults.items()},
             **self._baselines(held_out),
         }
 
     def profiles(self) -> list[bytes]:
-        """Of reading, training and answering."""
+        """Return the workers' profiles of reading, training and predicting."""
         return self._trainer.profiles()
 
     def close(self) -> None:
-        """At the end of a run that went well: an engine with an error is never kept."""
+        """Free the workers' memory after success; an engine with an error is never reused."""
         self._trainer.close()
 
     def facts(self) -> Mapping[str, Any]:
-        """How rows were dealt out, what the engine was told."""
+        """Return how rows were divided, where chunks lie, and the engine's own parameters."""
         applied = {f"engine_params.{name}": v for name, v in self._winner.applied.items()}
         return {
             "split": "hash of seed, file and row",
@@ -148,51 +147,75 @@ class DataParallel:
             **applied,
         }
 
-    def _too_large(self, engine: DataParallelEngine, shares: Sized) -> bool:
-        """The rows of a worker would take more than their part of its memory."""
-        if engine.persist == "MEMORY_ONLY":
+    @property
+    def _support(self) -> DistributedFitSupport:
+        model = self._settings.model
+        if model.distributed_fit is None:
+            msg = (
+                f"backend.parallelism=data: model={model.name} has no data-parallel fit; "
+                "set backend.parallelism=trials."
+            )
+            raise ConfigError(msg)
+        return model.distributed_fit
+
+    def _exceeds_memory(self, training: DataParallelTraining, shares: Sized) -> bool:
+        """Return whether a worker's rows need more memory than it has for them."""
+        if training.persist == "MEMORY_ONLY":
             return False
-        settings = self._settings
-        width = len(settings.dataset.feature_names)
-        value_bytes = settings.model.distributed_fit.value_bytes
-        table_bytes = bytes_of_rows(self._parts.n_rows(self._parts.of), width, value_bytes)
-        return bool(table_bytes / len(shares) > room_for_rows(engine.worker_memory_bytes))
+        width, n_rows = (
+            len(self._settings.dataset.feature_names),
+            self._parts.n_rows(self._parts.of),
+        )
+        table_bytes = bytes_of_rows(n_rows, width, self._support.value_bytes)
+        return table_bytes / len(shares) > room_for_rows(training.worker_memory_bytes)
 
     def _fit(self, params: Params, requests: list[PredictionRequest]) -> DistributedFit:
         (fit,) = self._trainer.fit(self._parts.job([params], self._parts.train, requests))
         return fit
 
-    def _default_scores(self, ask: PredictionRequest) -> Mapping[str, float]:
-        """NaN where the library's defaults do not fit the data."""
+    def _default_scores(self, request: PredictionRequest) -> Mapping[str, float]:
+        """Score the library's defaults; NaN where they do not fit the data."""
         try:
-            return self._scores(self._fit({}, [ask]), 0, ask)
+            return self._scores(self._fit({}, [request]), 0, request)
         except FitError:
             return dict.fromkeys(self._settings.metrics, math.nan)
 
-    def _baselines(self, ask: PredictionRequest) -> Mapping[str, float]:
-        """Of the constant answer; none for clusters."""
-        rows, settings = self._gathered(ask), self._settings
+    def _baselines(self, request: PredictionRequest) -> Mapping[str, float]:
+        """Score the constant prediction; clustering has none."""
+        rows, settings = self._rows(request), self._settings
         if rows.y is None:
             return {}
         constant = self._parts.constant(len(settings.dataset.classes))
         return constant_scores(settings.task, rows.y, constant, settings.scoring)
 
-    def _ask(self, parts: Iterable[int]) -> PredictionRequest:
-        """As many rows of some parts as the driver can hold, the same on every engine."""
+    def _request(self, parts: Iterable[int]) -> PredictionRequest:
+        """Request predictions for as many rows of some parts as the driver can hold.
+
+        The rows are the same on every engine.
+        """
         settings, wanted = self._settings, frozenset(parts)
         features = settings.dataset.X.shape[1] if settings.task is Task.CLUSTERING else 0
-        width = 8 * (features + COPIES * (len(settings.dataset.classes) + 2))
+        row_bytes = 8 * (features + COPIES * (len(settings.dataset.classes) + 2))
         n_rows = self._parts.n_rows(wanted)
-        return PredictionRequest(wanted, n_rows, sample_limit(n_rows, SCORED_BYTES // width))
+        return PredictionRequest(wanted, n_rows, sample_limit(n_rows, SCORED_BYTES // row_bytes))
 
     def _scores(
-        self, fit: DistributedFit, which: int, ask: PredictionRequest
+        self, fit: DistributedFit, position: int, request: PredictionRequest
     ) -> Mapping[str, float]:
-        rows, settings = self._gathered(ask), self._settings
-        return score(settings.task, rows.X, rows.y, fit.answers[which], settings.scoring).values
+        """Score the predictions of a fit for the request at `position`."""
+        rows, settings = self._rows(request), self._settings
+        return score(settings.task, rows.X, rows.y, fit.answers[position], settings.scoring).values
 
-    def _gathered(self, ask: PredictionRequest) -> Chunk:
-        """The rows of an ask; gathered once."""
-        if ask.parts not in self._rows:
-            self._rows[ask.parts] = self._trainer.rows(ask)
-        return self._rows[ask.parts]
+    def _rows(self, request: PredictionRequest) -> Chunk:
+        """Gather the rows of a request, once for all fits."""
+        if request.parts not in self._gathered:
+            self._gathered[request.parts] = self._trainer.rows(request)
+        return self._gathered[request.parts]
+
+
+def _training(engine: Engine) -> DataParallelTraining:
+    """Return the engine's data-parallel training, which validation has checked to exist."""
+    if engine.data_parallel is None:
+        msg = "backend.parallelism=data: this engine runs trials only."
+        raise EngineError(msg)
+    return engine.data_parallel

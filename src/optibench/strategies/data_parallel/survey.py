@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from optibench.contracts import Engine
-    from optibench.datasets.in_blocks import BlockFiles
+    from optibench.contracts import BlockFiles, Engine
 
 MOST_LABELS = 100_000  # of one column; every worker holds all of them
 USABLE = (Kind.NUMBER, Kind.BOOLEAN)  # the rest is refused once all is seen

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from optibench.evaluation.split import SplitPlan, split
 from optibench.measure.processes.machine import available_memory_bytes
 from optibench.strategies.trial_parallel.refit import evaluate, refit
-from optibench.trials.scheduler import Scheduler
+from optibench.trials.scheduler import TrialScheduler
 from optibench.trials.worker import TrialContext, run_batch
 from optibench.validation import validate_split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optibench.contracts import Engine
+    from optibench.contracts import Engine, SharedValue
     from optibench.records import Params, Split
     from optibench.strategies.settings import StrategySettings
 
@@ -30,7 +30,7 @@ class TrialParallel:
         self._settings = settings
         self._parts: Split
         self._engine: Engine
-        self._shared: Any
+        self._shared: SharedValue[TrialContext]
 
     @property
     def scaler(self) -> Any | None:
@@ -62,16 +62,16 @@ class TrialParallel:
         if not self._settings.state.uses_folds:
             return
         self._engine, self._shared = engine, engine.share(self._context())
-        shared = engine.view(self._shared)
+        shared = self._shared.view()
         self._parts = replace(self._parts, X_train=shared.X, y_train=shared.y, folds=())
 
-    def scheduler(self) -> Scheduler:
+    def scheduler(self) -> TrialScheduler[TrialContext]:
         """Return the scheduler that sends batches of units to free workers."""
         search = self._settings.search
         limits = (search.target, search.max_seconds, self._settings.state.window)
         # A limited search needs complete candidates early, rather than the longest units first.
         in_order = any(limit is not None for limit in limits)
-        return Scheduler(self._engine, run_batch, self._shared, in_order=in_order)
+        return TrialScheduler(self._engine, run_batch, self._shared, in_order=in_order)
 
     def refit(self, params: Params) -> Any:
         """Fit the winner in the driver."""
