@@ -79,8 +79,8 @@ def test_what_a_worker_used_is_in_the_metrics_of_the_phase_by_the_drivers_clock(
     assert metrics["cpu_seconds"] >= used + own
     assert max(sample.processes for sample in clock.samples) >= 2
     (told,) = workers.notes
-    assert "by a watch beside each worker (1 on " in told
-    assert told.endswith("not in are nobody")
+    assert "by a monitor of each worker (1 on " in told
+    assert told.endswith("they do not include nobody")
 
 
 def test_a_clock_that_is_ahead_is_corrected(pid, clock):
@@ -125,7 +125,7 @@ def test_a_worker_without_a_watch_is_told_with_its_reason(clock):
     (told,) = workers.notes
     assert "no samples of the worker (unknown)" in told
     assert f"(process {2**30} cannot be read)" in told
-    assert told.endswith(worker_monitors.LACK)
+    assert told.endswith(worker_monitors.INCOMPLETE)
     assert list(clock.workers) == []
 
 
@@ -135,7 +135,7 @@ def test_workers_that_cannot_be_asked_do_not_end_the_run(pid, clock):
     with workers:
         engine.error = RuntimeError("the scheduler is gone")
         workers.collect()
-    assert "no samples of the workers came back (the scheduler is gone)" in workers.notes[0]
+    assert "no samples of remote workers were received (the scheduler is gone)" in workers.notes[0]
     monitors.remove(workers._token)
 
 
@@ -151,6 +151,6 @@ def test_a_run_that_fails_ends_its_watches_or_says_that_they_are_left(pid, clock
     workers.__enter__()
     engine.run_on_all_workers = lambda *_: answer.wait(5)
     workers.__exit__(KeyboardInterrupt, None, None)
-    assert "watches beside the workers could not be ended (TimeoutError)" in workers.notes[0]
+    assert "the monitors of the workers could not be stopped (TimeoutError)" in workers.notes[0]
     monitors.remove(workers._token)
     answer.set()

@@ -1,4 +1,4 @@
-"""The watches beside workers that somebody else has started: begun, collected, told about."""
+"""The monitors of remote workers during a run: started, collected, and described in notes."""
 
 from __future__ import annotations
 
@@ -24,145 +24,151 @@ if TYPE_CHECKING:
 BEGIN_SECONDS = 60.0
 COLLECT_SECONDS = 60.0
 STOP_SECONDS = 3.0
-LACK = "cpu_seconds, peak memory and percentages of the run lack what it used"
+INCOMPLETE = "cpu_seconds, peak memory and percentages of the run do not include it"
 
 
 class WorkerMonitors:
-    """Begins a watch beside every worker when entered; ends them all when left with an error.
+    """Starts a monitor for every remote worker on entry; stops all of them after an error.
 
     Attributes:
-        notes: what is measured and what is not, in sentences; complete once collected.
+        notes: what is measured and what is not, in sentences; complete after `collect`.
     """
 
     def __init__(self, engine: Engine, clock: Recorder) -> None:
-        """Watch the workers of `engine`, if they are elsewhere, for the run of `clock`."""
+        """Prepare to monitor the remote workers of `engine`, if it has any, for `clock`."""
         self._remote = engine.remote
         self._clock = clock
         self._token = uuid4().hex
-        self._watched: dict[tuple[str, ProcessKey], MonitoredWorker] = {}
-        self._is_watching = False
+        self._monitored: dict[tuple[str, ProcessKey], MonitoredWorker] = {}
+        self._is_active = False
         self.notes: list[str] = []
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start the monitors; a failure is noted and does not fail the run."""
         remote = self._remote
         if remote is None:
             return self
-        self._is_watching, root = True, remote.worker_root
+        self._is_active, find_root = True, remote.worker_root
         try:
-            told = self._ask(remote, BEGIN_SECONDS, monitors.begin, root)
+            workers = self._call(remote, BEGIN_SECONDS, monitors.begin, find_root)
         except Exception as error:
-            self.notes.append(f"no worker is measured ({_reason(error)}): {LACK}")
+            self.notes.append(f"no remote worker is measured ({_reason(error)}): {INCOMPLETE}")
             return self
-        self._watched = {(worker.machine, worker.root): worker for worker in told}
-        if told and all(map(self._is_own, told)):
+        self._monitored = {(worker.machine, worker.root): worker for worker in workers}
+        if workers and all(map(self._is_descendant, workers)):
             self.stop()
             self.notes.append("the workers descend from this process and are measured with it")
             return self
-        remote.before_batch = partial(monitors.ensure, self._token, root)
+        remote.before_batch = partial(monitors.ensure, self._token, find_root)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """End the watches of a run that has failed."""
-        if self._remote is None or not self._is_watching:
+        """Stop the monitors of a run that has failed."""
+        if self._remote is None or not self._is_active:
             return
         self._remote.before_batch = None
         if kind is not None and self._remote.workers_outlive_run:
             self.stop()
 
     def stop(self) -> None:
-        """End the watches, as far as their workers answer; nobody wants what they have written."""
-        if self._remote is None or not self._is_watching:
+        """Stop the monitors of workers that still answer, and discard their samples."""
+        if self._remote is None or not self._is_active:
             return
-        self._is_watching = False
+        self._is_active = False
         try:
-            self._ask(self._remote, STOP_SECONDS, monitors.remove)
+            self._call(self._remote, STOP_SECONDS, monitors.remove)
         except Exception as error:
             self.notes.append(
-                f"watches beside the workers could not be ended ({_reason(error)}): they end with "
-                "their workers, with the watches of the next run, or after a day"
+                f"the monitors of the workers could not be stopped ({_reason(error)}): they end "
+                "with their workers, with the monitors of the next run, or after a day"
             )
 
     def collect(self) -> None:
-        """End the watches and hand what they have written to the clock."""
+        """Stop the monitors and give their samples to the clock, in the driver's time."""
         remote = self._remote
-        if remote is None or not self._is_watching:
+        if remote is None or not self._is_active:
             return
         remote.before_batch = None
-        self._is_watching = False
+        self._is_active = False
         try:
-            told = self._ask(remote, COLLECT_SECONDS, monitors.collect, remote.worker_root)
+            answers = self._call(remote, COLLECT_SECONDS, monitors.collect, remote.worker_root)
         except Exception as error:
-            self.notes.append(f"no samples of the workers came back ({_reason(error)}): {LACK}")
+            self.notes.append(
+                f"no samples of remote workers were received ({_reason(error)}): {INCOMPLETE}"
+            )
             return
-        present = {(one.worker.machine, one.worker.root): one.worker for one in told}
-        # One that came later and is not watched has had nothing to do, unless it says why.
-        self._watched |= {
+        present = {(one.worker.machine, one.worker.root): one.worker for one in answers}
+        # A worker that joined later and has no monitor did no work, unless it gives a reason.
+        self._monitored |= {
             key: worker
             for key, worker in present.items()
-            if worker.reason and key not in self._watched
+            if worker.reason and key not in self._monitored
         }
         offsets = remote.clock_offsets
-        parsed = [Series.parse(text) for one in told for text in one.texts]
+        parsed = [Series.parse(text) for one in answers for text in one.texts]
         series = [one.moved(-offsets.get(one.host, 0.0)) for one in parsed if one is not None]
-        self._clock.workers = [one for one in series if not self._is_own(one)]
-        self.notes += self._told(remote, self._clock.workers, present.values())
+        self._clock.workers = [one for one in series if not self._is_descendant(one)]
+        self.notes += self._describe(remote, self._clock.workers, present.values())
 
-    def _ask(
+    def _call(
         self,
         remote: RemoteWorkers,
-        seconds: float,
+        timeout_seconds: float,
         function: Callable[..., Any],
         *arguments: object,
     ) -> list[Any]:
-        """Ask every worker, and wait so long at most."""
+        """Call a function in every worker, and wait at most `timeout_seconds` for the answers."""
         answer: Future[list[Any]] = Future()
 
-        def ask() -> None:
+        def call() -> None:
             try:
                 answer.set_result(remote.run_on_all_workers(function, self._token, *arguments))
             except BaseException as error:
                 answer.set_exception(error)
 
-        threading.Thread(target=ask, name="optibench-watches", daemon=True).start()
-        return answer.result(seconds)
+        threading.Thread(target=call, name="optibench-monitors", daemon=True).start()
+        return answer.result(timeout_seconds)
 
-    def _is_own(self, worker: MonitoredWorker | Series) -> bool:
-        """It descends from this process, whose tree has it already."""
+    def _is_descendant(self, worker: MonitoredWorker | Series) -> bool:
+        """Return whether the worker descends from this process, whose tree includes it already."""
         if worker.machine != machine_identity():
             return False
         self._clock.tree.look()
         return worker.root in self._clock.tree.members()
 
-    def _told(
+    def _describe(
         self,
         remote: RemoteWorkers,
         series: Iterable[Series],
         present: Iterable[MonitoredWorker],
     ) -> list[str]:
-        found = {(one.machine, one.root): one for one in series}
-        hosts = Counter(one.host for one in found.values())
+        """Return sentences on what was measured and what is missing."""
+        measured = {(one.machine, one.root): one for one in series}
+        hosts = Counter(one.host for one in measured.values())
         notes = []
-        if found:
-            many = ", ".join(f"{count} on {host}" for host, count in sorted(hosts.items()))
+        if measured:
+            counts = ", ".join(f"{count} on {host}" for host, count in sorted(hosts.items()))
             notes.append(
-                f"workers elsewhere are in the resources by a watch beside each "
-                f"{remote.root_name} ({many}), from when the engine was ready until the "
-                f"results were written; not in are {remote.unmeasured_processes}"
+                f"the resources include remote workers, by a monitor of each {remote.root_name} "
+                f"({counts}), from the moment the engine was ready until the results were "
+                f"written; they do not include {remote.unmeasured_processes}"
             )
-        still_there = {(worker.machine, worker.root) for worker in present}
-        for key, worker in self._watched.items():
-            if key not in found and not self._is_own(worker):
+        alive = {(worker.machine, worker.root) for worker in present}
+        for key, worker in self._monitored.items():
+            if key not in measured and not self._is_descendant(worker):
                 reason = f" ({worker.reason})" if worker.reason else ""
-                notes.append(f"no samples of {_name(worker)}{reason}: {LACK}")
-        for key, one in found.items():
-            if one.end == GONE and key not in still_there:
+                notes.append(f"no samples of {_name(worker)}{reason}: {INCOMPLETE}")
+        for key, one in measured.items():
+            if one.end == GONE and key not in alive:
                 notes.append(f"{_name(one)} was lost: its samples end with it")
             elif one.end != STOPPED:
-                notes.append(f"samples of {_name(one)} end early ({one.end or 'cut off'}): {LACK}")
-        unread = sum(one.unreadable for one in found.values())
-        if unread:
-            notes.append(f"memory of {unread} workers' processes is RSS: their PSS is not told")
+                reason = one.end or "cut off"
+                notes.append(f"samples of {_name(one)} end early ({reason}): {INCOMPLETE}")
+        unreadable = sum(one.unreadable for one in measured.values())
+        if unreadable:
+            notes.append(
+                f"memory of {unreadable} workers' processes is RSS, because PSS cannot be read"
+            )
         return notes
 
 

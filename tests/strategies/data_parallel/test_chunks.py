@@ -96,7 +96,9 @@ def test_what_is_known_of_parts_is_what_is_in_them():
 def test_a_fold_without_rows_or_without_a_class_is_refused():
     few = table(6)
     parts = Parts.make(PLAN, survey(few, few.blocks, PLAN), scale=False)
-    with pytest.raises(DataError, match=r"dealt out by a hash, and .* got [01] of 6: take more"):
+    with pytest.raises(
+        DataError, match=r"parts by a hash, and .* got [01] of 6 rows; .* Use more"
+    ):
         parts.check(2)
     lacking = table()
     lacking = TableInMemory("table", lacking.X, np.where(lacking.X[:, 0] == 7, 1, 0))

@@ -114,7 +114,7 @@ def test_a_digest_names_the_content_and_not_the_place(kind, tmp_path):
 def test_more_labels_than_can_be_had_are_refused_where_they_are_seen(
     in_one_look, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(survey, "MOST_LABELS", 40)
+    monkeypatch.setattr(survey, "MAX_LABELS", 40)
     frame = frame_of(90)
     frame["y"] = [f"row {number % 50}" for number in range(90)]
     source = replace(write(frame, "csv", tmp_path), target="y")

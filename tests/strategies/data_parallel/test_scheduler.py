@@ -13,7 +13,7 @@ from optibench.records import Candidate, Chunk, Prediction, Status, Task, Unit
 from optibench.strategies.data_parallel.chunks import TableInMemory
 from optibench.strategies.data_parallel.parts import Parts, survey
 from optibench.strategies.data_parallel.scheduler import (
-    MOST_AT_ONCE,
+    MAX_JOB_CANDIDATES,
     DistributedScheduler,
     FitContext,
 )
@@ -81,8 +81,13 @@ def test_without_reuse_and_beyond_a_number_candidates_go_in_jobs_of_their_own():
     alone, many = Pretending(), Pretending()
     run(schedule_of(alone, reuse=False), [{"right": 1.0}] * 3)
     assert [len(job.candidates) for job in alone.jobs] == [1] * 6
-    run(schedule_of(many), [{"right": 1.0}] * (MOST_AT_ONCE + 1))
-    assert [len(job.candidates) for job in many.jobs] == [MOST_AT_ONCE, MOST_AT_ONCE, 1, 1]
+    run(schedule_of(many), [{"right": 1.0}] * (MAX_JOB_CANDIDATES + 1))
+    assert [len(job.candidates) for job in many.jobs] == [
+        MAX_JOB_CANDIDATES,
+        MAX_JOB_CANDIDATES,
+        1,
+        1,
+    ]
 
 
 def test_where_time_is_limited_candidates_come_to_their_end_one_after_the_other():

@@ -1,4 +1,4 @@
-"""From blocks of a table to the chunks that workers hold: pure, and the same on every engine."""
+"""Turn blocks of a table into the chunks that workers hold, the same on every engine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from optibench.contracts import PartitionedTable
 
-FEWEST_BLOCKS = 64  # so that they can be dealt out to as many workers evenly
-BLOCK_BYTES = 32 * 2**20  # of float64 values; a worker has a few of them in its hands at a time
+FEWEST_BLOCKS = 64  # enough to divide them evenly between as many workers
+BLOCK_BYTES = 32 * 2**20  # of float64 values; a worker handles a few blocks at a time
 BATCH_BYTES = 32 * 2**20  # of float64 values that are read, kept and spilled together
 
 
@@ -32,24 +32,24 @@ class TableInMemory:
 
     @property
     def blocks(self) -> Sequence[Block]:
-        """At least FEWEST_BLOCKS, and each at most BLOCK_BYTES."""
+        """Blocks of at most BLOCK_BYTES, at least FEWEST_BLOCKS of them if rows suffice."""
         rows, width = self.X.shape
         step = max(1, min(BLOCK_BYTES // (8 * width), rows // FEWEST_BLOCKS))
         return [Block(self.name, first, min(step, rows - first)) for first in range(0, rows, step)]
 
     def read(self, block: Block) -> Iterator[Rows]:
-        """A slice."""
+        """Yield the rows of one block as a view."""
         rows = slice(block.first_row, block.first_row + block.n_rows)
         yield Rows(self.X[rows], None if self.y is None else self.y[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class ChunkReader:
-    """Reads blocks, deals their rows out to parts, and scales them. Implements `ReadChunks`.
+    """Reads blocks, divides their rows between parts, and scales them. Implements `ReadChunks`.
 
     Attributes:
-        centre, scale: (n_features,) of the scaler, or None where scaling is off.
-        dtype: of the features: float32 is what XGBoost makes of them in any case.
+        centre, scale: mean and scale of each feature, (n_features,), or None where scaling is off.
+        dtype: type of the features; XGBoost converts to float32 anyway.
     """
 
     plan: PartPlan
@@ -58,7 +58,7 @@ class ChunkReader:
     dtype: str
 
     def __call__(self, table: PartitionedTable, batch: Sequence[Block]) -> list[Chunk]:
-        """One chunk for each part that has rows in these blocks."""
+        """Return one chunk for each part that has rows in these blocks."""
         pieces: dict[int, list[Chunk]] = {}
         for block in batch:
             first_row = block.first_row
@@ -73,13 +73,14 @@ class ChunkReader:
         parts, order = part_numbers(keys, self.plan), sampling_order(keys)
         chunks = []
         for part in np.unique(parts):
-            own = np.flatnonzero(parts == part)
-            y = None if rows.y is None else rows.y[own]
-            chunks.append(Chunk(int(part), self._scaled(rows.X[own]), y, order[own]))
+            selected = np.flatnonzero(parts == part)
+            y = None if rows.y is None else rows.y[selected]
+            X = self._scaled(rows.X[selected])
+            chunks.append(Chunk(int(part), X, y, order[selected]))
         return chunks
 
     def _scaled(self, X: NDArray[np.float64]) -> NDArray[Any]:
-        """As scikit-learn's StandardScaler does, to the last bit."""
+        """Scale like scikit-learn's StandardScaler, to the last bit."""
         if self.centre is not None and self.scale is not None:
             X = X - self.centre
             X /= self.scale
@@ -87,26 +88,32 @@ class ChunkReader:
 
 
 def shares_of(blocks: Sequence[Block], workers: int, width: int) -> list[list[list[Block]]]:
-    """Deal blocks out to workers in order, with about as many rows each; a share in batches.
+    """Divide blocks between workers in order, with about equal numbers of rows.
 
-    `width`: values of a row. Where there are fewer blocks than workers there are fewer shares.
+    Args:
+        blocks: blocks of the table, in order.
+        workers: number of workers.
+        width: values of a row.
+
+    Returns:
+        The batches of each worker; fewer shares than workers where there are fewer blocks.
     """
     total = sum(block.n_rows for block in blocks)
     shares: list[list[Block]] = [[] for _ in range(workers)]
-    done = 0
+    assigned = 0
     for block in blocks:
-        middle = done + block.n_rows / 2
+        middle = assigned + block.n_rows / 2
         shares[min(int(middle * workers / total), workers - 1)].append(block)
-        done += block.n_rows
+        assigned += block.n_rows
     return [batches_of(share, width) for share in shares if share]
 
 
 def batches_of(blocks: Sequence[Block], width: int) -> list[list[Block]]:
-    """Consecutive blocks, about BATCH_BYTES of them together; a larger one stays alone."""
+    """Group consecutive blocks into batches of about BATCH_BYTES; a larger block stays alone."""
     batches: list[list[Block]] = []
-    rows, most = 0, BATCH_BYTES // (8 * width)
+    rows, limit = 0, BATCH_BYTES // (8 * width)
     for block in blocks:
-        if not batches or rows + block.n_rows > most:
+        if not batches or rows + block.n_rows > limit:
             batches.append([])
             rows = 0
         batches[-1].append(block)

@@ -1,4 +1,4 @@
-"""A table in files, known by a survey: what the validator, the encoder and the run need of it."""
+"""A table in files that were surveyed: what validator, encoder and run need to know of it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SurveyedFiles:
 
     @classmethod
     def of(cls, request: SurveyRequest, seen: SurveyResult) -> SurveyedFiles:
-        """Put it together.
+        """Combine request and result.
 
         Raises:
             DataError: the files cannot be read.
@@ -50,16 +50,16 @@ class SurveyedFiles:
 
     @cached_property
     def columns(self) -> Mapping[str, SeenColumn]:
-        """What each column holds, its labels understood."""
-        understood = {
+        """What each column holds, its labels interpreted."""
+        interpreted = {
             name: self.seen.columns[name].meaning(kind, values)
             for name, (kind, values) in self._meanings.items()
         }
-        return {**self.seen.columns, **understood}
+        return {**self.seen.columns, **interpreted}
 
     @cached_property
     def table(self) -> FilesTable:
-        """To be shared with workers; call it once the columns have passed the validator."""
+        """The table to share with workers; valid once the columns have passed the validator."""
         request, roles = self.request, self.request.files.roles
         codes = {name: self._categories[name][0] for name in roles.categorical}
         classes = self._classes[0] if request.task is Task.CLASSIFICATION else None
@@ -68,13 +68,13 @@ class SurveyedFiles:
 
     @property
     def parts(self) -> Mapping[int, PartFacts]:
-        """With the codes of classes."""
+        """Facts of each part, with classes as their codes."""
         return {
             part: facts.with_codes(self._classes[0]) for part, facts in self.seen.parts.items()
         }
 
     def dataset(self, rows: int) -> Dataset:
-        """The first rows, encoded, and the facts of all."""
+        """Return the first rows, encoded, with the facts of the whole table."""
         table, roles = self.table, self.request.files.roles
         categories = {name: labels for name, (_, labels) in self._categories.items()}
         classes = self._classes[1]
@@ -93,7 +93,7 @@ class SurveyedFiles:
         )
 
     def _digest(self, names: Mapping[str, Any]) -> str:
-        """SHA-256 over names, labels and what was seen of the values, in the order of the rows."""
+        """Return SHA-256 over names, labels and digests of the values, in row order."""
         digest = hashlib.sha256(json.dumps(names, default=str, sort_keys=True).encode())
         for piece in self.seen.digests:
             digest.update(piece)
@@ -101,7 +101,7 @@ class SurveyedFiles:
 
     @cached_property
     def _meanings(self) -> dict[str, tuple[Kind, list[Any]]]:
-        """Of each column of labels: what it holds, and the values of its labels."""
+        """For each column of labels its kind and the values of its labels."""
         columns, files = self.seen.columns, self.request.files
         return {
             name: files.interpret(columns[name].kind, list(columns[name].labels))
@@ -110,7 +110,7 @@ class SurveyedFiles:
 
     @cached_property
     def _categories(self) -> dict[str, tuple[dict[Any, int], tuple[str, ...]]]:
-        """Of each categorical feature the codes of what is in the file, and the labels."""
+        """For each categorical feature the codes of the values in the file, and the labels."""
         return {
             name: category_codes(self._meanings[name][1], self.seen.columns[name].labels)
             for name in self.request.files.roles.categorical
@@ -118,7 +118,7 @@ class SurveyedFiles:
 
     @cached_property
     def _classes(self) -> tuple[dict[Any, int], tuple[Any, ...]]:
-        """The codes of what is in the file, and the classes."""
+        """The codes of the values in the file, and the classes."""
         name = self.request.target
         if name is None or self.request.task is not Task.CLASSIFICATION:
             return {}, ()

@@ -1,4 +1,4 @@
-"""The parts of a table: how many rows each has, of which classes, and how they are scaled."""
+"""The parts of a table: their rows, their classes, and how they are scaled."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ if TYPE_CHECKING:
     from optibench.records import Block, Params
 
 FEWEST_ROWS = 2
-# XGBoost's sketch of a feature's quantiles takes memory for each feature, more with each doubling
-# of the rows: more than 2 MB for 844,000 in a worker. A seeded sample gives the bins of a larger
-# table, as in LightGBM, which has 200,000 rows for it.
+# XGBoost's quantile sketch takes memory for each feature, which grows with the logarithm of the
+# rows: more than 2 MB for 844,000 rows in a worker. The bins of larger tables come from a seeded
+# sample, as in LightGBM, which samples 200,000 rows.
 SKETCHED_VALUES = 2**28
 SAMPLED_VALUES = 2**26
 
 
 @dataclass(frozen=True, eq=False)
 class PartFacts:
-    """What is known of one part.
+    """Facts of one part.
 
     Attributes:
-        classes: rows of each class; empty where there are no classes.
-        target_sum: of the values to predict; 0 where there are none.
+        n_rows: number of rows.
+        moments: sums over the rows of each feature.
+        classes: number of rows of each class; empty where there are no classes.
+        target_sum: sum of the values to predict; 0 where there are none.
     """
 
     n_rows: int
@@ -46,7 +48,7 @@ class PartFacts:
 
     @classmethod
     def merge(cls, facts: Sequence[PartFacts]) -> PartFacts:
-        """Of the same part in several groups of blocks."""
+        """Merge the facts of one part in several groups of blocks."""
         return cls(
             sum(f.n_rows for f in facts),
             Moments.merge(f.moments for f in facts),
@@ -55,7 +57,7 @@ class PartFacts:
         )
 
     def with_codes(self, codes: Mapping[Any, int]) -> PartFacts:
-        """The same with classes as their codes."""
+        """Return the facts with classes as their codes."""
         coded: Counter[Any] = Counter()
         for value, rows in self.classes.items():
             coded[codes[value]] += rows
@@ -63,22 +65,22 @@ class PartFacts:
 
     @classmethod
     def by_part(cls, found: Iterable[Mapping[int, PartFacts]]) -> dict[int, PartFacts]:
-        """Merge what was found of each part."""
-        of: dict[int, list[PartFacts]] = {}
-        for facts in found:
-            for part, own in facts.items():
-                of.setdefault(part, []).append(own)
-        return {part: cls.merge(own) for part, own in sorted(of.items())}
+        """Merge the facts of each part."""
+        by_part: dict[int, list[PartFacts]] = {}
+        for parts in found:
+            for part, facts in parts.items():
+                by_part.setdefault(part, []).append(facts)
+        return {part: cls.merge(facts) for part, facts in sorted(by_part.items())}
 
 
 def survey(
     table: PartitionedTable, blocks: Sequence[Block], plan: PartPlan
 ) -> dict[int, PartFacts]:
-    """Look once at a table that the driver holds."""
+    """Collect the facts of each part of a table that the driver holds."""
     read = ChunkReader(plan, None, None, "float64")
     found: list[dict[int, PartFacts]] = []
     for block in blocks:
-        of: dict[int, PartFacts] = {}
+        parts: dict[int, PartFacts] = {}
         for chunk in read(table, [block]):
             codes: Counter[int] = Counter()
             total = 0.0
@@ -86,8 +88,8 @@ def survey(
                 codes.update(dict(enumerate(np.bincount(chunk.y).tolist())))
             elif chunk.y is not None:
                 total = float(chunk.y.sum())
-            of[chunk.part] = PartFacts(len(chunk.X), Moments.of(chunk.X), codes, total)
-        found.append(of)
+            parts[chunk.part] = PartFacts(len(chunk.X), Moments.of(chunk.X), codes, total)
+        found.append(parts)
     return PartFacts.by_part(found)
 
 
@@ -96,7 +98,7 @@ class Parts:
     """All parts of a table.
 
     Attributes:
-        of: by part: HELD_OUT, and 0 to folds - 1.
+        of: facts of the parts HELD_OUT and 0 to folds - 1.
         scaler: fitted on the rows that are not held out, or None where scaling is off.
     """
 
@@ -106,25 +108,25 @@ class Parts:
 
     @classmethod
     def make(cls, plan: PartPlan, of: Mapping[int, PartFacts], *, scale: bool) -> Parts:
-        """Fit the scaler, where scaling is on."""
+        """Fit the scaler, where scaling is on, and return the parts."""
         train = [facts.moments for part, facts in of.items() if part != HELD_OUT]
         return cls(plan, of, scaler_of(Moments.merge(train)) if scale and train else None)
 
     @property
     def train(self) -> frozenset[int]:
-        """All that are not held out."""
+        """Every part that is not held out."""
         return frozenset(range(self.plan.folds))
 
     def without(self, fold: int) -> frozenset[int]:
-        """What a trial of `fold` is fitted on."""
+        """Return the parts that a trial of `fold` is fitted on."""
         return self.train - {fold}
 
     def n_rows(self, parts: Iterable[int]) -> int:
-        """Rows of some parts."""
+        """Return the number of rows of some parts."""
         return sum(self.of[part].n_rows for part in parts)
 
     def spread(self, parts: Iterable[int]) -> float:
-        """The mean over the features of their variance in some parts, scaled."""
+        """Return the mean over the features of their variance in some parts, after scaling."""
         variance = Moments.merge(self.of[part].moments for part in parts).variance
         scale = 1.0 if self.scaler is None else self.scaler.scale_
         return float(np.mean(variance / scale**2))
@@ -135,14 +137,14 @@ class Parts:
         train: frozenset[int],
         requests: Sequence[PredictionRequest],
     ) -> FitJob:
-        """Candidates on the rows of some parts."""
+        """Return the job that fits candidates on the rows of some parts."""
         n_rows, width = self.n_rows(train), len(self.of[HELD_OUT].moments.variance)
-        every = n_rows * width <= SKETCHED_VALUES
-        limit = sample_limit(n_rows, n_rows if every else SAMPLED_VALUES // width)
+        uses_all = n_rows * width <= SKETCHED_VALUES
+        limit = sample_limit(n_rows, n_rows if uses_all else SAMPLED_VALUES // width)
         return FitJob(candidates, train, requests, n_rows, self.spread(train), limit)
 
     def constant(self, n_classes: int) -> Any:
-        """The best constant answer of the train part: its classes' frequencies, or its mean."""
+        """Return the constant prediction: frequencies of the train part's classes, or its mean."""
         total = self.n_rows(self.train)
         if not n_classes:
             return sum(self.of[part].target_sum for part in self.train) / total
@@ -150,7 +152,7 @@ class Parts:
         return np.array([counts[code] for code in range(n_classes)]) / total
 
     def reader(self, dtype: str) -> ChunkReader:
-        """Reads chunks as they are split and scaled here."""
+        """Return a reader that splits and scales chunks like these parts."""
         if self.scaler is None:
             return ChunkReader(self.plan, None, None, dtype)
         return ChunkReader(self.plan, self.scaler.mean_, self.scaler.scale_, dtype)
@@ -166,19 +168,19 @@ class Parts:
             if rows < FEWEST_ROWS:
                 name = "the held-out part" if part == HELD_OUT else f"fold {part}"
                 msg = (
-                    f"With backend.parallelism=data rows are dealt out by a hash, and {name} got "
-                    f"{rows} of {self.n_rows(self.of)}: take more rows, fewer folds "
-                    "(evaluation.folds), or backend.parallelism=trials."
+                    f"backend.parallelism=data assigns rows to parts by a hash, and {name} got "
+                    f"{rows} of {self.n_rows(self.of)} rows; at least {FEWEST_ROWS} are needed. Use more "
+                    "rows, fewer folds (evaluation.folds), or backend.parallelism=trials."
                 )
                 raise DataError(msg)
         for fold in range(self.plan.folds):
             fitted = self.without(fold) or self.train
-            have = sum((self.of[part].classes for part in fitted), Counter())
-            lacking = [code for code in range(n_classes) if not have[code]]
+            counts = sum((self.of[part].classes for part in fitted), Counter())
+            lacking = [code for code in range(n_classes) if not counts[code]]
             if lacking:
                 msg = (
-                    f"With backend.parallelism=data rows are dealt out by a hash, and the rows "
-                    f"that fold {fold} trains on have none of the class with code {lacking[0]}: "
-                    "take more rows or fewer folds, or backend.parallelism=trials."
+                    f"backend.parallelism=data assigns rows to parts by a hash; the train rows "
+                    f"of fold {fold} have none of the class with code {lacking[0]}. Use more rows, "
+                    "fewer folds (evaluation.folds), or backend.parallelism=trials."
                 )
                 raise DataError(msg)

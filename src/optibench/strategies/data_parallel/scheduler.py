@@ -1,4 +1,4 @@
-"""Runs the units of a search one job after the other, each on all workers."""
+"""Run the units of a search as jobs, one after the other, each on all workers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
     from optibench.records import Candidate, Chunk, Task
     from optibench.strategies.data_parallel.parts import Parts
 
-MOST_AT_ONCE = 32  # candidates of one job: what is shared is shared, and results come in
+MAX_JOB_CANDIDATES = 32  # enough to share fits, few enough for steady progress
 
 
 @dataclass(frozen=True, eq=False)
 class FitContext:
-    """What the fits of a benchmark are made with and judged by.
+    """What the fits of a search need, and what scores them.
 
     Attributes:
-        rows: of the validation part of each fold, gathered in the driver: features only where the
+        rows: validation rows of each fold, gathered in the driver; with features only where the
             metrics need them.
-        reuse: candidates share what changes no score.
-        in_order: whole candidates are wanted soon, one after the other.
+        requests: the predictions that a fit makes for the validation rows of each fold.
+        reuse: candidates share work where that changes no score.
+        in_order: candidates are completed one after the other.
     """
 
     trainer: Trainer
@@ -46,7 +47,7 @@ class FitContext:
     in_order: bool = False
 
     def job(self, candidates: Sequence[Candidate], fold: int) -> FitJob:
-        """Candidates on one fold."""
+        """Return the job that fits candidates on one fold."""
         params = [candidate.params for candidate in candidates]
         return self.parts.job(params, self.parts.without(fold), [self.requests[fold]])
 
@@ -55,14 +56,15 @@ class DistributedScheduler:
     """Implements `contracts.Scheduler` for fits that each use all workers.
 
     Attributes:
-        begin_before: of no use here: the loop looks at the time before each job, and where time
-            is limited a job has one candidate (`FitContext.in_order`).
+        begin_before: not used: the search loop checks the time before each job, and a job of a
+            limited search has one candidate (`FitContext.in_order`).
+        profiles: always empty; `Strategy.profiles` returns those of data-parallel fits.
     """
 
     slots = 1
 
     def __init__(self, context: FitContext) -> None:
-        """Begin empty."""
+        """Begin with an empty queue."""
         self.begin_before = math.inf
         self.profiles: list[bytes] = []
         self._context = context
@@ -79,7 +81,7 @@ class DistributedScheduler:
         self._queue.extend((c, unit.fold) for unit in units for c in unit.candidates)
 
     def wait(self, timeout_seconds: float | None = None) -> list[UnitOutcome]:
-        """The next trial; what it takes is not cut short by the time-out."""
+        """Return the next trial; the time-out does not interrupt a fit."""
         del timeout_seconds
         if self._outcomes is None and self._queue:
             self._outcomes = self._run(*self._take())
@@ -90,23 +92,23 @@ class DistributedScheduler:
         return [outcome]
 
     def stop(self) -> None:
-        """Drop what is queued; what was begun counts, and `wait` returns it."""
+        """Drop queued units; `wait` still returns the trials of the job under way."""
         self._queue.clear()
 
     def cancel(self) -> None:
-        """Nothing is under way between two calls of `wait`."""
+        """Drop the job under way; no fit runs between two calls of `wait`."""
         self._outcomes = None
 
     def _take(self) -> tuple[list[Candidate], int]:
-        """Candidates of one fold, the fold of the first."""
+        """Take candidates of the first queued unit's fold from the queue."""
         alone = self._context.in_order or not self._context.reuse
-        fold, most = self._queue[0][1], 1 if alone else MOST_AT_ONCE
-        taken = [entry for entry in self._queue if entry[1] == fold][:most]
+        fold, limit = self._queue[0][1], 1 if alone else MAX_JOB_CANDIDATES
+        taken = [entry for entry in self._queue if entry[1] == fold][:limit]
         self._queue = deque(entry for entry in self._queue if entry not in taken)
         return [candidate for candidate, _ in taken], fold
 
     def _run(self, candidates: Sequence[Candidate], fold: int) -> Iterator[UnitOutcome]:
-        """A job that fails is run again candidate by candidate, to tell which one it was."""
+        """Run a job; if it fails, run its candidates one by one to find the failing one."""
         job = self._context.job(candidates, fold)
         left, begin = dict(enumerate(candidates)), time.time()
         try:

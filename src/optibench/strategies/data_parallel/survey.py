@@ -1,7 +1,7 @@
-"""Looks once at a table in files, block by block, so that the driver knows it without holding it.
+"""Survey a table in files, block by block, so that the driver knows it without holding it.
 
-Workers tell what the validator, the encoder and the scaler need. Which blocks one task takes does
-not depend on the number of workers: sums over rows round alike on every engine.
+Workers collect what validator, encoder and scaler need. The blocks of one task do not depend on
+the number of workers, so that sums over rows round alike on every engine.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ if TYPE_CHECKING:
 
     from optibench.contracts import BlockFiles, Engine
 
-MOST_LABELS = 100_000  # of one column; every worker holds all of them
-USABLE = (Kind.NUMBER, Kind.BOOLEAN)  # the rest is refused once all is seen
+MAX_LABELS = 100_000  # of one column; every worker holds all of them
+USABLE = (Kind.NUMBER, Kind.BOOLEAN)  # the validator refuses other kinds
 
 
 @dataclass(frozen=True, eq=False)
 class SurveyRequest:
-    """What workers are asked to look at.
+    """What workers survey.
 
     Attributes:
-        task: of the model.
-        plan: how rows are dealt out to parts.
+        files: the table.
+        task: task of the model.
+        plan: how rows are divided between parts.
     """
 
     files: BlockFiles
@@ -49,29 +50,30 @@ class SurveyRequest:
 
     @property
     def target(self) -> str | None:
-        """The column to predict; for clusters there is none."""
+        """The column to predict; None for clustering."""
         return None if self.task is Task.CLUSTERING else self.files.roles.target
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Columns whose values are counted."""
+        """Columns whose distinct values are counted."""
         target = (self.target,) if self.task is Task.CLASSIFICATION and self.target else ()
         return (*self.files.roles.categorical, *target)
 
     def batches(self) -> list[list[Block]]:
-        """The blocks that one task looks at."""
+        """Return the blocks of each task."""
         return batches_of(self.files.blocks, len(self.files.roles.frame.columns))
 
 
 @dataclass(frozen=True, eq=False)
 class SurveyResult:
-    """What was seen of some blocks.
+    """What a survey found in some blocks.
 
     Attributes:
-        blocks: with their rows counted, those without rows left out.
-        parts: their classes are values as they are in the file.
-        digests: of the values, in the order of the rows.
-        refusal: why they cannot be read; the rest is then empty.
+        blocks: blocks that have rows, with their number of rows.
+        columns: what each column holds.
+        parts: facts of each part, with classes as their values in the file.
+        digests: digests of the values, in the order of the rows.
+        refusal: why the blocks cannot be read; the other fields are then empty.
     """
 
     blocks: tuple[Block, ...] = ()
@@ -81,46 +83,46 @@ class SurveyResult:
     refusal: str | None = None
 
     @classmethod
-    def merge(cls, looks: Iterable[SurveyResult]) -> SurveyResult:
-        """Of all blocks together; the first refusal stands for all."""
-        seen = [look for look in looks if look.columns or look.refusal]
-        for look in seen:
-            if look.refusal is not None:
-                return look
+    def merge(cls, results: Iterable[SurveyResult]) -> SurveyResult:
+        """Merge the results of all blocks; return the first refusal where there is one."""
+        found = [result for result in results if result.columns or result.refusal]
+        for result in found:
+            if result.refusal is not None:
+                return result
         columns = {
-            name: SeenColumn.merge([look.columns[name] for look in seen])
-            for name in (seen[0].columns if seen else ())
+            name: SeenColumn.merge([result.columns[name] for result in found])
+            for name in (found[0].columns if found else ())
         }
         for name, column in columns.items():
-            if len(column.labels) > MOST_LABELS:
+            if len(column.labels) > MAX_LABELS:
                 refusal = (
-                    f"Column {name!r} has more than {MOST_LABELS} distinct values: as categories "
-                    f"or classes at most {MOST_LABELS} can be had. Leave it out, or name another "
-                    "target."
+                    f"Column {name!r} has more than {MAX_LABELS} distinct values, the maximum for "
+                    "categories and classes. Leave it out (dataset.drop), or name another target "
+                    "(dataset.target)."
                 )
                 return cls(refusal=refusal)
         return cls(
-            tuple(block for look in seen for block in look.blocks),
+            tuple(block for result in found for block in result.blocks),
             columns,
-            PartFacts.by_part(look.parts for look in seen),
-            tuple(digest for look in seen for digest in look.digests),
+            PartFacts.by_part(result.parts for result in found),
+            tuple(digest for result in found for digest in result.digests),
         )
 
     @property
     def n_rows(self) -> int:
-        """Of all blocks."""
+        """Number of rows of all blocks."""
         return sum(block.n_rows for block in self.blocks)
 
 
 def survey_with_engine(engine: Engine, request: SurveyRequest) -> list[SurveyResult]:
-    """What all workers see, in the order of the blocks."""
+    """Survey the files with all workers; return the results in the order of the blocks."""
     shared = engine.share(request)
     results = [engine.submit(survey_blocks, shared, batch) for batch in request.batches()]
     return [result.result() for result in results]
 
 
 def survey_blocks(request: SurveyRequest, blocks: Sequence[Block]) -> SurveyResult:
-    """Read some blocks; runs in a worker. What cannot be read is told, not raised."""
+    """Survey some blocks in a worker; an error of reading is returned as the refusal."""
     try:
         looks: list[SurveyResult] = []
         for block in blocks:
@@ -133,7 +135,7 @@ def survey_blocks(request: SurveyRequest, blocks: Sequence[Block]) -> SurveyResu
 
 
 def _look_at(request: SurveyRequest, block: Block) -> SurveyResult:
-    """A block, piece by piece."""
+    """Survey one block, piece by piece."""
     pieces, rows = [], 0
     for frame in request.files.frames(block):
         pieces.append(_piece(request, frame, block, block.first_row + rows))
@@ -175,7 +177,7 @@ def _piece(
 def _target_of(
     request: SurveyRequest, frame: pd.DataFrame, rows: NDArray[np.intp]
 ) -> tuple[Counter[Any], float]:
-    """The classes of some rows, and the sum of the numbers to predict."""
+    """Return the counts of classes of some rows, and the sum of the numbers to predict."""
     name = request.target
     if name is None:
         return Counter(), 0.0
@@ -191,7 +193,7 @@ def _facts(X: NDArray[np.float64], classes: Counter[Any], total: float) -> PartF
 
 
 def _digest(X: NDArray[np.float64], labels: Sequence[pd.Series]) -> bytes:
-    """Of the values, whatever their types in the file."""
+    """Return a digest of the values that does not depend on their types in the file."""
     from pandas.util import hash_pandas_object
 
     digest = hashlib.blake2b(np.ascontiguousarray(X).data, digest_size=16)
