@@ -179,8 +179,8 @@ class Parts:
             lacking = [code for code in range(n_classes) if not counts[code]]
             if lacking:
                 msg = (
-                    f"backend.parallelism=data assigns rows to parts by a hash; the train rows "
-                    f"of fold {fold} have none of the class with code {lacking[0]}. Use more rows, "
+                    "backend.parallelism=data assigns rows to parts by a hash; the train rows of "
+                    f"fold {fold} have none of the class with code {lacking[0]}. Use more rows, "
                     "fewer folds (evaluation.folds), or backend.parallelism=trials."
                 )
                 raise DataError(msg)
