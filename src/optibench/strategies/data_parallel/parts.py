@@ -169,8 +169,8 @@ class Parts:
                 name = "the held-out part" if part == HELD_OUT else f"fold {part}"
                 msg = (
                     f"backend.parallelism=data assigns rows to parts by a hash, and {name} got "
-                    f"{rows} of {self.n_rows(self.of)} rows; at least {FEWEST_ROWS} are needed. Use more "
-                    "rows, fewer folds (evaluation.folds), or backend.parallelism=trials."
+                    f"{rows} of {self.n_rows(self.of)} rows; at least {FEWEST_ROWS} are needed. "
+                    "Use more rows, fewer folds (evaluation.folds), or backend.parallelism=trials."
                 )
                 raise DataError(msg)
         for fold in range(self.plan.folds):
