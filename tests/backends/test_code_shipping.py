@@ -9,7 +9,7 @@ import pytest
 
 from optibench.backends.common.code_shipping import archives, put_first
 from optibench.backends.common.compatibility import (
-    RemoteTerms,
+    RemoteBatchSettings,
     WorkerInfo,
     check_versions,
     clock_offsets,
@@ -67,7 +67,7 @@ def test_a_worker_forgets_the_code_of_an_earlier_run(folder):
 def test_a_worker_with_other_libraries_is_refused_by_name(theirs, told):
     peer = WorkerInfo("far-away", "3.11.7", {"numpy": theirs}, 0.0)
     with pytest.raises(
-        EngineError, match=rf"far-away {told}, this program .*pip install 'numpy=="
+        EngineError, match=rf"far-away {told}, this program has .*pip install 'numpy=="
     ):
         check_versions([peer], ["numpy"])
     check_versions([describe(["numpy"])], ["numpy"])
@@ -91,9 +91,9 @@ def test_a_limit_in_time_is_told_by_the_drivers_clock():
         return BatchOutcome((), batch.units, None)
 
     run_remote_batch(
-        task, None, Batch((), 1.0, time.time()), RemoteTerms({here: 3600.0, "other": 5.0})
+        task, None, Batch((), 1.0, time.time()), RemoteBatchSettings({here: 3600.0, "other": 5.0})
     )
-    run_remote_batch(task, None, Batch((), 1.0, time.time()), RemoteTerms({}))
+    run_remote_batch(task, None, Batch((), 1.0, time.time()), RemoteBatchSettings({}))
     assert seen[0] - seen[1] == pytest.approx(3600, abs=5)
 
 

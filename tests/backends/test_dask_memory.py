@@ -46,9 +46,9 @@ def test_a_given_cluster_spills_again_when_the_engine_is_closed(given):
     before = client.run(limits)
     assert before[first] == (before[second][0], 12_345)
     assert 0 < before[second][0] < 1
-    engine.hold_back([first])
+    engine.disable_spilling([first])
     assert client.run(limits) == {**before, first: (False, inf)}
-    engine.hold_back([first, second])
+    engine.disable_spilling([first, second])
     assert client.run(limits) == dict.fromkeys(before, (False, inf))
     engine.close()
     assert client.run(limits) == before

@@ -52,14 +52,14 @@ def test_of_a_workers_batches_the_one_that_it_was_at_is_counted_and_what_it_had_
 
 def test_work_of_others_that_went_with_their_worker_is_none_of_ours(heard):
     scheduler, losses, again = heard
-    losses.begin_anew(["a stranger's"])
+    losses.reset(["a stranger's"])
     scheduler.end("a stranger's", tasks=["something else"])
-    assert not losses.were_heard()
+    assert not losses.have_lost_work()
     losses.listen(["came-later"])
     for ours in ("ours-2", "came-later"):
         scheduler.end(ours, tasks=["no batch"])
-        assert losses.were_heard()
-        assert not losses.were_heard()
+        assert losses.have_lost_work()
+        assert not losses.have_lost_work()
     assert again.count == 0
     assert losses.workers == 1
 
@@ -67,7 +67,7 @@ def test_work_of_others_that_went_with_their_worker_is_none_of_ours(heard):
 def test_a_worker_that_was_sent_away_has_lost_nothing(heard):
     scheduler, losses, again = heard
     scheduler.end("ours-1", tasks=["first"], expected=True)
-    assert not losses.were_heard()
+    assert not losses.have_lost_work()
     assert again.count == 0
 
 
@@ -80,5 +80,5 @@ def test_the_memory_of_other_workers_is_not_looked_at(heard):
 
 @pytest.mark.dask
 def test_the_version_of_the_package_that_trains_is_compared():
-    assert "dask_ml" in compatibility.compared(["optibench.backends.dask.kmeans"])
-    assert "dask_ml" not in compatibility.compared(["optibench.trials.worker"])
+    assert "dask_ml" in compatibility.compared_packages(["optibench.backends.dask.kmeans"])
+    assert "dask_ml" not in compatibility.compared_packages(["optibench.trials.worker"])

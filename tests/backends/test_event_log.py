@@ -86,7 +86,7 @@ def context(conf, folder="file:///nowhere"):
     ("conf", "folder", "told"),
     [
         ({"enabled": "false"}, "file:///x", "eventLog.enabled=false"),
-        ({"enabled": "true"}, "hdfs://host/logs", "where it lies, at hdfs:"),
+        ({"enabled": "true"}, "hdfs://host/logs", "cannot be read at hdfs:"),
         ({"enabled": "true", "compression.codec": "lz4"}, "file:///x", "codec=lz4"),
         ({"enabled": "true"}, "file:///nowhere", "is not in /nowhere"),
     ],
@@ -115,7 +115,7 @@ def test_operations_are_added_up_by_phase_the_longest_first():
     work.add("search", "read", {"tasks": 1, "run_seconds": 1.0, "read_bytes": 5})
     work.add("search", "train", {"tasks": 2, "run_seconds": 3.0})
     work.add("fit", "read", {"tasks": 1, "run_seconds": 2.5})
-    told = work.told()
+    told = work.summary()
     assert [operation["name"] for operation in told["operations"]] == ["read", "train"]
     in_search = told["phases"]["search"]["operations"]
     assert [operation["name"] for operation in in_search] == ["train", "read"]

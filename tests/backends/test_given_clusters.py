@@ -160,7 +160,7 @@ def single_dask_worker():
     [
         pytest.param(DaskXGBoost, "_train", TREES, id="xgboost"),
         pytest.param(
-            DaskKMeans, "_told", [*CLUSTERS, "model.space.n_clusters=[2,3]"], id="kmeans"
+            DaskKMeans, "_engine_params", [*CLUSTERS, "model.space.n_clusters=[2,3]"], id="kmeans"
         ),
     ],
 )
@@ -293,7 +293,7 @@ def test_trials_of_a_lost_executor_are_run_again(spark_master, heavy_on_spark, t
 
 @pytest.mark.spark
 def test_trees_that_lose_the_executor_are_the_same(spark_master, trees, monkeypatch):
-    result, killed = run_and_lose(monkeypatch, SparkPartitions, "together", *TREES, spark_master)
+    result, killed = run_and_lose(monkeypatch, SparkPartitions, "in_barrier", *TREES, spark_master)
     assert not killed.is_running()
     assert [trial.scores for trial in result.trials] == trees
     assert result.metrics["units_run_again"] >= 1

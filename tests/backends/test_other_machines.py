@@ -79,7 +79,7 @@ def test_own_code_travels_to_an_encrypted_dask_cluster(encrypted_dask):
 @pytest.mark.dask
 def test_workers_with_another_version_are_refused_by_name(tmp_path):
     another = another_machine(tmp_path, more="import scipy; scipy.__version__ = '0.1'")
-    told = r"has scipy 0\.1, this program .*pip install 'scipy=="
+    told = r"has scipy 0\.1, this program has .*pip install 'scipy=="
     with (
         cluster("dask", "--workers", "1", **another) as word,
         pytest.raises(EngineError, match=told),

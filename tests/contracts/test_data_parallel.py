@@ -486,11 +486,11 @@ def test_dask_says_of_known_work_what_it_used():
     own = kept_engine.task_metrics()
     own.begin("search")
     client = kept_engine.client
-    client.gather([kept_engine.record.submit(burn, 0.1) for _ in range(4)])
+    client.gather([kept_engine.metrics.submit(burn, 0.1) for _ in range(4)])
     client.submit(burn, 0.1, pure=False).result()  # of somebody else
     own.begin("fit")
     with pytest.raises(ZeroDivisionError):
-        kept_engine.record.submit(divmod, 1, 0).result()
+        kept_engine.metrics.submit(divmod, 1, 0).result()
     assert dask.get_annotations() == {}
     told = own.read()
     (search,) = told["phases"]["search"]["operations"]

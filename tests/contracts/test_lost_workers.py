@@ -280,7 +280,7 @@ def test_workers_that_cannot_meet_end_the_run(mark, monkeypatch):
 def test_a_dask_worker_that_does_not_come_back_is_told(tmp_path, monkeypatch):
     from optibench.backends.dask import workers
 
-    monkeypatch.setattr(workers, "COME_BACK_SECONDS", 0.5)
+    monkeypatch.setattr(workers, "RESTART_SECONDS", 0.5)
     with find("backend", "dask")().open(EngineRequest(1, 1, (), tmp_path, 2**33)) as opened:
         opened.client.cluster.scale(0)
         opened.client.sync(opened.client.cluster._correct_state)

@@ -1,4 +1,4 @@
-"""Starts an engine beside the driver's other work, so that Ctrl-C reaches the driver alone."""
+"""Start an engine in the background, so that Ctrl-C reaches the driver alone."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 0.5  # for a start that nobody waits for to end by itself
+PATIENCE_SECONDS = 0.5  # time for an abandoned start to end by itself
 GIVE_UP_SECONDS = 30.0
 
 
-class StartAbandoned(Exception):  # noqa: N818 - no error: nobody wants the engine any more
-    """The engine that is being started has lost its run, to wrong data or to Ctrl-C."""
+class StartAbandoned(Exception):  # noqa: N818 - not an error: the engine is not needed any more
+    """The run of an engine that is being started has ended, by wrong data or by Ctrl-C."""
 
 
 @contextmanager
 def starting(
     context: AbstractContextManager[T], stop: Callable[[], object]
 ) -> Iterator[BackgroundStart[T]]:
-    """Begin to enter `context` in the background; undo what nobody has taken by the end.
+    """Begin to enter `context` in the background; at the end, undo the start if nobody took it.
 
-    `stop` ends the processes that a start under way has begun, so that it fails soon.
+    `stop` ends the processes of a start in progress, so that the start fails soon.
     """
     start = BackgroundStart(context)
     try:
@@ -38,12 +38,12 @@ def starting(
 
 
 def checkpoint() -> None:
-    """Called by an engine between the steps of its start.
+    """End an abandoned start; an engine calls this between the steps of its start.
 
     Raises:
-        Abandoned: the start is to end here.
+        StartAbandoned: the run does not need the engine any more.
     """
-    start = getattr(_here, "start", None)
+    start = getattr(_current, "start", None)
     if start is not None and start.is_abandoned:
         raise StartAbandoned
 
@@ -57,7 +57,7 @@ class BackgroundStart(Generic[T]):
     """
 
     def __init__(self, context: AbstractContextManager[T]) -> None:
-        """Begin."""
+        """Start the thread."""
         self._context = context
         self._entered: Future[T] = Future()
         self._lock = threading.Lock()
@@ -67,12 +67,12 @@ class BackgroundStart(Generic[T]):
         self._thread.start()
 
     def wait(self) -> T:
-        """Wait for the engine, which still goes when nobody takes it."""
+        """Wait for the engine and return it; unless `taken` is entered, `abandon` closes it."""
         return self._entered.result()
 
     @contextmanager
     def taken(self) -> Iterator[T]:
-        """Wait for the engine, and close it when left; errors of the start are raised here."""
+        """Wait for the engine, raising errors of its start, and close it on exit."""
         value = self.wait()
         self._is_taken = True
         try:
@@ -84,7 +84,7 @@ class BackgroundStart(Generic[T]):
             self._context.__exit__(None, None, None)
 
     def abandon(self, stop: Callable[[], object]) -> None:
-        """Close what was started and not taken; a start under way is made to fail."""
+        """Close an engine that was started and not taken; make a start in progress fail."""
         if self._is_taken:
             return
         with self._lock:
@@ -100,7 +100,7 @@ class BackgroundStart(Generic[T]):
 
     def _enter(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        _here.start = self
+        _current.start = self
         try:
             value = self._context.__enter__()
         except BaseException as error:
@@ -114,8 +114,8 @@ class BackgroundStart(Generic[T]):
 
     def _close(self) -> None:
         error = StartAbandoned()
-        with suppress(Exception):  # the run ends with an error of its own
+        with suppress(Exception):  # the run reports its own error
             self._context.__exit__(StartAbandoned, error, None)
 
 
-_here = threading.local()  # `start`: the start whose thread this is
+_current = threading.local()  # `start`: the start that runs in this thread

@@ -1,7 +1,7 @@
-"""Workers that somebody else has started: what they have installed, and what their clocks say.
+"""Remote workers: which versions they have installed, and how far their clocks are off.
 
-The time of a trial and the end of a search are told by the driver's clock. A worker whose clock is
-wrong is corrected; one with other versions is refused, because its scores would not compare.
+The times of trials and the end of a search refer to the driver's clock. A worker whose clock is
+wrong is corrected; one with other versions is refused, because its scores would not be comparable.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ V = TypeVar("V")
 B = TypeVar("B")
 R = TypeVar("R")
 
-ALWAYS = ("numpy", "scipy", "sklearn")
+ALWAYS_COMPARED = ("numpy", "scipy", "sklearn")
 
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """What one worker says of itself.
+    """Facts about one worker.
 
     Attributes:
-        versions: by module; None where it cannot be imported.
+        versions: by module; None if it cannot be imported.
         clock: seconds since the epoch.
     """
 
@@ -44,18 +44,20 @@ class WorkerInfo:
     clock: float
 
 
-def compared(modules: Sequence[str]) -> list[str]:
-    """The packages whose versions decide about scores: NumPy and the like, and the model's own.
+def compared_packages(modules: Sequence[str]) -> list[str]:
+    """Return the packages whose versions can change scores: NumPy, the model's own and the like.
 
-    A module of ours that trains by another package names it in PACKAGES.
+    A trainer module names further packages in its constant PACKAGES.
     """
-    trainers = [importlib.import_module(name) for name in modules if name.startswith("optibench.")]
-    more = [package for trainer in trainers for package in getattr(trainer, "PACKAGES", ())]
-    return list(dict.fromkeys([*ALWAYS, *top_level(modules), *more]))
+    own_modules = [
+        importlib.import_module(name) for name in modules if name.startswith("optibench.")
+    ]
+    more = [package for module in own_modules for package in getattr(module, "PACKAGES", ())]
+    return list(dict.fromkeys([*ALWAYS_COMPARED, *top_level(modules), *more]))
 
 
 def describe(names: Sequence[str]) -> WorkerInfo:
-    """In a worker, and in the driver to compare with; imports what it is asked for."""
+    """Return facts about this process, a worker or the driver, with the versions of `names`."""
     versions = {name: _version(name) for name in names}
     return WorkerInfo(socket.gethostname(), platform.python_version(), versions, time.time())
 
@@ -68,22 +70,22 @@ def _version(name: str) -> str | None:
     return str(getattr(module, "__version__", ""))
 
 
-def check_versions(peers: Iterable[WorkerInfo], names: Sequence[str]) -> None:
-    """Refuse workers that have something else than the driver.
+def check_versions(workers: Iterable[WorkerInfo], names: Sequence[str]) -> None:
+    """Refuse workers that have other versions than the driver.
 
     Raises:
-        EngineError: by name, with both versions.
+        EngineError: names the package and both versions.
     """
-    here = describe(names)
-    for peer in peers:
+    driver = describe(names)
+    for worker in workers:
         for name in names:
-            theirs, ours = peer.versions[name], here.versions[name]
-            if theirs != ours:
-                has = f"has {name} {theirs}" if theirs else f"has no {name}"
+            found, needed = worker.versions[name], driver.versions[name]
+            if found != needed:
+                has = f"has {name} {found}" if found else f"has no {name}"
                 msg = (
-                    f"A worker on {peer.host} {has}, this program {ours}: its scores would not "
-                    "compare. Install the same version there "
-                    f"(pip install '{_distribution(name)}=={ours}')."
+                    f"A worker on {worker.host} {has}, this program has {needed}: the scores "
+                    "would not be comparable. Install the same version there "
+                    f"(pip install '{_distribution(name)}=={needed}')."
                 )
                 raise EngineError(msg)
 
@@ -94,50 +96,52 @@ def _distribution(name: str) -> str:
     return next(iter(packages_distributions().get(name, ())), name)
 
 
-def clock_offsets(peers: Iterable[WorkerInfo], before: float, after: float) -> dict[str, float]:
-    """By host, the seconds that a clock is ahead of the driver's; only of those that are wrong.
+def clock_offsets(workers: Iterable[WorkerInfo], before: float, after: float) -> dict[str, float]:
+    """Return by host the seconds that a clock is ahead of the driver's; leave correct clocks out.
 
-    A clock that shows a moment between the question (`before`) and the answer (`after`) may be
-    right.
+    A clock counts as correct if it shows a time between the request (`before`) and the answer
+    (`after`).
     """
     return {
-        peer.host: peer.clock - (before + after) / 2
-        for peer in peers
-        if not before <= peer.clock <= after
+        worker.host: worker.clock - (before + after) / 2
+        for worker in workers
+        if not before <= worker.clock <= after
     }
 
 
-def notes_on(offsets: Mapping[str, float]) -> tuple[str, ...]:
-    """Sentences for the run's record."""
+def clock_notes(offsets: Mapping[str, float]) -> tuple[str, ...]:
+    """Return a note for each corrected clock."""
     return tuple(
         f"the clock of {host} is {abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} "
-        "the driver's; times of its trials are corrected"
+        "the driver's; the times of its trials are corrected"
         for host, seconds in sorted(offsets.items())
     )
 
 
 @dataclass(frozen=True)
-class RemoteTerms:
-    """On what terms workers elsewhere run batches.
+class RemoteBatchSettings:
+    """Settings for the batches of remote workers.
 
     Attributes:
-        offsets: as `clock_offsets` gives them.
-        before: called first.
+        offsets: the result of `clock_offsets`.
+        before: called before a batch.
     """
 
     offsets: Mapping[str, float]
     before: Callable[[], object] | None = None
 
 
-def run_remote_batch(task: WorkerTask[V, B, R], value: V, batch: B, terms: RemoteTerms) -> R:
-    """In a worker: run a batch whose limit, and whose times, are told by the driver's clock.
+def run_remote_batch(
+    task: WorkerTask[V, B, R], value: V, batch: B, settings: RemoteBatchSettings
+) -> R:
+    """Run a batch in a worker, translating its time limit and its times to the driver's clock.
 
-    Work of other kinds tells no times.
+    Batches of other types have no times.
     """
-    if terms.before is not None:
-        terms.before()
-    ahead = terms.offsets.get(socket.gethostname(), 0.0)
-    if not ahead or not isinstance(batch, Batch):
+    if settings.before is not None:
+        settings.before()
+    offset = settings.offsets.get(socket.gethostname(), 0.0)
+    if not offset or not isinstance(batch, Batch):
         return task(value, batch)
-    outcome = task(value, replace(batch, begin_before=batch.begin_before + ahead))
-    return outcome.moved(-ahead) if isinstance(outcome, BatchOutcome) else outcome
+    outcome = task(value, replace(batch, begin_before=batch.begin_before + offset))
+    return outcome.moved(-offset) if isinstance(outcome, BatchOutcome) else outcome

@@ -1,4 +1,4 @@
-"""The log files of an engine that outlives runs: each run gets what was printed in its time."""
+"""The log files of an engine that serves several runs; each run gets its own lines."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 
 class EngineLogs:
-    """A folder in which an engine writes its logs, and how much of them has been copied."""
+    """A folder with the logs of an engine, and how much of each file has been copied."""
 
     def __init__(self) -> None:
         """Make the folder."""
         self.folder = Path(tempfile.mkdtemp(prefix="optibench-engine-"))
-        self._passed: dict[str, int] = {}  # bytes by file name
+        self._copied: dict[str, int] = {}  # bytes copied or skipped, by file name
 
     def skip(self) -> None:
-        """Pass over what is there: it is not of the run that begins."""
+        """Skip what is there: it does not belong to the run that begins."""
         for log in self._files():
-            self._passed[log.name] = log.stat().st_size
+            self._copied[log.name] = log.stat().st_size
 
     def copy_new(self, target: Path) -> None:
-        """Append to the files of `target` what was not copied or passed over before."""
+        """Append to the files of `target` what was neither copied nor skipped before."""
         for log in self._files():
             with log.open("rb") as source:
-                source.seek(self._passed.get(log.name, 0))
+                source.seek(self._copied.get(log.name, 0))
                 text = source.read()
-            self._passed[log.name] = self._passed.get(log.name, 0) + len(text)
+            self._copied[log.name] = self._copied.get(log.name, 0) + len(text)
             if text:
                 with (target / log.name).open("ab") as copy:
                     copy.write(text)

@@ -1,4 +1,4 @@
-"""Counts what was run again because a worker was lost, on any engine."""
+"""Count retries after worker loss, on any engine."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from optibench.records import Batch
 
 
 def units_in(batch: object) -> int:
-    """How many units of the search a batch has; other work has none."""
+    """Return the number of search units in a batch; 0 for other kinds of work."""
     return len(batch.units) if isinstance(batch, Batch) else 0
 
 
 class RetryCounter:
-    """A number that several threads add to."""
+    """A counter that several threads increment."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
+        """Start at 0."""
         self._lock = threading.Lock()
         self.count = 0
 
     def add(self, number: int) -> None:
-        """Count more."""
+        """Add `number` to the count."""
         with self._lock:
             self.count += number

@@ -1,7 +1,7 @@
 """Engines that outlive their run (`backend.keep_alive`), for interactive use: one at a time.
 
-The next run with the same settings takes the engine over, its workers up and warm; any other run
-closes it first. An engine that an exception has passed through is closed, never kept.
+The next run with the same settings takes the engine over, with its workers up and warm; any other
+run closes it first. An engine is not kept after an exception.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class Running(NamedTuple):
-    """An engine in the hands of a run.
+    """An engine that serves a run.
 
     Attributes:
-        warm: an earlier run has started it.
-        copy_logs: appends what it printed in this run's time, and was not copied yet, to the
-            files of a folder; None where it prints into the run's own folder.
+        warm: an earlier run started it.
+        copy_logs: appends what the engine printed during this run, and was not copied yet, to the
+            files of a folder; None if the engine prints into the run's own folder.
     """
 
     engine: Engine
@@ -39,11 +39,11 @@ class Running(NamedTuple):
 
 
 class ReusableEngine:
-    """A started engine with its log files, and with what ends the processes that it may leave.
+    """A started engine, its log files, and the processes to stop with it.
 
     Attributes:
-        processes: those that were begun in its runs, as the reaper calls them.
-        reaping: surrounds its end, and stops what is left of `processes` then.
+        processes: the processes started during its runs, as the reaper identifies them.
+        reaping: a context around the engine's end that stops the remaining `processes`.
     """
 
     engine: Engine
@@ -51,7 +51,7 @@ class ReusableEngine:
     reaping: Callable[[frozenset[Any]], AbstractContextManager[object]] = nullcontext
 
     def __init__(self, backend: Backend, request: EngineRequest) -> None:
-        """Note what it is; `start` starts it."""
+        """Record the settings; `start` starts the engine."""
         self.processes: frozenset[Any] = frozenset()
         self.logs = EngineLogs()
         self._settings = (backend, request.workers, request.threads)
@@ -60,10 +60,14 @@ class ReusableEngine:
         self._stack.callback(self.logs.remove)
 
     def start(self, request: EngineRequest) -> None:
-        """Start it, with log files of its own."""
+        """Start the engine with log files of its own.
+
+        Raises:
+            EngineError: this engine cannot serve several runs.
+        """
         backend, *_ = self._settings
-        own = replace(request, logs=self.logs.folder)
-        self.engine = self._stack.enter_context(backend.open(own))
+        request_with_logs = replace(request, logs=self.logs.folder)
+        self.engine = self._stack.enter_context(backend.open(request_with_logs))
         if self.engine.reuse is None:
             msg = (
                 f"backend.keep_alive=true: backend={backend.name} serves one run; set it to false."
@@ -72,21 +76,23 @@ class ReusableEngine:
         self.reuse = self.engine.reuse
 
     def fits(self, backend: Backend, request: EngineRequest) -> bool:
-        """True where a run with these settings can have it."""
+        """Return True if a run with these settings can take the engine over."""
         return self._settings == (backend, request.workers, request.threads)
 
     def prepare(self, request: EngineRequest) -> None:
-        """Make it ready for another run.
+        """Make the engine ready for another run.
 
-        All of its workers, and not only modules that are new: Spark ends a Python worker that was
-        idle for a minute, and begins another, which has imported nothing.
+        The modules are imported on all workers, even if none is new: Spark ends a Python worker
+        that was idle for a minute and starts another, which has imported nothing.
         """
         self.logs.skip()
         self.reuse.warm(request.modules)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Stop it; `error` is told to the engine, which may raise it as one of ours."""
-        if self._driver != os.getpid():  # a fork of the driver has a copy, but no engine
+        """Stop the engine; it gets `error` and may raise it as an `EngineError`."""
+        if (
+            self._driver != os.getpid()
+        ):  # a fork of the driver has a copy of this object but no engine
             return
         trace = error.__traceback__ if error is not None else None
         with self.reaping(self.processes):
@@ -96,14 +102,14 @@ class ReusableEngine:
 def open_engine(
     backend: Backend, request: EngineRequest, rehearse: Callable[[Engine], None]
 ) -> AbstractContextManager[Running]:
-    """The engine of a run: taken over where a fitting one is kept, else started when entered.
+    """Return the engine of a run: a kept engine that fits, else one that is started when entered.
 
-    A kept one that does not fit is closed here and now.
+    A kept engine that does not fit is closed at once.
 
     Args:
-        backend: as configured.
+        backend: the backend as configured.
         request: what the run needs.
-        rehearse: makes an engine ready; it fails where the engine is broken.
+        rehearse: makes an engine ready; it fails if the engine is broken.
     """
     kept = _Idle.engine
     _Idle.engine = None
@@ -116,15 +122,15 @@ def open_engine(
 
 
 def idle_engine() -> ReusableEngine | None:
-    """The engine that waits for a run."""
+    """Return the engine that waits for a run."""
     return _Idle.engine
 
 
 @atexit.register
 def release() -> None:
-    """Close the engine that `backend.keep_alive=true` has left up; without one, do nothing.
+    """Close the engine that `backend.keep_alive=true` has kept, if there is one.
 
-    The end of the program does so too.
+    Also called when the program exits.
     """
     kept, _Idle.engine = _Idle.engine, None
     if kept is not None:
@@ -132,7 +138,7 @@ def release() -> None:
 
 
 def engine_in_preparation() -> ReusableEngine | None:
-    """A warm engine that is just made ready for a run: to stop its processes would waste it."""
+    """Return the warm engine that is being prepared for a run; its processes must go on."""
     return _Idle.preparing
 
 
@@ -168,21 +174,23 @@ def _to_be_kept(
             rehearse(kept.engine)
         yield Running(kept.engine, warm, kept.logs.copy_new)
     except BaseException as error:
-        if warm and isinstance(error, StartAbandoned):  # at most asked about wrong data
+        if warm and isinstance(
+            error, StartAbandoned
+        ):  # it has surveyed wrong data at most, and is intact
             _Idle.engine = kept
             raise
         kept.logs.copy_new(request.logs)
         kept.close(error)
         raise
-    release()  # one that another thread has left meanwhile
-    if _survives(kept, kept.reuse.forget):
+    release()  # an engine that another thread has kept meanwhile
+    if _runs_or_closes(kept, kept.reuse.forget):
         _Idle.engine = kept
 
 
 def _is_ready(
     kept: ReusableEngine, request: EngineRequest, rehearse: Callable[[Engine], None]
 ) -> bool:
-    """Make an idle engine ready; one that has broken while it was idle is closed."""
+    """Prepare an idle engine; close it if it broke while it was idle."""
 
     def make_ready() -> None:
         kept.prepare(request)
@@ -190,13 +198,13 @@ def _is_ready(
 
     _Idle.preparing = kept
     try:
-        return _survives(kept, make_ready)
+        return _runs_or_closes(kept, make_ready)
     finally:
         _Idle.preparing = None
 
 
-def _survives(kept: ReusableEngine, step: Callable[[], None]) -> bool:
-    """Take a step between two runs; an engine that breaks over it is closed, and no run fails."""
+def _runs_or_closes(kept: ReusableEngine, step: Callable[[], None]) -> bool:
+    """Run a step between two runs; if it fails, close the engine without failing the run."""
     try:
         step()
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""The common layout of what engines say of their own work (profile/engine.json)."""
+"""The common layout of what engines record about their tasks (profile/engine.json)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class TaskMetricsSums:
     """Sums of tasks, seconds and bytes, by phase and operation."""
 
     def __init__(self) -> None:
-        """Begin empty."""
-        self._cells: defaultdict[tuple[str, str], Amounts] = defaultdict(_nothing)
+        """Start without tasks."""
+        self._cells: defaultdict[tuple[str, str], Amounts] = defaultdict(_zero_amounts)
 
     def add(self, phase: str, operation: str, amounts: Mapping[str, float]) -> None:
-        """Add more to an operation of a phase."""
+        """Add amounts to an operation of a phase."""
         cell = self._cells[phase, operation]
         for name, amount in amounts.items():
             cell[name] += amount
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """`total`, `operations` (the longest first), and both for each phase."""
         phases = dict.fromkeys(phase for phase, _ in self._cells)
         return {
@@ -33,8 +33,8 @@ class TaskMetricsSums:
         }
 
     def _summary(self, phases: Iterable[str]) -> dict[str, Any]:
-        wanted, total = set(phases), _nothing()
-        by_name: defaultdict[str, Amounts] = defaultdict(_nothing)
+        wanted, total = set(phases), _zero_amounts()
+        by_name: defaultdict[str, Amounts] = defaultdict(_zero_amounts)
         for (phase, operation), amounts in self._cells.items():
             if phase in wanted:
                 for name, amount in amounts.items():
@@ -47,12 +47,12 @@ class TaskMetricsSums:
         }
 
 
-def _nothing() -> Amounts:
+def _zero_amounts() -> Amounts:
     return defaultdict(float, tasks=0, run_seconds=0.0, cpu_seconds=0.0)
 
 
 def _ordered(amounts: Mapping[str, float]) -> dict[str, float]:
-    """Counts first, then seconds, then bytes; to the microsecond."""
+    """Return counts first, then seconds, then bytes; seconds to the microsecond."""
 
     def rank(name: str) -> int:
         return 2 if name.endswith("_bytes") else 1 if name.endswith("_seconds") else 0

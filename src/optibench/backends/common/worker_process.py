@@ -1,4 +1,4 @@
-"""What every worker process does at its start, whichever engine has started it.
+"""What every worker process does when it starts, on any engine.
 
 Runs inside workers: it must stay cheap to import.
 """
@@ -26,21 +26,22 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-MEET_SECONDS = 120.0
+ALL_STARTED_SECONDS = 120.0
 
 
 def memory_environment(parallelism: str) -> dict[str, str]:
-    """What has a worker give back at once what large arrays took.
+    """Return the variables that make a worker return the memory of large arrays at once.
 
-    Left to themselves glibc keeps 100 MB and more where chunks of 10 MB come and go, and Arrow's
-    own allocator 180 MB; reading is a quarter slower this way. Trials need none of it.
+    By default glibc keeps 100 MB and more while chunks of 10 MB are allocated and freed, and
+    Arrow's own allocator 180 MB. With these variables reading is a quarter slower. Trials do not
+    need them.
     """
-    giving = {"MALLOC_TRIM_THRESHOLD_": "65536", "ARROW_DEFAULT_MEMORY_POOL": "system"}
-    return {} if parallelism == "trials" else giving
+    variables = {"MALLOC_TRIM_THRESHOLD_": "65536", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    return {} if parallelism == "trials" else variables
 
 
 def thread_environment(threads: int) -> dict[str, str]:
-    """The environment variables that hold native thread pools to `threads`."""
+    """Return the environment variables that limit native thread pools to `threads`."""
     return dict.fromkeys(THREAD_VARIABLES, str(threads))
 
 
@@ -56,10 +57,10 @@ def begin(logs: str, modules: Sequence[str]) -> None:
 
 
 def load(modules: Sequence[str]) -> None:
-    """Import `modules` and take all that is imported out of the garbage collector's sight.
+    """Import `modules` and exempt all imported objects from garbage collection.
 
     PySpark collects garbage after every task: 100 ms with scikit-learn and xgboost imported, 2 ms
-    frozen. A worker that has done so before does nothing.
+    frozen. A second call in the same worker does nothing.
     """
     missing = [module for module in modules if module not in sys.modules]
     for module in missing:
@@ -70,7 +71,7 @@ def load(modules: Sequence[str]) -> None:
 
 
 def print_to(path: Path) -> None:
-    """Send this process's output to a file, where its folder exists (not on another machine)."""
+    """Redirect this process's output to a file if its folder exists (not on another machine)."""
     if not path.parent.is_dir():
         return
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -80,12 +81,12 @@ def print_to(path: Path) -> None:
 
 
 def wait_for_workers(folder: str, count: int) -> int:
-    """Leave a mark in `folder` and wait until `count` processes have: each runs one call."""
+    """Leave a mark in `folder` and wait until `count` processes have done so; return this pid."""
     (Path(folder) / str(os.getpid())).touch()
-    deadline = time.monotonic() + MEET_SECONDS
+    deadline = time.monotonic() + ALL_STARTED_SECONDS
     while (present := len(list(Path(folder).iterdir()))) < count:
         if time.monotonic() > deadline:
-            msg = f"Only {present} of {count} workers came up in {MEET_SECONDS:.0f} s."
+            msg = f"Only {present} of {count} workers started in {ALL_STARTED_SECONDS:.0f} s."
             raise TimeoutError(msg)
         time.sleep(0.005)
     return os.getpid()

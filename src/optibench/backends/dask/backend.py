@@ -28,18 +28,19 @@ NO_SPILLING = dict.fromkeys(
 )
 SETTINGS = {
     "distributed.worker.profile.enabled": False,  # on by default, costs about 10 %
-    # A fit holds the worker's event loop now and then: no news.
+    # A fit blocks the worker's event loop now and then; Dask need not warn about that.
     "distributed.admin.tick.limit": "1h",
     "distributed.admin.tick.interval": "1s",  # 20 ms by default, in every process
     "distributed.worker.memory.monitor-interval": "500ms",
-    # Both run in every process, for pages that nobody looks at and for tasks that have their
-    # worker: 0.5 % of a search.
+    # These two serve the dashboard and the placement of tasks, which are not used here; they run
+    # in every process and cost 0.5 % of a search.
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.scheduler.work-stealing": False,
-    # A worker that has nothing to spill would be paused for ever. One over its limit is ended.
+    # A worker that has nothing to spill would be paused for ever. The nanny still ends a worker
+    # that exceeds its limit.
     "distributed.worker.memory.pause": False,
-    # Where the worker that has come for a lost one is lost at the moment when this is over for the
-    # first, distributed (2026.8) ends its nanny, and none comes any more.
+    # If the replacement of a lost worker is lost when this time-out of the first one expires,
+    # distributed (2026.8) ends the nanny, and no further replacement starts.
     "distributed.deploy.lost-worker-timeout": "1000 days",
     "distributed.comm.timeouts.connect": "30s",
     "distributed.logging.distributed": "error",
@@ -62,7 +63,7 @@ class DaskBackend:
     keep_alive: bool = False
 
     def check(self, workers: int) -> None:
-        """Refuse an address that nobody answers at, before the engine's long time-outs."""
+        """Refuse wrong settings, and an address without a server before Dask's long time-outs."""
         del workers
         if self.persist not in PERSIST:
             msg = f"backend.persist={self.persist!r}: allowed are {', '.join(PERSIST)}."
@@ -88,30 +89,28 @@ class DaskBackend:
         return replace(self, parallelism=parallelism)
 
     def _check_address(self, address: str) -> None:
-        parts, told = urlsplit(address), redact(address)
+        parts, shown = urlsplit(address), redact(address)
         try:
-            place = (parts.hostname, parts.port)
+            host, port = parts.hostname, parts.port
         except ValueError:
-            place = (None, None)
-        host, port = place
+            host = port = None
         if parts.scheme not in ("tcp", "tls", "ws", "wss") or host is None or port is None:
-            msg = f"backend.address={told!r}: allowed is tcp://host:port (or tls, ws, wss)."
+            msg = f"backend.address={shown!r}: allowed is tcp://host:port (or tls, ws, wss)."
             raise ConfigError(msg)
         context = self.tls.context(parts.scheme)
         try:
             greet((host, port), parts.scheme, context)
         except ssl.SSLError as error:
             msg = (
-                f"backend.address={told!r}: no encrypted connection with these certificates "
-                f"({error.reason or error}). Give those of the cluster by backend.tls.ca_file, "
-                "cert and key, or a tcp:// address where it has none."
+                f"backend.address={shown!r}: no encrypted connection with these certificates "
+                f"({error.reason or error}). Set backend.tls.ca_file, cert and key to those of "
+                "the cluster, or use a tcp:// address if it has no encryption."
             )
             raise ConfigError(msg) from error
         except OSError as error:
             msg = (
-                f"backend.address={told!r}: nobody answers there ({error}). Start a "
-                "scheduler (dask scheduler), or leave the key out to have workers started on this "
-                "machine."
+                f"backend.address={shown!r}: no scheduler answers there ({error}). Start "
+                "one (dask scheduler), or leave the key out to start workers on this machine."
             )
             raise ConfigError(msg) from error
 
@@ -119,10 +118,10 @@ class DaskBackend:
         from dask.utils import parse_bytes
 
         try:
-            right = self.memory_limit == "auto" or parse_bytes(self.memory_limit) > 0
+            is_valid = self.memory_limit == "auto" or parse_bytes(self.memory_limit) > 0
         except ValueError:
-            right = False
-        if not right:
+            is_valid = False
+        if not is_valid:
             msg = (
                 f"backend.memory_limit={self.memory_limit!r}: allowed is each worker's memory "
                 "such as 1GB, or auto for its share of this machine's."
@@ -144,7 +143,7 @@ class DaskBackend:
                 **worker_process.memory_environment(self.parallelism),
             }
         }
-        place = redact(self.address) or "this machine"
+        location = redact(self.address) or "this machine"
         with ExitStack() as stack:
             spilling = NO_SPILLING if self.persist == MEMORY_ONLY else {}
             stack.enter_context(dask.config.set({**SETTINGS, **environment, **spilling}))
@@ -163,13 +162,15 @@ class DaskBackend:
                 checkpoint()
                 engine.begin(request)
             except (OSError, TimeoutError) as error:
-                msg = f"Dask could not be started or reached at {place}: {error}"
+                msg = f"Dask could not be started or reached at {location}: {error}"
                 raise EngineError(msg) from error
             try:
                 yield engine
             except (KilledWorker, CancelledError) as error:
-                why = str(error) or "the shared data went with them"
-                msg = f"Dask lost its workers ({why}). Their last words are in the artifact logs/."
+                cause = str(error) or "the shared data was lost with them"
+                msg = (
+                    f"Dask lost its workers ({cause}). Their last output is in the artifact logs/."
+                )
                 raise EngineError(msg) from error
 
 

@@ -1,6 +1,6 @@
-"""Brings our code to the scheduler and the workers of a given Dask cluster.
+"""Ships code to the scheduler and the workers of a given Dask cluster.
 
-This module itself is sent by value, because nothing of this package can be imported there before.
+This module itself is sent by value, because the cluster cannot import this package before.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ if TYPE_CHECKING:
 
     from optibench.backends.common.code_shipping import Archive
 
-ENGINE = ("dask", "distributed", "cloudpickle")
+COMPARED = ("dask", "distributed", "cloudpickle")
 
 
 class CodeForWorkers(WorkerPlugin):
-    """Puts an archive first where a worker looks for modules; also of one that joins later."""
+    """Puts an archive first on a worker's module path; also for workers that join later."""
 
     def __init__(self, archive: Archive) -> None:
-        """Carry its content."""
+        """Hold the content of `archive`."""
         self.name = archive.stem
         self._archive = (archive.filename, archive.stem, archive.names, archive.content)
         self._unpack = unpack
 
     def setup(self, worker: Any) -> None:
-        """In the worker."""
+        """Unpack the archive in the worker."""
         self._unpack(worker.local_directory, self._archive)
 
 
 class CodeForScheduler(SchedulerPlugin):
-    """The same for the scheduler, which looks into the tasks that it hands on."""
+    """Puts an archive first on the scheduler's module path; it unpickles parts of tasks."""
 
     def __init__(self, archive: Archive) -> None:
-        """Carry its content."""
+        """Hold the content of `archive`."""
         self.name = archive.stem
         self._archive = (archive.filename, archive.stem, archive.names, archive.content)
         self._unpack = unpack
 
     async def start(self, scheduler: Any) -> None:
-        """In the scheduler."""
+        """Unpack the archive in the scheduler."""
         self._unpack(scheduler.local_directory, self._archive)
 
 
 def unpack(folder: str, archive: tuple[str, str, tuple[str, ...], bytes]) -> None:
-    """In a worker or the scheduler."""
+    """Write an archive into `folder` and import from it, in a worker or the scheduler."""
     filename, stem, names, content = archive
     path = Path(folder) / filename
     if not path.exists():
@@ -62,37 +62,37 @@ def unpack(folder: str, archive: tuple[str, str, tuple[str, ...], bytes]) -> Non
     put_first(str(path), stem, names)
 
 
-def ship_code(client: Any, modules: Sequence[str], carried: set[str]) -> set[str]:
-    """Bring the code of `modules` where it was not `carried` before; the names of the archives."""
-    found = archives(modules)
-    for archive in found:
-        if archive.filename not in carried:
-            with by_value(*OURS):
+def ship_code(client: Any, modules: Sequence[str], shipped: set[str]) -> set[str]:
+    """Ship the code of `modules` unless it is among the `shipped` archives; return their names."""
+    needed = archives(modules)
+    for archive in needed:
+        if archive.filename not in shipped:
+            with by_value(*SHIPPED_BY_VALUE):
                 client.register_plugin(CodeForScheduler(archive))
                 client.register_plugin(CodeForWorkers(archive))
-    return {archive.filename for archive in found}
+    return {archive.filename for archive in needed}
 
 
 def check_software(client: Any) -> None:
-    """Refuse what cannot even be sent code: another Python, another Dask.
+    """Refuse a cluster that cannot run shipped code: another Python or another Dask.
 
     Raises:
-        EngineError: by name, with both versions.
+        EngineError: names the package and both versions.
     """
-    found = client.get_versions(check=False)
-    here = found["client"]["packages"]
-    peers = {"scheduler": found["scheduler"], **found["workers"]}
-    for who, peer in peers.items():
-        theirs = peer["packages"]
-        wrong = [name for name in ENGINE if theirs.get(name) != here[name]]
-        if _minor(theirs["python"]) != _minor(here["python"]):
-            wrong.insert(0, "python")
-        if wrong:
-            name = wrong[0]
-            where = "The Dask scheduler" if who == "scheduler" else f"The Dask worker {who}"
+    versions = client.get_versions(check=False)
+    driver = versions["client"]["packages"]
+    processes = {"scheduler": versions["scheduler"], **versions["workers"]}
+    for name, process in processes.items():
+        packages = process["packages"]
+        different = [name for name in COMPARED if packages.get(name) != driver[name]]
+        if _minor(packages["python"]) != _minor(driver["python"]):
+            different.insert(0, "python")
+        if different:
+            package = different[0]
+            where = "The Dask scheduler" if name == "scheduler" else f"The Dask worker {name}"
             msg = (
-                f"{where} has {name} {theirs.get(name)}, this program {here[name]}: they do not "
-                "understand each other. Install the same version there."
+                f"{where} has {package} {packages.get(package)}, this program has "
+                f"{driver[package]}: they are not compatible. Install the same version there."
             )
             raise EngineError(msg)
 
@@ -103,7 +103,7 @@ def _minor(version: str) -> list[str]:
 
 @contextmanager
 def by_value(*modules: ModuleType) -> Iterator[None]:
-    """What is defined in `modules` is sent with its code inside, not by its name."""
+    """Pickle what is defined in `modules` with its code instead of by its name."""
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -113,4 +113,4 @@ def by_value(*modules: ModuleType) -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-OURS = (sys.modules[__name__], sys.modules[put_first.__module__])
+SHIPPED_BY_VALUE = (sys.modules[__name__], sys.modules[put_first.__module__])

@@ -1,4 +1,4 @@
-"""A connected Dask client as an engine: one executor for each worker."""
+"""A connected Dask client as an engine: one executor per worker."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ class DaskEngine:
     ) -> None:
         """Use at most `request.workers` of the cluster's workers.
 
-        `files`: for shared data where the workers are on this machine; None: scatter.
+        `files`: for shared data if the workers are on this machine; None: scatter.
         """
         self.client = client
         self._files = files
-        self._counting = threading.Lock()  # futures end in a thread of the client's
-        self._carried: set[str] = set()
+        self._lock = threading.Lock()  # callbacks of futures run in a thread of the client
+        self._shipped: set[str] = set()
         self.clock_offsets: Mapping[str, float] = {}
-        self.record = DaskTaskMetrics(client)  # what fits on all workers are sent by
-        self.again = RetryCounter()
-        self.losses = WorkerLosses(client, self.again)
+        self.metrics = DaskTaskMetrics(client)  # submits the tasks of fits on all workers
+        self.retries = RetryCounter()
+        self.losses = WorkerLosses(client, self.retries)
         self.workers = DaskWorkers(client, request.workers, self.losses)
-        self._held_back: dict[str, Limits] = {}
+        self._spill_limits: dict[str, Limits] = {}
         self.slots = request.workers
         self._memory_bytes = request.memory_bytes
         self._use(self.workers.first)
@@ -109,11 +109,11 @@ class DaskEngine:
 
     @property
     def units_run_again(self) -> int:
-        """Those of lost batches, and fits on all workers."""
-        return self.again.count
+        """Units of lost batches, and fits on all workers that were retried."""
+        return self.retries.count
 
     def begin(self, request: EngineRequest) -> None:
-        """Import what a trial needs on every worker; our own workers also print to our log."""
+        """Prepare the workers; started workers also write to the run's logs."""
         if self._files is None:
             from optibench.backends.dask.code_shipping import check_software
 
@@ -128,58 +128,58 @@ class DaskEngine:
         self.client.register_plugin(WorkerSetup(str(request.logs), request.modules))
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Import `modules` on every worker; those stand in that have come for lost ones.
+        """Import `modules` on every worker, replacements of lost workers included.
 
-        Workers elsewhere get their code first.
+        Remote workers get their code first.
         """
         self._use(self.workers.live())
         if self._files is None:
             from optibench.backends.dask.code_shipping import ship_code
 
-            self._carried |= ship_code(self.client, modules, self._carried)
-            names = compatibility.compared(modules)
-            told = self.client.run(compatibility.describe, names, workers=self._in_use)
-            compatibility.check_versions(told.values(), names)
+            self._shipped |= ship_code(self.client, modules, self._shipped)
+            names = compatibility.compared_packages(modules)
+            infos = self.client.run(compatibility.describe, names, workers=self._in_use)
+            compatibility.check_versions(infos.values(), names)
         self.client.run(worker_process.load, modules, workers=self._in_use)
 
     def _compare_clocks(self) -> None:
         before = time.time()
-        told = self.client.run(compatibility.describe, (), workers=self._in_use)
-        self.clock_offsets = compatibility.clock_offsets(told.values(), before, time.time())
-        self.notes += compatibility.notes_on(self.clock_offsets)
+        infos = self.client.run(compatibility.describe, (), workers=self._in_use)
+        self.clock_offsets = compatibility.clock_offsets(infos.values(), before, time.time())
+        self.notes += compatibility.clock_notes(self.clock_offsets)
 
     def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
-        """In every worker in use; once one of these was lost, any other may have been."""
+        """Call a function in every worker in use; once one of them was lost, in all workers."""
         known = self.workers.known()
-        asked = self._in_use if known.issuperset(self._in_use) else sorted(known)
-        return list(self.client.run(function, *arguments, workers=asked).values())
+        workers = self._in_use if known.issuperset(self._in_use) else sorted(known)
+        return list(self.client.run(function, *arguments, workers=workers).values())
 
     def forget(self) -> None:
-        """Remove the file that was shared; what was scattered goes with its handle."""
+        """Remove the shared files; scattered values are freed with their handles."""
         if self._files is not None:
             self._files.clear()
             self.client.run(memory_mapping.release_mapped, workers=self.workers.live())
 
-    def hold_back(self, workers: Iterable[str]) -> None:
-        """Have some workers spill nothing, until `spill` or the end.
+    def disable_spilling(self, workers: Iterable[str]) -> None:
+        """Keep some workers from spilling until `enable_spilling` or the end.
 
-        Chunks that lie in files would be read to be spilled, and free no memory.
+        Chunks that are stored in files would be read to be spilled, and free no memory.
         """
-        new = [worker for worker in workers if worker not in self._held_back]
-        self._held_back |= self.client.run(spill_beyond, NEVER, workers=new) if new else {}
+        new = [worker for worker in workers if worker not in self._spill_limits]
+        self._spill_limits |= self.client.run(spill_beyond, NEVER, workers=new) if new else {}
 
-    def spill(self) -> None:
-        """Have them spill again as they did before."""
-        while self._held_back:
-            worker, limits = self._held_back.popitem()
+    def enable_spilling(self) -> None:
+        """Restore the spilling of all workers."""
+        while self._spill_limits:
+            worker, limits = self._spill_limits.popitem()
             if worker in self.workers.known():
                 self.client.run(spill_beyond, limits, workers=[worker], on_error="ignore")
 
     def close(self) -> None:
-        """Leave a given cluster as it was, if it still answers."""
+        """Restore a given cluster, if it still answers."""
         if self._files is None:
             with suppress(OSError):
-                self.spill()
+                self.enable_spilling()
         self.losses.close()
 
     def share(self, value: V) -> SharedValue[V]:
@@ -195,55 +195,55 @@ class DaskEngine:
         return ScatteredValue(future, value)
 
     def submit(self, task: WorkerTask[V, B, R], shared: SharedValue[V], batch: B) -> Future[R]:
-        """Queue one batch at the worker with the fewest.
+        """Queue one batch at the worker with the fewest batches.
 
-        Left to itself the scheduler, which cannot know how long a batch takes, now and then lets
-        one worker wait while two batches are queued at the other.
+        The scheduler does not know how long a batch takes; if it placed batches itself, one worker
+        would sometimes wait while two batches are queued at another.
         """
         if self.losses.workers < self.slots:
-            self.workers.known()  # one that has come for a lost one
-        with self._counting:
+            self.workers.known()  # which makes the losses listen to replacements
+        with self._lock:
             worker, _ = min(self._queued.items(), key=itemgetter(1))
             self._queued[worker] += 1
         executor, key = self._executors[worker], f"batch-{uuid4().hex}"
         self.losses.watch(key, batch)
-        terms = compatibility.RemoteTerms(self.clock_offsets, self.before_batch)
+        settings = compatibility.RemoteBatchSettings(self.clock_offsets, self.before_batch)
         future: Future[R] = (
             executor.submit(
-                compatibility.run_remote_batch, task, shared.future, batch, terms, key=key
+                compatibility.run_remote_batch, task, shared.future, batch, settings, key=key
             )
             if isinstance(shared, ScatteredValue)
             else executor.submit(memory_mapping.run_on_mapped, task, shared, batch, key=key)
         )
-        future.add_done_callback(lambda _: self._landed(worker, key))
+        future.add_done_callback(lambda _: self._batch_done(worker, key))
         return future
 
-    def _landed(self, worker: str, key: str) -> None:
-        self.losses.forget(key)
-        with self._counting:
+    def _batch_done(self, worker: str, key: str) -> None:
+        self.losses.unwatch(key)
+        with self._lock:
             self._queued[worker] -= 1
 
     def trainer(self, request: TrainerRequest) -> Trainer:
-        """What fits a model with all workers at once."""
+        """Make the trainer of the requested model."""
         trainers = importlib.import_module(f"optibench.backends.dask.{request.model.name}")
         make: Callable[[DaskEngine, TrainerRequest], Trainer] = trainers.TRAINER
         return make(self, request)
 
     def task_metrics(self) -> EngineTaskMetrics:
-        """From the scheduler; replaces that of an earlier run."""
-        self.record = DaskTaskMetrics(self.client)
-        self.record.start()
-        return self.record
+        """Record metrics from the scheduler, in place of those of an earlier run."""
+        self.metrics = DaskTaskMetrics(self.client)
+        self.metrics.start()
+        return self.metrics
 
     @property
     def worker_memory_bytes(self) -> int:
-        """The least of the workers' limits; for one without, its share of this machine."""
+        """The lowest memory limit of the workers, else a worker's share of this machine."""
         limits = self.workers.memory_limits(self.workers.live())
         return int(min(limits, default=self._memory_bytes // self.slots))
 
     @property
-    def own_address(self) -> str:
-        """The address of this machine that the workers reach."""
+    def driver_address(self) -> str:
+        """The address of this machine that the workers can reach."""
         from distributed import utils
 
         find: Any = utils.get_ip  # distributed's functions have no types
@@ -251,7 +251,7 @@ class DaskEngine:
         return "127.0.0.1" if host in ("127.0.0.1", "localhost") else str(find(host))
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of dask and distributed."""
+        """Return the versions of dask and distributed."""
         from importlib.metadata import version
 
         return {name: version(name) for name in ("dask", "distributed")}

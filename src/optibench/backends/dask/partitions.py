@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="DistributedFitSupport")
 
-TRIES = 4
+TRIES = 4  # per fit or read
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +40,9 @@ class HeldChunk:
     """A chunk at a worker, as the driver knows it.
 
     Attributes:
-        shape: of its features.
-        future: stands for the `Chunk`.
-        worker: where it was put. Copies may come to be elsewhere, made for calls there.
+        shape: shape of its features.
+        future: Dask's future of the `Chunk`.
+        worker: the worker where it was put; others may have copies that were made for calls there.
     """
 
     part: int
@@ -54,12 +54,12 @@ class HeldChunk:
 class DaskPartitions:
     """Chunks that stay where they were read.
 
-    Share i is always read by worker i: the same rows meet in the same places, and sums over them
-    round alike, whichever workers were lost before.
+    Share i is always read by worker i. The same rows are summed in the same places, so that sums
+    round alike whichever workers were lost before.
     """
 
     def __init__(self, engine: DaskEngine) -> None:
-        """Hold nothing yet."""
+        """Create partitions without chunks."""
         self._engine = engine
         self._client = engine.client
         self._source: tuple[SharedValue[PartitionedTable], Shares, ReadChunks]
@@ -75,54 +75,56 @@ class DaskPartitions:
         *,
         in_files: bool,
     ) -> None:
-        """Read each share at one worker, and wait until all are there."""
+        """Read each share at one worker, and wait until all chunks are there."""
         self._source, self._in_files = (table, shares, read), in_files
         self.hold_again()
 
     def hold_again(self) -> None:
-        """From the source, as a whole.
+        """Read the whole table again from its source.
 
         Raises:
-            EngineError: the cluster has moved it again and again.
+            EngineError: the cluster moved the chunks again and again.
         """
         for _ in range(TRIES):
             self._hold()
             if self.in_place():
                 return
         msg = (
-            f"After {TRIES} attempts parts of the table are not at the workers that they were put "
-            "at: workers were lost, or the cluster moves what it is given. Give a cluster at "
-            "backend.address no more workers than backend.workers, or switch off "
+            f"After {TRIES} attempts parts of the table are not at the workers where they were "
+            "put: workers were lost, or the cluster moves data. Use a cluster at backend.address "
+            "with no more workers than backend.workers, or switch off "
             "distributed.scheduler.work-stealing there."
         )
         raise EngineError(msg)
 
     def in_place(self) -> bool:
-        """True where every chunk lies at the worker that it was put at."""
+        """Return True if every chunk is at the worker where it was put."""
         futures = [chunk.future for chunk in self.chunks]
-        if any(future.cancelled() for future in futures):  # gone with what they are computed from
+        if any(
+            future.cancelled() for future in futures
+        ):  # lost with the results from which they are computed
             return False
         where = self._client.who_has(futures)
-        at_home = [chunk.worker in where.get(chunk.future.key, ()) for chunk in self.chunks]
-        return bool(at_home) and all(at_home)
+        in_place = [chunk.worker in where.get(chunk.future.key, ()) for chunk in self.chunks]
+        return bool(in_place) and all(in_place)
 
     def _hold(self) -> None:
         shared, shares, read = self._source
         table: Any = shared
         if isinstance(shared, ScatteredValue):
-            if shared.future.status != "finished":  # gone with the last worker that had it
+            if shared.future.status != "finished":  # lost with the last worker that had it
                 shared = self._engine.scatter(shared.value)
                 self._source = (shared, shares, read)
             table = shared.future
         in_files = self._in_files
-        look: Any = _read_to_files if in_files else _read
-        keep: Any = _nth_in_files if in_files else _nth
+        read_batch: Any = _read_to_files if in_files else _read
+        pick: Any = _nth_in_files if in_files else _nth
         self.chunks.clear()
         client, self._workers = self._client, self._engine.workers.live()
-        # What losses have cost so far is made good here, not in a fit.
-        self._engine.losses.begin_anew(self._engine.workers.known() - set(self._workers))
+        # Earlier losses are repaired here and do not count as retries of a fit.
+        self._engine.losses.reset(self._engine.workers.known() - set(self._workers))
         if in_files:
-            self._engine.hold_back(self._workers)
+            self._engine.disable_spilling(self._workers)
         if self._engine.before_batch is not None:
             client.run(self._engine.before_batch, workers=self._workers)
         batches = [
@@ -130,12 +132,12 @@ class DaskPartitions:
             for i, share in enumerate(shares)
             for batch in share
         ]
-        submit = self._engine.record.submit
-        wholes = [submit(look, read, table, batch, **_at(place)) for batch, place in batches]
-        told = client.gather([submit(_describe, whole) for whole in wholes])
-        for whole, shapes, (_, place) in zip(wholes, told, batches, strict=True):
+        submit = self._engine.metrics.submit
+        tasks = [submit(read_batch, read, table, batch, **_at(at)) for batch, at in batches]
+        descriptions = client.gather([submit(_describe, task) for task in tasks])
+        for task, shapes, (_, worker) in zip(tasks, descriptions, batches, strict=True):
             self.chunks += [
-                HeldChunk(part, shape, submit(keep, whole, k, **_at(place)), place)
+                HeldChunk(part, shape, submit(pick, task, k, **_at(worker)), worker)
                 for k, (part, shape) in enumerate(shapes)
             ]
         futures = [chunk.future for chunk in self.chunks]
@@ -144,8 +146,8 @@ class DaskPartitions:
             wait_for(futures)
         for future in futures:
             if future.status == "error":
-                future.result()  # which raises it
-        if self._engine.rebalance and not in_files:  # which memory has nothing of
+                future.result()  # raises its error
+        if self._engine.rebalance and not in_files:  # files cannot be moved
             client.rebalance(futures, workers=self._workers)
             where = client.who_has(futures)
             self.chunks = [
@@ -155,18 +157,19 @@ class DaskPartitions:
 
     @property
     def workers(self) -> list[str]:
-        """That chunks were dealt out to; one may have got none."""
+        """The workers to which shares were assigned; one may have got none."""
         return self._workers
 
     def all_there(self) -> bool:
-        """True where no worker that has chunks was lost, nor any chunk."""
+        """Return True if no worker with chunks was lost, nor any chunk."""
         return self._engine.workers.answer(list(self.at_each_worker())) and self.in_place()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Where the table is not persisted it is read inside, anew each time.
+        """Have all chunks in place inside; a table that is not persisted is read each time.
 
-        All of it is read anew where a worker was lost: what Dask itself recomputes lies elsewhere.
+        The whole table is read again after worker loss, because Dask itself recomputes chunks at
+        other workers.
         """
         if not self.in_place():
             self.hold_again()
@@ -175,14 +178,14 @@ class DaskPartitions:
             self.chunks.clear()
 
     def of(self, wanted: Container[int]) -> list[HeldChunk]:
-        """Those of some parts."""
+        """Return the chunks of some parts."""
         return [chunk for chunk in self.chunks if chunk.part in wanted]
 
     def each(
         self, parts: Container[int], function: Callable[..., Any], *arguments: Any
     ) -> list[Any]:
-        """Call `function(chunk, *arguments)` where each chunk is; the results in their order."""
-        submit = self._engine.record.submit
+        """Call `function(chunk, *arguments)` where each chunk is; return the results in order."""
+        submit = self._engine.metrics.submit
         calls = [
             submit(function, chunk.future, *arguments, **_at(chunk.worker))
             for chunk in self.of(parts)
@@ -190,35 +193,35 @@ class DaskPartitions:
         return list(self._client.gather(calls))
 
     def rows(self, ask: PredictionRequest, scored_by: str) -> Chunk:
-        """Gathered, by their order."""
+        """Gather the requested rows, sorted by their order."""
         sampled = methodcaller(scored_by, ask.limit)
         with self.in_use():
             return Chunk.join(self.each(ask.parts, sampled)).in_order()
 
     def at_each_worker(self) -> dict[str, list[str]]:
-        """The keys of the chunks that every worker has; one without any is left out."""
-        found: dict[str, list[str]] = {}
+        """Return the keys of the chunks by worker; workers without chunks are left out."""
+        keys: dict[str, list[str]] = {}
         for chunk in self.chunks:
-            found.setdefault(chunk.worker, []).append(chunk.future.key)
-        return found
+            keys.setdefault(chunk.worker, []).append(chunk.future.key)
+        return keys
 
     def close(self) -> None:
-        """Let go of them."""
+        """Free the chunks."""
         self.chunks.clear()
-        self._engine.spill()
+        self._engine.enable_spilling()
 
 
 class DaskTrainer(Generic[F]):
-    """What the trainers of Dask have in common; each adds `fit`."""
+    """What Dask's trainers have in common; each adds `fit`."""
 
     def __init__(self, engine: DaskEngine, request: TrainerRequest, kind: type[F]) -> None:
-        """Hold nothing yet."""
+        """Create a trainer for the model's support of class `kind`; it holds no rows yet."""
         self.engine = engine
         self.request = request
         self.distributed_fit = distributed_fit_of(request.model, kind)
         self.partitions = DaskPartitions(engine)
-        engine.record.profiler = request.profiler
-        self.profiles()  # of a run that did not come to ask for them
+        engine.metrics.profiler = request.profiler
+        self.profiles()  # discard those of a run that ended before it fetched them
 
     def hold(
         self,
@@ -228,30 +231,31 @@ class DaskTrainer(Generic[F]):
         *,
         in_files: bool,
     ) -> None:
-        """In the workers' memory; beyond their limit Dask spills to their disks."""
+        """Hold the table in the workers' memory; beyond their limit Dask spills to their disks."""
         self.partitions.hold(table, shares, read, in_files=in_files)
 
     def rows(self, ask: PredictionRequest) -> Chunk:
-        """Gathered, by their order."""
+        """Gather the requested rows, sorted by their order."""
         return self.partitions.rows(ask, self.distributed_fit.scored_by)
 
     def profiles(self) -> list[bytes]:
-        """From the workers that are there; no profile is worth a run."""
+        """Fetch the profiles of the present workers; failures are ignored."""
         profiler = self.request.profiler
         if profiler is None:
             return []
-        told = self.engine.client.run(profiler.hand_over, on_error="ignore")
-        return list(told.values())
+        profiles = self.engine.client.run(profiler.hand_over, on_error="ignore")
+        return list(profiles.values())
 
     def close(self) -> None:
-        """Let go of the chunks."""
+        """Free the chunks."""
         self.partitions.close()
 
 
 def held_here(keys: Sequence[str]) -> list[Chunk]:
-    """In a worker: what it holds, which one task may want more of than its memory could hold.
+    """Return the chunks of these keys in a worker, read from its own storage.
 
-    The scheduler refuses such a task where it is told of them, also of those in files.
+    They are not task inputs: the scheduler refuses a task whose inputs exceed the worker's memory,
+    even if they are stored in files.
     """
     worker: Any = get_worker  # distributed's functions have no types
     data = worker().data
@@ -259,7 +263,7 @@ def held_here(keys: Sequence[str]) -> list[Chunk]:
 
 
 def _at(worker: str) -> dict[str, Any]:
-    """For `Client.submit`; the scheduler takes another one where it is gone."""
+    """Return the arguments of `Client.submit` for a preferred worker; others are allowed."""
     return {"workers": [worker], "allow_other_workers": True}
 
 
@@ -268,7 +272,7 @@ def _read(
     table: PartitionedTable | MappedValue[PartitionedTable],
     batch: Sequence[Block],
 ) -> list[Chunk]:
-    """In a worker: the chunks of a batch, of a table that is mapped or was scattered."""
+    """Read the chunks of a batch in a worker, from a mapped or scattered table."""
     return read(table.view() if isinstance(table, MappedValue) else table, batch)
 
 
@@ -277,14 +281,14 @@ def _read_to_files(
     table: PartitionedTable | MappedValue[PartitionedTable],
     batch: Sequence[Block],
 ) -> list[StoredChunk]:
-    """The same, in files of the worker."""
+    """Read the chunks of a batch in a worker and store them in its files."""
     worker: Any = get_worker  # distributed's functions have no types
     folder = worker().local_directory
     return [chunk.stored(folder) for chunk in _read(read, table, batch)]
 
 
 def _nth_in_files(chunks: Sequence[Chunk | StoredChunk], number: int) -> StoredChunk:
-    """One that another worker has read arrives in memory."""
+    """Return one chunk, stored in files; one that another worker read arrives in memory."""
     chunk = chunks[number]
     worker: Any = get_worker  # distributed's functions have no types
     return chunk.stored(worker().local_directory) if isinstance(chunk, Chunk) else chunk

@@ -8,17 +8,17 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 
 
 class RelaxedPlacement(SchedulerPlugin):
-    """Frees batches that wait for a worker which is not coming back.
+    """Frees batches that wait for a worker which does not come back.
 
-    Each batch is meant for one worker, others being allowed. Where all workers are dead at one
-    moment distributed (2026.8) forgets the second half, and the batch waits for ever for an
-    address that nobody will have again, though new workers came up.
+    Each batch prefers one worker and allows others. When all workers are dead at the same moment,
+    distributed (2026.8) forgets that others are allowed, and the batch waits for ever for an
+    address that no worker will have again, although new workers came up.
     """
 
-    name = "optibench-any-worker-will-do"
+    name = "optibench-relaxed-placement"
 
     def add_worker(self, scheduler: Any, worker: str) -> None:
-        """Before the new worker is offered what could not run."""
+        """Lift the restriction before the scheduler offers waiting tasks to the new worker."""
         del worker
         for task in scheduler.unrunnable:
             if task.loose_restrictions:

@@ -1,6 +1,7 @@
-"""What runs in the scheduler and the workers of Dask to tell where their time went.
+"""Functions that run in Dask's scheduler and workers to report where their time went.
 
-This module is sent by value: a given cluster may not have this package. It imports nothing.
+This module is sent by value, because a given cluster may not have this package. It imports
+nothing.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ UNSPANNED = ("gather-dep", "get-data", "memory-monitor")
 
 
 async def beat(dask_worker: Any) -> None:
-    """In a worker: send the scheduler what was measured since the last heartbeat."""
+    """Send the scheduler, from a worker, what was measured since the last heartbeat."""
     await dask_worker.heartbeat()
 
 
 def between_workers(dask_scheduler: Any) -> list[tuple[Any, float]]:
-    """What workers have spent on moving data, for whichever client, since they began."""
+    """Return what workers have spent on moving data since they started, for all clients."""
     metrics = dask_scheduler.cumulative_worker_metrics.items()
     return [(key, value) for key, value in metrics if key[0] in UNSPANNED]
 
 
 def of_spans(ids: list[str], dask_scheduler: Any) -> dict[str, dict[str, list[Any]]]:
-    """For each span that has begun: its metrics, and how many tasks it has, by prefix."""
+    """Return, for each span that has begun, its metrics and its number of tasks by prefix."""
     spans = dask_scheduler.extensions["spans"].spans
     return {
         name: {

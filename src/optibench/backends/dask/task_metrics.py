@@ -1,4 +1,4 @@
-"""What Dask says of the work of a run, by its fine performance metrics (profile/engine.json)."""
+"""What Dask's fine performance metrics record about a run (profile/engine.json)."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 IDLE = "idle or other spans"
 RUN = {"thread-cpu", "thread-noncpu"}
 NOTES = (
-    "cpu_seconds is that of the thread which runs a task: it lacks threads that the task begins, "
-    "and what the worker's event loop does.",
-    "A task that failed or was cancelled has all its time as failed_seconds or cancelled_seconds. "
-    "Of a worker that was lost the work since its last heartbeat is missing.",
-    "Where another program runs tasks of the same names on the cluster meanwhile, Dask puts both "
-    "down to one of them.",
-    "idle_seconds is what is left of all threads of the cluster from a phase's first task to its "
-    "last one; the driver may work meanwhile.",
-    "between_workers is of all that the cluster's workers sent each other, kept and spilled from "
-    "this run's start on, for other programs too; Dask does not tell it by operation.",
+    "cpu_seconds is the CPU time of the thread that runs a task: it excludes threads that the "
+    "task starts and the worker's event loop.",
+    "The whole time of a task that failed or was cancelled counts as failed_seconds or "
+    "cancelled_seconds. The work of a lost worker since its last heartbeat is missing.",
+    "If another program runs tasks of the same names on the cluster at the same time, Dask "
+    "assigns the tasks of both to one of them.",
+    "idle_seconds is the unused time of all threads of the cluster between the first and the last "
+    "task of a phase; the driver may work during that time.",
+    "between_workers counts what all workers of the cluster sent each other, stored and spilled "
+    "since this run started, for other programs too; Dask does not split it by operation.",
 )
 
 
 class DaskTaskMetrics:
-    """Implements `contracts.EngineTaskMetrics`: a span for each phase, inside one of the run."""
+    """Implements `contracts.EngineTaskMetrics`: a span per phase, inside one span of the run."""
 
     def __init__(self, client: Any) -> None:
-        """What is sent by it counts; what workers move does so once it is started."""
+        """Prepare a new run; the work of tasks counts once they are submitted here."""
         self._client = client
-        self.profiler: WorkerProfiler | None = None  # of the calls that are submitted
+        self.profiler: WorkerProfiler | None = None  # profiles the submitted calls
         self._run = uuid4().hex
         self._phase = "before"
         self._phases = {self._phase: uuid4().hex}
@@ -48,18 +48,18 @@ class DaskTaskMetrics:
         self._moved_before: dict[Any, float] = {}
 
     def start(self) -> None:
-        """Leave out what workers have moved so far; needs all of them."""
+        """Exclude what workers have moved so far; this asks all of them."""
         self._moved_before = self._moved()
 
     def begin(self, phase: str) -> None:
-        """The next tasks are of this phase."""
+        """Assign the next tasks to a phase."""
         self._phase = phase
         self._phases.setdefault(phase, uuid4().hex)
 
     def span(self) -> AbstractContextManager[Any]:
-        """Tasks that are sent inside are of the phase, for as long as the block lasts.
+        """Assign tasks that are sent inside the block to the current phase.
 
-        As `distributed.span`, which cannot open the same span again.
+        Like `distributed.span`, which cannot open the same span twice.
         """
         ids = (self._run, self._phases[self._phase])
         annotation: AbstractContextManager[Any] = annotate(
@@ -67,45 +67,46 @@ class DaskTaskMetrics:
         )
         return annotation
 
-    def submit(self, function: Callable[..., Any], *arguments: Any, **where: Any) -> Any:
-        """Submit a call, which is made whatever was called before.
+    def submit(self, function: Callable[..., Any], *arguments: Any, **placement: Any) -> Any:
+        """Submit a call under a key of its own, so that it runs whatever was called before.
 
-        Tasks whose names begin alike are one group, and a group is of one span, whoever sends
-        them: no other phase, run or program has the beginning that is given here.
+        The scheduler groups tasks by the beginning of their keys and assigns a group to one span,
+        whichever client sent them. The beginning chosen here occurs in no other phase, run or
+        program.
         """
         name: Any = funcname  # Dask's functions have no types
         plain = name(function).split("(")[0].strip("_")
         key = (f"{plain}-{self._phases[self._phase]}", next(self._numbers))
         call = (function,) if self.profiler is None else (self.profiler.call, function)
         with self.span():
-            return self._client.submit(*call, *arguments, key=key, **where)
+            return self._client.submit(*call, *arguments, key=key, **placement)
 
-    def read(self) -> Mapping[str, Any]:
-        """Ask the scheduler, once it has what the workers have measured."""
+    def read(self) -> Mapping[str, object]:
+        """Query the scheduler after it has received what the workers have measured."""
         moved = self._moved()
         ids = {span: phase for phase, span in self._phases.items()}
-        found = self._at_scheduler(scheduler_functions.of_spans, list(ids))
-        work, idle = TaskMetricsSums(), {}
-        for span, told in found.items():
+        spans = self._at_scheduler(scheduler_functions.of_spans, list(ids))
+        sums, idle = TaskMetricsSums(), {}
+        for span, recorded in spans.items():
             phase = ids[span]
-            for name, number in told["tasks"]:
-                work.add(phase, name, {"tasks": number})
-            for (_, prefix, label, unit), value in told["metrics"]:
+            for name, number in recorded["tasks"]:
+                sums.add(phase, name, {"tasks": number})
+            for (_, prefix, label, unit), value in recorded["metrics"]:
                 if label == IDLE:
                     idle[phase] = value
                 else:
-                    work.add(phase, prefix, _amounts(label, unit, value))
+                    sums.add(phase, prefix, _amounts(label, unit, value))
         return {
             "engine": "dask",
             "version": _version(),
             "source": "the scheduler's fine performance metrics, in a span of this run",
             "notes": list(NOTES),
-            **_with_idle(work.told(), idle),
+            **_with_idle(sums.summary(), idle),
             "between_workers": _difference(moved, self._moved_before),
         }
 
     def _moved(self) -> dict[Any, float]:
-        """After a heartbeat of each worker; one that is just lost has none."""
+        """Return the moved amounts after a heartbeat of each worker; lost workers send none."""
         with _by_value():
             self._client.run(scheduler_functions.beat, on_error="ignore")
         return dict(self._at_scheduler(scheduler_functions.between_workers))
@@ -122,7 +123,7 @@ def _by_value() -> AbstractContextManager[None]:
 
 
 def _amounts(label: Any, unit: str, value: float) -> dict[str, float]:
-    """By the names that engines have in common."""
+    """Return an amount under the name that all engines use."""
     if label in RUN and unit == "seconds":
         cpu = {"cpu_seconds": value} if label == "thread-cpu" else {}
         return {"run_seconds": value, **cpu}
@@ -133,26 +134,26 @@ def _name(label: Any, unit: str) -> str:
     return f"{label}_{unit}".replace("-", "_").replace("serialize", "serialise")
 
 
-def _with_idle(told: dict[str, Any], idle: Mapping[str, float]) -> dict[str, Any]:
+def _with_idle(summary: dict[str, Any], idle: Mapping[str, float]) -> dict[str, Any]:
     for phase, seconds in idle.items():
-        told["phases"][phase]["total"]["idle_seconds"] = round(seconds, 6)
-    told["total"]["idle_seconds"] = round(sum(idle.values()), 6)
-    return told
+        summary["phases"][phase]["total"]["idle_seconds"] = round(seconds, 6)
+    summary["total"]["idle_seconds"] = round(sum(idle.values()), 6)
+    return summary
 
 
 def _difference(
     after: Mapping[Any, float], before: Mapping[Any, float]
 ) -> dict[str, dict[str, float]]:
-    """By what was done; nothing that was not done."""
-    told: dict[str, dict[str, float]] = {}
-    for (activity, *what), value in sorted(after.items(), key=_in_order):
+    """Return the amounts by activity; activities that did not occur are left out."""
+    difference: dict[str, dict[str, float]] = {}
+    for (activity, *what), value in sorted(after.items(), key=_sort_key):
         amount = value - before.get((activity, *what), 0)
         if amount > 0:
-            told.setdefault(_name(activity, "")[:-1], {})[_name(*what)] = round(amount, 6)
-    return told
+            difference.setdefault(_name(activity, "")[:-1], {})[_name(*what)] = round(amount, 6)
+    return difference
 
 
-def _in_order(entry: Iterable[Any]) -> str:
+def _sort_key(entry: Iterable[Any]) -> str:
     return str(next(iter(entry)))
 
 

@@ -1,4 +1,4 @@
-"""Certificates for a Dask cluster that speaks TLS, and a first word with its scheduler."""
+"""Certificates for a Dask cluster with TLS, and a first contact with its scheduler."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ENCRYPTED = ("tls", "wss")
 
 @dataclass(frozen=True)
 class TLSFiles:
-    """Files in PEM format (backend.tls); without any, those of Dask's own configuration hold.
+    """Files in PEM format (backend.tls); without any, Dask's own configuration applies.
 
     Attributes:
-        ca_file: certificates of who has signed the cluster's.
+        ca_file: certificates of the authority that signed the cluster's certificates.
         cert: this program's own certificate.
         key: its private key; may be in `cert` as well.
     """
@@ -30,31 +30,32 @@ class TLSFiles:
 
     @property
     def given(self) -> bool:
-        """True where one of them is."""
+        """True if one of the files is set."""
         return any((self.ca_file, self.cert, self.key))
 
     def context(self, scheme: str) -> ssl.SSLContext | None:
-        """What a connection is made with; None for an address without encryption.
+        """Return the context for a connection; None for an address without encryption.
 
         Raises:
-            ConfigError: files without such an address or the other way round, or of no use.
+            ConfigError: files without an encrypted address, an encrypted address without files, or
+                unusable files.
         """
         if scheme not in ENCRYPTED:
-            self._refuse_any(scheme)
+            self._refuse_files(scheme)
             return None
-        files = self if self.given else TLSFiles(**_of_dask())
+        files = self if self.given else TLSFiles(**_from_dask())
         if not (files.ca_file and files.cert):
             msg = (
                 f"backend.address={scheme}://...: an encrypted connection needs "
-                "backend.tls.ca_file (who has signed the cluster's certificates) and "
+                "backend.tls.ca_file (the authority that signed the cluster's certificates) and "
                 "backend.tls.cert with backend.tls.key (this program's own)."
             )
             raise ConfigError(msg)
         files._refuse_missing()
-        return _loaded(files.ca_file, files.cert, files.key)
+        return _load_context(files.ca_file, files.cert, files.key)
 
     def security(self) -> Any:
-        """The same for distributed; None leaves it to Dask's own configuration."""
+        """Return the same settings for distributed; None: Dask's own configuration applies."""
         if not self.given:
             return None
         from distributed.security import Security
@@ -67,14 +68,14 @@ class TLSFiles:
             tls_client_key=self.key,
         )
 
-    def _refuse_any(self, scheme: str) -> None:
+    def _refuse_files(self, scheme: str) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None:
                 where = "without backend.address" if not scheme else f"with {scheme}://"
                 msg = (
-                    f"backend.tls.{field.name}={value!r} {where}: allowed is a tls:// address, or "
-                    "no such key."
+                    f"backend.tls.{field.name}={value!r} {where}: use a tls:// address, or leave "
+                    "the key out."
                 )
                 raise ConfigError(msg)
 
@@ -89,37 +90,38 @@ class TLSFiles:
                 raise ConfigError(msg)
 
 
-def greet(place: tuple[str, int], scheme: str, context: ssl.SSLContext | None) -> None:
-    """Connect to a scheduler, and wait for its first byte where it is the first to speak.
+def greet(address: tuple[str, int], scheme: str, context: ssl.SSLContext | None) -> None:
+    """Connect to a scheduler, and wait for its first byte if it speaks first.
 
-    A refusal of our certificate comes only then; Dask itself would try again for half a minute.
+    A refusal of our certificate arrives only then; Dask itself would retry for half a minute.
 
     Raises:
-        OSError: nobody answers, or with other certificates (`ssl.SSLError`), or not in this way.
+        OSError: no server answers, its certificates differ (`ssl.SSLError`), or it does not speak
+            this protocol.
     """
-    with socket.create_connection(place, timeout=ANSWER_SECONDS) as plain:
+    with socket.create_connection(address, timeout=ANSWER_SECONDS) as connection:
         if scheme not in ("tcp", "tls"):
             return
         if context is None:
-            _first_byte(plain)
+            _first_byte(connection)
             return
-        with context.wrap_socket(plain) as wrapped:
-            _first_byte(wrapped)
+        with context.wrap_socket(connection) as encrypted:
+            _first_byte(encrypted)
 
 
 def _first_byte(connection: socket.socket) -> None:
     try:
         answer = connection.recv(1)
     except TimeoutError as error:
-        msg = "whoever listens there says nothing: is it a scheduler, and one without TLS?"
+        msg = "the server there sends nothing: is it a scheduler, and one without TLS?"
         raise TimeoutError(msg) from error
     if not answer:
-        msg = "whoever listens there hangs up"
+        msg = "the server there closes the connection"
         raise ConnectionError(msg)
 
 
-def _loaded(ca_file: str, cert: str, key: str | None) -> ssl.SSLContext:
-    """A context for connections to a cluster, whose certificates name no host."""
+def _load_context(ca_file: str, cert: str, key: str | None) -> ssl.SSLContext:
+    """Return a context for connections to a cluster, whose certificates name no host."""
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError as error:
@@ -128,7 +130,7 @@ def _loaded(ca_file: str, cert: str, key: str | None) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     try:
-        context.load_cert_chain(cert, key, password="")  # else OpenSSL would ask for one
+        context.load_cert_chain(cert, key, password="")  # without it OpenSSL would prompt for one
     except (ssl.SSLError, ValueError) as error:
         msg = (
             f"backend.tls.cert={cert!r} and backend.tls.key={key!r}: no certificate with its "
@@ -138,8 +140,8 @@ def _loaded(ca_file: str, cert: str, key: str | None) -> ssl.SSLContext:
     return context
 
 
-def _of_dask() -> dict[str, Any]:
-    """What Dask's own configuration (files, environment) says."""
+def _from_dask() -> dict[str, Any]:
+    """Return the files that Dask's own configuration (files, environment) names."""
     import dask
 
     get: Any = dask.config.get  # Dask's functions have no types

@@ -1,4 +1,4 @@
-"""What a Dask scheduler tells its clients of workers that were lost."""
+"""Worker losses as a Dask scheduler reports them to its clients."""
 
 from __future__ import annotations
 
@@ -15,42 +15,43 @@ if TYPE_CHECKING:
 
 
 class WorkerLosses:
-    """Counts the units of batches whose worker was lost, before their second try can come back.
+    """Counts the units of batches whose worker was lost, before their retry can return.
 
-    The scheduler's own count (`suspicious`) has those too that only waited at the lost worker.
-    Each worker has a topic of its own. On the topic of all, distributed (2026.8) sends what it
-    cannot serialise (of `scatter(broadcast=True)`, anybody's), and cuts off those who listen.
+    The scheduler's own count (`suspicious`) includes batches that only waited at the lost worker.
+    Each worker has a topic of its own. On the topic of all workers, distributed (2026.8) sends
+    messages that it cannot serialise (of any client's `scatter(broadcast=True)`), and disconnects
+    the subscribers.
 
     Attributes:
-        strangers: workers of a given cluster that fits on all workers do not use.
+        unused_workers: workers of a given cluster that fits on all workers do not use.
     """
 
-    def __init__(self, client: Any, again: RetryCounter) -> None:
-        """Count into `again`."""
+    def __init__(self, client: Any, retries: RetryCounter) -> None:
+        """Add lost units to `retries`."""
         self._client = client
-        self._again = again
-        self._lock = threading.Lock()  # events are heard in a thread of the client's
-        self._batches: dict[str, Any] = {}  # under way, in the order in which workers begin them
-        self._was_heard = False
-        self.strangers: frozenset[str] = frozenset()
+        self._retries = retries
+        self._lock = threading.Lock()  # events arrive in a thread of the client
+        self._batches: dict[str, Any] = {}  # in progress, in the order in which workers start them
+        self._has_lost_work = False
+        self.unused_workers: frozenset[str] = frozenset()
         self._topics: set[str] = set()
         self._gone: set[str] = set()
 
     @property
     def workers(self) -> int:
-        """How many live ones it listens to."""
+        """The number of live workers that are observed."""
         with self._lock:
             return len(self._topics - self._gone)
 
     def listen(self, workers: Iterable[str]) -> None:
-        """Hear of the end of these, too."""
+        """Observe these workers, too."""
         for worker in workers:
             if worker not in self._topics:
                 self._topics.add(worker)
-                self._client.subscribe_topic(worker, partial(self._hear, worker))
+                self._client.subscribe_topic(worker, partial(self._on_event, worker))
 
     def close(self) -> None:
-        """Listen no more; the scheduler would complain of a client that has gone."""
+        """Unsubscribe; the scheduler would complain about a client that has gone."""
         for worker in self._topics:
             self._client.unsubscribe_topic(worker)
 
@@ -59,35 +60,37 @@ class WorkerLosses:
         with self._lock:
             self._batches[key] = batch
 
-    def forget(self, key: str) -> None:
-        """The batch has come back."""
+    def unwatch(self, key: str) -> None:
+        """Stop watching a batch that has returned."""
         with self._lock:
             self._batches.pop(key, None)
 
-    def begin_anew(self, strangers: Iterable[str]) -> None:
-        """Forget what was heard; from now on nothing counts that goes with one of these."""
+    def reset(self, unused_workers: Iterable[str]) -> None:
+        """Forget earlier losses; from now on, losses of `unused_workers` do not count."""
         with self._lock:
-            self.strangers, self._was_heard = frozenset(strangers), False
+            self.unused_workers, self._has_lost_work = frozenset(unused_workers), False
 
-    def were_heard(self) -> bool:
-        """True where work has been lost with a worker since this was last asked."""
+    def have_lost_work(self) -> bool:
+        """Return True if work was lost with a worker since the last call."""
         with self._lock:
-            heard, self._was_heard = self._was_heard, False
-            return heard
+            lost, self._has_lost_work = self._has_lost_work, False
+            return lost
 
-    def _hear(self, worker: str, event: tuple[float, Any]) -> None:
-        _, told = event
-        action = told.get("action") if isinstance(told, dict) else None
+    def _on_event(self, worker: str, event: tuple[float, Any]) -> None:
+        _, content = event
+        action = content.get("action") if isinstance(content, dict) else None
         if action == "remove-worker":
             with self._lock:
                 self._gone.add(worker)
-                if not told["expected"]:
-                    self._count(worker, told["processing-tasks"], told["lost-computed-tasks"])
+                if not content["expected"]:
+                    self._count(
+                        worker, content["processing-tasks"], content["lost-computed-tasks"]
+                    )
 
     def _count(self, worker: str, processing: Container[str], results: Container[str]) -> None:
-        """A worker has one thread: of the batches that it had, it was at the first."""
-        self._was_heard |= bool(processing or results) and worker not in self.strangers
-        begun = [key for key in self._batches if key in processing][:1]
+        """Count the first batch of the worker, which has one thread, and the lost results."""
+        self._has_lost_work |= bool(processing or results) and worker not in self.unused_workers
+        started = [key for key in self._batches if key in processing][:1]
         done = [key for key in self._batches if key in results]
-        for key in begun + done:
-            self._again.add(units_in(self._batches[key]))
+        for key in started + done:
+            self._retries.add(units_in(self._batches[key]))

@@ -1,4 +1,4 @@
-"""A worker plug-in: every worker of ours begins alike, those too that stand in for lost ones."""
+"""A worker plug-in: all workers that OptiBench starts, replacements too, start alike."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class WorkerSetup(WorkerPlugin):
-    """Its output goes to our log, and the modules are imported before it gets a task."""
+    """Redirects a worker's output to the run's logs and imports modules before the first task."""
 
-    name = "optibench-begin-as-ours"
+    name = "optibench-worker-setup"
 
     def __init__(self, logs: str, modules: Sequence[str]) -> None:
-        """Print to the folder `logs`, import `modules`."""
+        """Hold the folder of the logs and the modules to import."""
         self._logs = logs
         self._modules = modules
 
     def setup(self, worker: Any) -> None:
-        """In the worker, once."""
+        """Prepare the worker, once."""
         del worker
         worker_process.begin(self._logs, self._modules)

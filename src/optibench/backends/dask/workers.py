@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from optibench.backends.dask.worker_losses import WorkerLosses
 
-FIRST_SECONDS = 30.0  # until a worker has come to the scheduler
-COME_BACK_SECONDS = 60.0  # a worker that is begun anew imports everything again
-HEAR_SECONDS = 0.5  # until the scheduler has heard of a loss
-LOOK_SECONDS = 0.1
+CONNECT_SECONDS = 30.0  # until the first worker has connected to the scheduler
+RESTART_SECONDS = 60.0  # a restarted worker imports everything again
+NOTICE_SECONDS = 0.5  # until the scheduler has noticed a loss
+POLL_SECONDS = 0.1
 
 
 class DaskWorkers:
-    """Asks the scheduler and the workers who is there; from then on their ends are heard of."""
+    """Asks the scheduler and the workers who is present, and observes the workers from then on."""
 
     def __init__(self, client: Any, wanted: int, losses: WorkerLosses) -> None:
         """Use at most `wanted` of them.
@@ -29,61 +29,63 @@ class DaskWorkers:
             EngineError: the cluster has fewer.
         """
         self._client, self._wanted, self._losses = client, wanted, losses
-        client.wait_for_workers(1, timeout=FIRST_SECONDS)
-        n_found, single = len(self._told()), self.known()
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        n_workers, single = len(self._infos()), self.known()
         if len(single) < wanted:
             msg = (
-                f"The Dask cluster has {len(single)} workers with one thread (of {n_found}), "
+                f"The Dask cluster has {len(single)} workers with one thread (of {n_workers}), "
                 f"fewer than the {wanted} asked for: start them with "
                 f"`dask worker --nworkers {wanted} --nthreads 1`, or lower "
-                "backend.workers. Trials in threads of one process cannot be measured apart."
+                "backend.workers. Trials in threads of one process cannot be measured separately."
             )
             raise EngineError(msg)
         self.first = sorted(single)[:wanted]
 
     def live(self) -> list[str]:
-        """Those to use now: one that was lost has come back under another address.
+        """Return the workers to use now, with replacements under new addresses.
 
         Raises:
-            EngineError: it has not.
+            EngineError: a lost worker was not replaced.
         """
-        end = time.monotonic() + COME_BACK_SECONDS
+        end = time.monotonic() + RESTART_SECONDS
         while len(found := self.known(ready=True)) < self._wanted and time.monotonic() < end:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         if len(found) < self._wanted:
             msg = (
-                f"Fewer than {self._wanted} Dask workers are left, and none came up in "
-                f"{COME_BACK_SECONDS:.0f} s. Their last words are in the artifact logs/ (on the "
-                "workers' machines at backend.address; there start workers with a nanny, which "
-                "begins lost ones anew). Run again with as many, or lower backend.workers."
+                f"Fewer than {self._wanted} Dask workers are left, and none was restarted in "
+                f"{RESTART_SECONDS:.0f} s. Their last output is in the artifact logs/ (with "
+                "backend.address on the workers' machines; start workers there with a nanny, "
+                "which restarts lost ones). Start as many workers again, or lower "
+                "backend.workers."
             )
             raise EngineError(msg)
         return sorted(found)[: self._wanted]
 
     def known(self, *, ready: bool = False) -> set[str]:
-        """Those that the scheduler has not heard the end of, with those that only come up.
+        """Return the workers that the scheduler does not know to be lost.
 
-        `ready`: without these: what is meant for one of them goes to others. A paused one is
-        given work, too, which it does once it goes on.
+        Args:
+            ready: leave out workers that are still starting: their tasks go to others. A paused
+                worker accepts tasks and runs them once it continues.
         """
-        told = self._told()
-        found = {name for name, worker in told.items() if worker["nthreads"] == 1}
+        infos = self._infos()
+        found = {name for name, worker in infos.items() if worker["nthreads"] == 1}
         self._losses.listen(found)
-        return {name for name in found if not ready or told[name]["status"] != "init"}
+        return {name for name in found if not ready or infos[name]["status"] != "init"}
 
     def answer(self, workers: Sequence[str]) -> bool:
-        """True where all of these do: a loss may show here before the scheduler knows it."""
-        time.sleep(HEAR_SECONDS)
+        """Return True if all of these answer; it shows losses before the scheduler knows them."""
+        time.sleep(NOTICE_SECONDS)
         if not self.known().issuperset(workers):
             return False
-        # Their event loops answer while they work.
+        # Their event loops answer even while a task runs.
         answers = self._client.run(os.getpid, workers=list(workers), on_error="ignore")
         return len(answers) == len(workers) and self.known().issuperset(workers)
 
     def memory_limits(self, workers: Sequence[str]) -> list[int]:
-        """Of those among these that are there and have one, in bytes."""
-        told = [worker for name, worker in self._told().items() if name in workers]
-        return [limit for worker in told if (limit := worker["memory_limit"])]
+        """Return the limits in bytes of those workers that are present and have one."""
+        infos = [worker for name, worker in self._infos().items() if name in workers]
+        return [limit for worker in infos if (limit := worker["memory_limit"])]
 
-    def _told(self) -> dict[str, Any]:
+    def _infos(self) -> dict[str, Any]:
         return dict(self._client.scheduler_info(n_workers=-1)["workers"])

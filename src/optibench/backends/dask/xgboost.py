@@ -1,7 +1,7 @@
-"""XGBoost on a whole Dask cluster: one task per worker, which trains on the chunks it has.
+"""XGBoost on a whole Dask cluster: one task per worker, which trains on the chunks it holds.
 
-It is the way of `xgboost.dask` (its tracker, its communicator), with one difference: all
-candidates of a job are trained in one go, on rows that are quantised once.
+It works like `xgboost.dask` (the same tracker and communicator), with one difference: all
+candidates of a job are trained in one call, on rows that are quantised once.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from optibench.models.xgboost_distributed import Share
 
 
-LOOK_SECONDS = 2.0  # so long a worker may be lost before the others are called back
+POLL_SECONDS = 2.0  # between two checks for lost workers
 
 
 class DaskXGBoost(DaskTrainer[DistributedXGBoost]):
     """Implements `contracts.Trainer`."""
 
     def __init__(self, engine: DaskEngine, request: TrainerRequest) -> None:
-        """Hold nothing yet."""
+        """Create a trainer that holds no rows yet."""
         super().__init__(engine, request, DistributedXGBoost)
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
-        """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
+        """Fit all candidates in one call; after worker loss repeat the whole call."""
         model, setting = self.request.model, self.request.setting
         shares = self._train_until_done(job)
         yield from self.distributed_fit.gathered(shares, model, job, setting)
@@ -46,7 +46,7 @@ class DaskXGBoost(DaskTrainer[DistributedXGBoost]):
             try:
                 with self.partitions.in_use():
                     return self._train(job)
-            except EngineError:  # no worker has come for the lost one
+            except EngineError:  # the lost worker was not replaced
                 raise
             except Exception as error:
                 if self.partitions.all_there():
@@ -54,7 +54,7 @@ class DaskXGBoost(DaskTrainer[DistributedXGBoost]):
                     raise FitError(cause) from error
                 lost = error
                 if attempt < TRIES:
-                    self.engine.again.add(len(job.candidates))
+                    self.engine.retries.add(len(job.candidates))
         msg = (
             f"XGBoost lost a worker in each of {TRIES} attempts (out of memory? Then lower "
             f"backend.workers or raise backend.memory_limit): {lost}"
@@ -62,16 +62,16 @@ class DaskXGBoost(DaskTrainer[DistributedXGBoost]):
         raise EngineError(msg) from lost
 
     def _train(self, job: FitJob) -> list[list[Share]]:
-        """One task for every worker; they wait for each other."""
+        """Run one task per worker; the tasks wait for each other."""
         client, held = self.engine.client, self.partitions.at_each_worker()
-        with rendezvous(len(held), self.engine.own_address) as meeting:
+        with rendezvous(len(held), self.engine.driver_address) as tracker_arguments:
             tasks = [
-                self.engine.record.submit(
+                self.engine.metrics.submit(
                     _train_here,
                     self.distributed_fit,
                     keys,
                     (job, self.request.setting),
-                    {**meeting, "dmlc_task_id": f"{number:06d}"},
+                    {**tracker_arguments, "dmlc_task_id": f"{number:06d}"},
                     workers=[worker],
                 )
                 for number, (worker, keys) in enumerate(held.items())
@@ -83,26 +83,26 @@ class DaskXGBoost(DaskTrainer[DistributedXGBoost]):
                 client.cancel(tasks)
 
     def _wait(self, tasks: list[Any], workers: Iterable[str]) -> None:
-        """Until all are done; one whose worker is gone would wait for it for ever."""
+        """Wait for all tasks; a task whose partner is lost would wait for it for ever."""
         wait_for: Any = wait  # distributed's functions have no types
         while pending := [task for task in tasks if task.status == "pending"]:
             with suppress(TimeoutError), self.engine.client.as_current():
-                wait_for(pending, timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
+                wait_for(pending, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
             for task in tasks:
                 if task.status == "error":
-                    task.result()  # which raises it
+                    task.result()  # raises its error
             if not self.engine.workers.known().issuperset(workers):
                 msg = "a Dask worker was lost"
                 raise ConnectionError(msg)
 
     def _gather(self, tasks: list[Any], workers: Iterable[str]) -> list[list[Share]]:
-        """What they have said, which goes with a worker that ends before it is fetched."""
+        """Fetch the results, unless a worker ends before its result is fetched."""
         client = self.engine.client
-        told = client.gather(tasks, asynchronous=True)
-        fetched = asyncio.run_coroutine_threadsafe(told, client.loop.asyncio_loop)
+        results = client.gather(tasks, asynchronous=True)
+        fetched = asyncio.run_coroutine_threadsafe(results, client.loop.asyncio_loop)
         while True:
             try:
-                return list(fetched.result(LOOK_SECONDS))
+                return list(fetched.result(POLL_SECONDS))
             except TimeoutError:
                 if fetched.done():
                     return list(fetched.result())
@@ -115,12 +115,12 @@ def _train_here(
     distributed_fit: DistributedXGBoost,
     keys: Sequence[str],
     job: tuple[FitJob, FitSetting],
-    meeting: Mapping[str, Any],
+    tracker_arguments: Mapping[str, Any],
 ) -> list[Share]:
-    """In a worker."""
+    """Train in a worker, together with the other workers."""
     from xgboost.collective import CommunicatorContext, get_rank
 
-    with CommunicatorContext(**meeting):
+    with CommunicatorContext(**tracker_arguments):
         return distributed_fit(held_here(keys), *job, first=get_rank() == 0)
 
 

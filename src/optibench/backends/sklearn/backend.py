@@ -41,11 +41,11 @@ class SklearnBackend:
 
     @property
     def is_remote(self) -> bool:
-        """Never."""
+        """Always False."""
         return False
 
     def check(self, workers: int) -> None:
-        """Nothing can be refused before the start."""
+        """Accept every setting; nothing can be refused before the start."""
         del workers
 
     def with_parallelism(self, parallelism: str) -> Self:
@@ -65,14 +65,14 @@ class SklearnBackend:
         except BrokenProcessPool as error:
             msg = (
                 "A worker process of the sklearn backend died (killed, or out of memory?); "
-                f"its last words are in the run's artifact logs/. {error}"
+                f"its last output is in the run's artifact logs/. {error}"
             )
             raise EngineError(msg) from error
 
 
 @contextmanager
 def _engine(request: EngineRequest, files: MemoryMappedFiles) -> Iterator[LokyEngine]:
-    """An engine whose workers end with it."""
+    """Yield an engine whose workers end with the block."""
     engine = LokyEngine(request, files)
     try:
         yield engine
@@ -94,14 +94,14 @@ class LokyEngine:
 
         self._request = request
         self._files = files
-        self._again = RetryCounter()
+        self._retries = RetryCounter()
         self.slots = request.workers
-        self._pool = RestartingPool(self._begin, request.workers, self._note)
+        self._pool = RestartingPool(self._start_executor, request.workers, self._count_retry)
 
     @property
     def units_run_again(self) -> int:
-        """Those of the batches whose worker was lost, or killed by loky over the loss of one."""
-        return self._again.count
+        """Units of batches whose worker was lost, or killed by loky after the loss of another."""
+        return self._retries.count
 
     @property
     def reuse(self) -> EngineReuse:
@@ -112,8 +112,8 @@ class LokyEngine:
         """End the workers."""
         self._pool.close()
 
-    def _begin(self) -> Any:
-        """An executor of loky."""
+    def _start_executor(self) -> Any:
+        """Start an executor of loky."""
         from joblib.externals.loky import ProcessPoolExecutor
 
         return ProcessPoolExecutor(
@@ -123,24 +123,24 @@ class LokyEngine:
             env=worker_process.thread_environment(self._request.threads),
         )
 
-    def _note(self, call: Call) -> None:
-        """A call that is made again has the batch as its last argument."""
-        self._again.add(units_in(call.arguments[-1]))
+    def _count_retry(self, call: Call) -> None:
+        """Count a retried call; its last argument is the batch."""
+        self._retries.add(units_in(call.arguments[-1]))
 
     def warm(self, modules: Sequence[str] = ()) -> None:
         """Return when every worker has run its initializer and imported `modules`."""
         self._run_on_all_workers(worker_process.load, tuple(modules))
 
     def forget(self) -> None:
-        """Remove the file that was shared; the workers let go of it."""
+        """Remove the shared file and have the workers drop their map of it."""
         self._files.clear()
         self._run_on_all_workers(memory_mapping.release_mapped)
 
     def _run_on_all_workers(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function once on every worker: each blocks until all have begun."""
+        """Call a function once on every worker: each call blocks until all have started."""
         marks = tempfile.mkdtemp(dir=self._files.folder)
         calls = [
-            self._pool.executor.submit(_call_and_meet, function, arguments, marks, self.slots)
+            self._pool.executor.submit(_call_and_wait, function, arguments, marks, self.slots)
             for _ in range(self.slots)
         ]
         for call in calls:
@@ -155,7 +155,7 @@ class LokyEngine:
         return self._pool.submit(memory_mapping.run_on_mapped, task, shared, batch)
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of joblib and of its loky."""
+        """Return the versions of joblib and of its loky."""
         from importlib.metadata import version
 
         from joblib.externals import loky
@@ -164,18 +164,18 @@ class LokyEngine:
 
 
 def _begin(logs: str, modules: Sequence[str]) -> None:
-    """Turn this process into a worker that stays.
+    """Turn this process into a worker that is not ended for its memory.
 
-    loky takes a worker that has grown by 300 MB for one that leaks, and ends it; ours grow by the
-    table that they map and by what they keep of a fold, within bounds of their own.
+    loky takes a worker that has grown by 300 MB for one that leaks, and ends it. Our workers grow
+    by the table that they map and by their cache of a fold, which is limited elsewhere.
     """
     from joblib.externals.loky import process_executor
 
-    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf  # it has no public setting
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf  # there is no public setting
     worker_process.begin(logs, modules)
 
 
-def _call_and_meet(
+def _call_and_wait(
     function: Callable[..., object], arguments: tuple[object, ...], marks: str, count: int
 ) -> None:
     function(*arguments)

@@ -1,7 +1,7 @@
-"""loky's workers, begun anew where one of them was lost.
+"""loky's workers, restarted after worker loss.
 
-loky takes a worker that is killed for the end of the pool: it kills the others, and fails all
-that was queued or running. Here the pool is begun anew and the same calls are made again.
+When a worker is killed, loky closes the pool: it kills the other workers, and fails all calls that
+were queued or running. This module then starts a new pool and repeats these calls.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from optibench.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRIES = 4  # as Dask and Spark have it
+TRIES = 4  # as in Dask and Spark
 
 
 class Call(Future[Any]):
-    """A call of a worker, which outlives the pool that it was made to.
+    """A call in a worker that outlives the pool to which it was submitted.
 
     Attributes:
-        inner: loky's future of it.
-        begun: how many times a worker has begun it, counting the one that is under way.
+        inner: loky's future of the call.
+        attempts: number of times that a worker has started it, the current attempt included.
     """
 
     def __init__(self, arguments: tuple[Any, ...]) -> None:
@@ -33,33 +33,33 @@ class Call(Future[Any]):
         super().__init__()
         self.arguments = arguments
         self.inner: Future[Any] = Future()
-        self.begun = 1
+        self.attempts = 1
 
     def cancel(self) -> bool:
-        """Only what no worker has begun."""
+        """Cancel the call if no worker has started it."""
         return self.inner.cancel() and super().cancel()
 
 
 class RestartingPool:
-    """Makes calls to an executor of loky, and to the next one where that broke."""
+    """Submits calls to an executor of loky, and to a new executor when that one breaks."""
 
     def __init__(
-        self, begin: Callable[[], Any], workers: int, note: Callable[[Call], None]
+        self, start: Callable[[], Any], workers: int, on_retry: Callable[[Call], None]
     ) -> None:
-        """Begin the first executor.
+        """Start the first executor.
 
         Args:
-            begin: gives an executor.
-            workers: so many calls of it run at the same time.
-            note: is told of each call that is begun again.
+            start: starts an executor.
+            workers: number of calls that it runs at the same time.
+            on_retry: called with each call that is retried.
         """
-        self.executor = begin()
-        self._begin = begin
+        self.executor = start()
+        self._start = start
         self._workers = workers
-        self._note = note
-        self._lock = threading.RLock()  # calls land in a thread of loky's
-        self._open: dict[Call, None] = {}  # in the order in which workers begin them
-        self._mender = ThreadPoolExecutor(1, thread_name_prefix="pool-mender")
+        self._on_retry = on_retry
+        self._lock = threading.RLock()  # calls end in a thread of loky
+        self._open: dict[Call, None] = {}  # in the order in which workers start them
+        self._restarter = ThreadPoolExecutor(1, thread_name_prefix="pool-restarter")
         self._closed = False
 
     def submit(self, *arguments: Any) -> Call:
@@ -67,30 +67,30 @@ class RestartingPool:
         call = Call(arguments)
         with self._lock:
             self._open[call] = None
-            self._send(call)
+            self._submit(call)
         return call
 
     def close(self) -> None:
         """End the workers."""
         with self._lock:
             self._closed = True
-        self._mender.shutdown(wait=True)
+        self._restarter.shutdown(wait=True)
         self.executor.shutdown(wait=True, kill_workers=True)
 
-    def _send(self, call: Call) -> None:
+    def _submit(self, call: Call) -> None:
         executor = self.executor
         try:
             call.inner = executor.submit(*call.arguments)
-        except BrokenProcessPool:  # a worker was lost before; this call was not with it
-            self._mender.submit(self._mend, executor)
+        except BrokenProcessPool:  # a worker was lost earlier, not by this call
+            self._restarter.submit(self._restart, executor)
             return
-        call.inner.add_done_callback(lambda inner: self._landed(call, executor, inner))
+        call.inner.add_done_callback(lambda inner: self._call_ended(call, executor, inner))
 
-    def _landed(self, call: Call, executor: Any, inner: Future[Any]) -> None:
+    def _call_ended(self, call: Call, executor: Any, inner: Future[Any]) -> None:
         error = None if inner.cancelled() else inner.exception()
         with self._lock:
             if isinstance(error, BrokenProcessPool) and not self._closed:
-                self._mender.submit(self._mend, executor)
+                self._restarter.submit(self._restart, executor)
                 return
             self._open.pop(call, None)
         if inner.cancelled() or call.cancelled():
@@ -100,40 +100,43 @@ class RestartingPool:
         else:
             call.set_result(inner.result())
 
-    def _mend(self, broken: Any) -> None:
-        """In a thread of its own, once for each executor that broke."""
+    def _restart(self, broken: Any) -> None:
+        """Replace an executor that broke, once, in a thread of its own."""
         if broken is not self.executor:
             return
-        broken.shutdown(wait=True, kill_workers=True)  # afterwards all calls have landed
+        broken.shutdown(wait=True, kill_workers=True)  # afterwards all calls have ended
         with self._lock:
             if self._closed:
                 return
             try:
-                self.executor = self._begin()
-                self._send_again()
+                self.executor = self._start()
+                self._submit_again()
             except Exception as error:
-                msg = "The workers of the sklearn backend could not be started again: "
-                self._give_up(list(self._open), f"{msg}{error}", error)
+                msg = "The workers of the sklearn backend could not be restarted: "
+                self._fail(list(self._open), f"{msg}{error}", error)
 
-    def _send_again(self) -> None:
-        """All that is open. loky hands calls out in their order: the first ones had been begun."""
+    def _submit_again(self) -> None:
+        """Submit all open calls again.
+
+        loky hands out calls in order, so that the first ones had started.
+        """
         self._open = {call: None for call in self._open if not call.cancelled()}
-        for place, call in enumerate(list(self._open)):
-            lost = place < self._workers
-            if lost and call.begun == TRIES:
+        for position, call in enumerate(list(self._open)):
+            lost = position < self._workers
+            if lost and call.attempts == TRIES:
                 msg = (
                     f"A worker process of the sklearn backend died {TRIES} times over the same "
                     "trials (killed, or out of memory? Then lower backend.workers); its last "
-                    "words are in the run's artifact logs/."
+                    "output is in the run's artifact logs/."
                 )
-                self._give_up([call], msg, call.inner.exception())
+                self._fail([call], msg, call.inner.exception())
                 continue
             if lost:
-                call.begun += 1
-                self._note(call)
-            self._send(call)
+                call.attempts += 1
+                self._on_retry(call)
+            self._submit(call)
 
-    def _give_up(self, calls: list[Call], msg: str, cause: BaseException | None) -> None:
+    def _fail(self, calls: list[Call], msg: str, cause: BaseException | None) -> None:
         for call in calls:
             self._open.pop(call, None)
             error = EngineError(msg)

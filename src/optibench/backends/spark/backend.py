@@ -34,21 +34,21 @@ OTHER_KEYS = {
     "spark.authenticate.secret": "backend.secret",
     "spark.dynamicAllocation.enabled": "backend.workers",
 }
-OURS = OTHER_KEYS.keys()
 PERSIST = ("MEMORY_AND_DISK", "MEMORY_ONLY", "DISK_ONLY", "none")
-# In trials the JVM only hands tasks on: compiling that well costs more than it saves.
-IN_TRIALS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-ON_ALL_WORKERS = {
-    # Else Java holds the last 100 objects that it has written: chunks of up to 32 MiB.
+# In trials the JVM only passes tasks on: optimising its code costs more than it saves.
+TRIAL_PROPERTIES = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+DATA_PROPERTIES = {
+    # By default Java keeps the last 100 objects that it wrote: chunks of up to 32 MiB.
     "spark.serializer.objectStreamReset": "1",
-    # Blocks lie in the heap in pieces of so many bytes. A piece of 1 MiB, Spark's own, and its
-    # header take two regions of a heap below 2 GB (G1): twice what Spark counts for its store.
+    # Blocks are stored in the heap in pieces of this size. By default a piece has 1 MiB, which
+    # with its header takes two regions of a heap below 2 GB (G1): twice what Spark accounts for.
     "spark.storage.unrollMemoryThreshold": str(256 * 2**10),
 }
 
-EXECUTORS_CPU = (
-    "cpu_seconds of K-means trials on all workers has of the executors what Spark counts: Java "
-    "threads of tasks, without Python workers, garbage collection and compilation"
+EXECUTOR_CPU_NOTE = (
+    "cpu_seconds of K-means trials on all workers includes the executors' CPU time as Spark "
+    "counts it: that of the Java threads of tasks, without Python workers, garbage collection "
+    "and compilation"
 )
 
 
@@ -82,14 +82,14 @@ class SparkBackend:
         return replace(self, parallelism=parallelism)
 
     def check(self, workers: int) -> None:
-        """Refuse a missing Java, a master that nobody answers at, and more slots than workers."""
+        """Refuse a missing Java, a master that does not answer, and more slots than workers."""
         try:
             find_java_home()
         except EngineError as error:
             raise ConfigError(str(error)) from error
-        taken = sorted(OURS & flatten(self.conf).keys())
-        if taken:
-            key = taken[0]
+        reserved = sorted(OTHER_KEYS.keys() & flatten(self.conf).keys())
+        if reserved:
+            key = reserved[0]
             msg = f"backend.conf.{key} is set by OptiBench; use {OTHER_KEYS[key]}."
             raise ConfigError(msg)
         if self.persist not in PERSIST:
@@ -98,7 +98,7 @@ class SparkBackend:
         if self.memory_limit != AUTO and bytes_of(self.memory_limit) == 0:
             msg = (
                 f"backend.memory_limit={self.memory_limit!r}: allowed is each worker's memory, "
-                "such as 1g or 600m (of 1024 x 1024 bytes), or auto for what Spark has given it."
+                "such as 1g or 600m (of 1024 x 1024 bytes), or auto for what Spark gives it."
             )
             raise ConfigError(msg)
         if self.is_remote:
@@ -110,47 +110,47 @@ class SparkBackend:
         cores = workers * self.threads_per_trial
         match = re.fullmatch(r"local\[(\d+)(,\s*\d+)?\]", self.master or "")
         if match is None or int(match[1]) != cores:
-            of_each = "" if self.threads_per_trial == 1 else " x backend.threads_per_trial"
+            factor = "" if self.threads_per_trial == 1 else " x backend.threads_per_trial"
             msg = (
                 f"backend.master={self.master!r}: a local master has as many slots as workers; "
                 f"allowed is local[{cores}] or local[{cores},retries] (in quotes: "
                 f"'backend.master=\"local[{cores}]\"'), or null. The number is "
-                f"backend.workers{of_each}."
+                f"backend.workers{factor}."
             )
             raise ConfigError(msg)
 
     def _check_remote(self) -> None:
-        told = redact(self.master)
+        shown = redact(self.master)
         parts = urlsplit(self.master or "")
         try:
-            place = (parts.hostname, parts.port)
+            address = (parts.hostname, parts.port)
         except ValueError:
-            place = (None, None)
-        if parts.scheme != "spark" or None in place:
-            msg = f"backend.master={told!r}: allowed is spark://host:port or local[N]."
+            address = (None, None)
+        if parts.scheme != "spark" or None in address:
+            msg = f"backend.master={shown!r}: allowed is spark://host:port or local[N]."
             raise ConfigError(msg)
         try:
-            socket.create_connection(place, timeout=CONNECT_SECONDS).close()
+            socket.create_connection(address, timeout=CONNECT_SECONDS).close()
         except OSError as error:
             msg = (
-                f"backend.master={told!r}: nobody answers there ({error}). Start a Spark "
+                f"backend.master={shown!r}: no master answers there ({error}). Start a Spark "
                 "master, or leave the key out to run on this machine."
             )
             raise ConfigError(msg) from error
 
     @property
     def _properties(self) -> dict[str, Any]:
-        """Those of `conf`, on top of what suits the parallelism."""
-        suitable = IN_TRIALS if self.parallelism == "trials" else ON_ALL_WORKERS
+        """The properties of `conf`, on top of those that suit the parallelism."""
+        suitable = TRIAL_PROPERTIES if self.parallelism == "trials" else DATA_PROPERTIES
         return {**suitable, **flatten(self.conf)}
 
     @property
     def _notes(self) -> tuple[str, ...]:
-        return () if self.parallelism == "trials" else (EXECUTORS_CPU,)
+        return () if self.parallelism == "trials" else (EXECUTOR_CPU_NOTE,)
 
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[SparkEngine]:
-        """Start a session and its Python workers, and stop all of it, the JVM too."""
+        """Start a session and its Python workers, and stop everything at the end, the JVM too."""
         with ExitStack() as stack:
             properties = self._properties
             if self.parallelism != "trials":

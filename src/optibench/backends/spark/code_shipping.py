@@ -1,4 +1,4 @@
-"""Brings our code to the workers of a given Spark master, by Spark's own distribution of files."""
+"""Ships code to the workers of a given Spark master, by Spark's own distribution of files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def ship_code(context: Any, modules: Sequence[str], folder: Path) -> None:
-    """Bring the code of `modules` where it was not brought before.
+    """Ship the code of `modules` unless it was shipped before.
 
-    Tasks find it before what is installed with the workers. Executors fetch it from `folder` when
-    they need it.
+    It takes precedence over what is installed with the workers. Executors fetch it from `folder`
+    when they need it.
     """
     paths = list(sys.path)
     for archive in archives(modules):
@@ -24,4 +24,4 @@ def ship_code(context: Any, modules: Sequence[str], folder: Path) -> None:
         if not path.exists():
             path.write_bytes(archive.content)
             context.addPyFile(str(path))
-    sys.path[:] = paths  # PySpark would have the driver look there, too
+    sys.path[:] = paths  # PySpark adds the archives to the driver's path, too

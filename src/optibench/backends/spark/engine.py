@@ -17,8 +17,8 @@ from optibench.backends.common.retry_counter import RetryCounter, units_in
 from optibench.backends.spark.broadcast_value import BroadcastValue
 from optibench.backends.spark.code_shipping import ship_code
 from optibench.backends.spark.executor import executor
-from optibench.backends.spark.session import answering, translated
-from optibench.backends.spark.worker_losses import attempts_of
+from optibench.backends.spark.session import ignoring_lost_jvm, translated
+from optibench.backends.spark.worker_losses import stage_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,11 +44,11 @@ R = TypeVar("R")
 
 
 class Jobs(NamedTuple):
-    """What became of some jobs that have ended.
+    """What happened in jobs that have ended.
 
     Attributes:
-        was_lost: tasks have failed, or output has gone, and Spark has tried again with success.
-        executor_cpu_seconds: of Java threads on other machines.
+        was_lost: tasks have failed or output was lost, and Spark has retried with success.
+        executor_cpu_seconds: CPU time of Java threads on other machines.
     """
 
     was_lost: bool
@@ -64,7 +64,7 @@ class SparkEngine:
     unmeasured_processes = "the master and the processes that start executors"
     workers_outlive_run = False
     before_batch: Callable[[], object] | None = None
-    memory_limit = 0  # of a worker, in bytes, where somebody has said so
+    memory_limit = 0  # backend.memory_limit in bytes; 0: what Spark gives a worker
 
     def __init__(
         self,
@@ -77,18 +77,18 @@ class SparkEngine:
 
         Args:
             context: a SparkContext.
-            request: how many workers.
-            files: for shared data where the workers are on this machine; None: broadcast.
-            persist: the storage level of tables that fits on all workers use.
+            request: the number of workers and their memory.
+            files: for shared data if the workers are on this machine; None: broadcast.
+            persist: the storage level of tables for fits on all workers.
         """
         self.context = context
         self._files = files
         self.persist = persist
-        self._one = context.parallelize([0], 1)
+        self._one_row = context.parallelize([0], 1)
         self._waiters = ThreadPoolExecutor(2 * request.workers, thread_name_prefix="spark-job")
         self._broadcasts: list[Broadcast[Any]] = []
         self._groups = itertools.count()
-        self.again = RetryCounter()
+        self.retries = RetryCounter()
         self.slots = request.workers
         self._memory_bytes = request.memory_bytes
         self._code = tempfile.TemporaryDirectory(prefix="optibench-code-")
@@ -116,38 +116,38 @@ class SparkEngine:
 
     @property
     def units_run_again(self) -> int:
-        """Those of lost batches, and fits on all workers."""
-        return self.again.count
+        """Units of lost batches, and fits on all workers that were retried."""
+        return self.retries.count
 
     def __enter__(self) -> SparkEngine:
-        """Nothing more to start."""
+        """Return the engine; the session runs already."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Give up the jobs that nobody waits for any more."""
+        """After an error cancel the jobs in flight; then stop waiting for jobs."""
         if any(exception):
-            with answering():  # where the JVM is gone, so are they
+            with ignoring_lost_jvm():  # a lost JVM has no jobs any more
                 self.context.cancelAllJobs()
         self._waiters.shutdown(wait=True, cancel_futures=True)
         self._code.cleanup()
 
     def begin(self, request: EngineRequest) -> None:
-        """Make the workers ready; compare the clocks of those that are elsewhere."""
+        """Prepare the workers; compare the clocks of remote ones."""
         self.warm(request.modules)
         if self._files is None:
             before = time.time()
-            told = self.run_on_all_workers(compatibility.describe, ())
-            self.clock_offsets = compatibility.clock_offsets(told, before, time.time())
-            self.notes += compatibility.notes_on(self.clock_offsets)
+            infos = self.run_on_all_workers(compatibility.describe, ())
+            self.clock_offsets = compatibility.clock_offsets(infos, before, time.time())
+            self.notes += compatibility.clock_notes(self.clock_offsets)
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Start every Python worker that is not up, and import `modules`.
+        """Start missing Python workers, and import `modules` on all of them.
 
-        Workers elsewhere get their code first.
+        Remote workers get their code first.
         """
         if self._files is None:
             ship_code(self.context, modules, Path(self._code.name))
-            names = compatibility.compared(modules)
+            names = compatibility.compared_packages(modules)
             compatibility.check_versions(
                 self.run_on_all_workers(compatibility.describe, names), names
             )
@@ -162,7 +162,7 @@ class SparkEngine:
         return BroadcastValue(broadcast)
 
     def forget(self) -> None:
-        """Remove the files, or the broadcasts, of what was shared; the workers let go of it."""
+        """Remove the shared files or broadcasts, and have the workers drop them."""
         if self._files is not None:
             self._files.clear()
             self.run_on_all_workers(memory_mapping.release_mapped)
@@ -170,41 +170,41 @@ class SparkEngine:
             self._broadcasts.pop().unpersist()
 
     def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
-        """Call a function in every worker, and return what each said.
+        """Call a function in every worker and return the results.
 
-        There are as many tasks as slots, and each waits until all have begun: on this machine by
-        the disk that they share with the driver, elsewhere as Spark's barrier tasks.
+        There are as many tasks as slots, and each waits until all have started: on this machine by
+        files in a folder, on a cluster as Spark's barrier tasks.
         """
         slots, is_remote = self.slots, self._files is None
-        with tempfile.TemporaryDirectory(prefix="optibench-meet-") as folder:
+        with tempfile.TemporaryDirectory(prefix="optibench-rendezvous-") as folder:
 
             def call(rows: Any) -> list[Any]:
                 list(rows)
-                answer = function(*arguments)
+                result = function(*arguments)
                 wait_for_other_tasks() if is_remote else worker_process.wait_for_workers(
                     folder, slots
                 )
-                return [answer]
+                return [result]
 
             tasks = self.context.parallelize(range(slots), slots)
             tasks = tasks.barrier() if is_remote else tasks
             return list(tasks.mapPartitions(call).collect())
 
     def submit(self, task: WorkerTask[V, B, R], shared: SharedValue[V], batch: B) -> Future[R]:
-        """Run one batch as a job of one task, which Spark tries again where its worker is lost."""
+        """Run one batch as a job of one task, which Spark retries if its worker is lost."""
         is_file = self._files is not None
-        terms = compatibility.RemoteTerms(self.clock_offsets, self.before_batch)
+        settings = compatibility.RemoteBatchSettings(self.clock_offsets, self.before_batch)
 
         def run(rows: Iterator[object]) -> list[tuple[R, int]]:
             from pyspark import TaskContext
 
-            list(rows)  # a worker that leaves input unread is not used again
+            list(rows)  # Spark does not reuse a worker that leaves input unread
             context: Any = TaskContext.get()
             if is_file:
                 return [
                     (memory_mapping.run_on_mapped(task, shared, batch), context.attemptNumber())
                 ]
-            outcome = compatibility.run_remote_batch(task, shared.view(), batch, terms)
+            outcome = compatibility.run_remote_batch(task, shared.view(), batch, settings)
             return [(outcome, context.attemptNumber())]
 
         return self._waiters.submit(self._collect, run, units_in(batch))
@@ -212,29 +212,28 @@ class SparkEngine:
     def _collect(self, run: Callable[[Iterator[object]], list[tuple[R, int]]], units: int) -> R:
         outcome: R
         with translated("A Spark job failed"):
-            outcome, attempt = self._one.mapPartitions(run).collect()[0]
-        self.again.add(attempt * units)
+            outcome, attempt = self._one_row.mapPartitions(run).collect()[0]
+        self.retries.add(attempt * units)
         return outcome
 
     def trainer(self, request: TrainerRequest) -> Trainer:
-        """What fits a model with all workers at once."""
+        """Make the trainer of the requested model."""
         trainers = importlib.import_module(f"optibench.backends.spark.{request.model.name}")
         make: Callable[[SparkEngine, TrainerRequest], Trainer] = trainers.TRAINER
         return make(self, request)
 
     def task_metrics(self) -> EngineTaskMetrics:
-        """From the event log."""
+        """Record metrics from the event log."""
         from optibench.backends.spark.task_metrics import SparkTaskMetrics
 
         return SparkTaskMetrics(self.context)
 
     @property
     def worker_memory_bytes(self) -> int:
-        """`memory_limit`, or a slot's part of what Python has in an executor.
+        """`memory_limit`, or a slot's share of the memory for Python in an executor.
 
-        On this machine that is a part of all memory.
-
-        Where Spark does not limit Python elsewhere, it is taken to have as much as the JVM.
+        On this machine that is a share of all memory. If Spark does not limit Python elsewhere, it
+        is assumed to have as much as the JVM.
         """
         if self.memory_limit:
             return self.memory_limit
@@ -242,44 +241,46 @@ class SparkEngine:
         heap = f"{self._memory_bytes}b" if local else conf.get("spark.executor.memory", "1g")
         given = conf.get("spark.executor.pyspark.memory", heap)
         to_bytes = self.context._jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes
-        executors = 1 if local else self._executors
+        executors = 1 if local else self._n_executors
         return int(to_bytes(given)) // math.ceil(self.slots / executors)
 
     @property
-    def _executors(self) -> int:
-        """That are up; each has as many slots as cores, which only its master knows."""
+    def _n_executors(self) -> int:
+        """The number of running executors; only the master knows how many slots each has."""
         with_driver = self.context._jsc.sc().getExecutorMemoryStatus().size()
         return max(1, int(with_driver) - 1)
 
     @contextmanager
-    def watched(self, what: str) -> Iterator[Callable[[], Jobs]]:
-        """Run jobs inside; afterwards the function says what became of them.
+    def observed_jobs(self, what: str) -> Iterator[Callable[[], Jobs]]:
+        """Run jobs inside; afterwards the yielded function returns what happened in them.
 
-        `what`: their name in what Spark tells.
+        `what`: their description in Spark's status and event log.
         """
         group = f"optibench-{next(self._groups)}"
         self.context.setJobGroup(group, what)
-        yield lambda: self._told(group)
+        yield lambda: self._jobs(group)
 
-    def _told(self, group: str) -> Jobs:
-        """Of a local session the driver's own JVM runs the tasks."""
-        stages = attempts_of(self.context, group)
+    def _jobs(self, group: str) -> Jobs:
+        """Return the result of a group of jobs; local tasks run in the driver's JVM."""
+        stages = stage_attempts(self.context, group)
         attempts = [attempt for stage in stages for attempt in stage]
         was_lost = any(len(stage) > 1 for stage in stages)
         was_lost = was_lost or any(attempt.numFailedTasks() for attempt in attempts)
         if self._files is not None:
             return Jobs(was_lost, 0.0)
-        used = sum(a.executorCpuTime() + a.executorDeserializeCpuTime() for a in attempts)
-        return Jobs(was_lost, used / 1e9)
+        cpu_nanoseconds = sum(
+            a.executorCpuTime() + a.executorDeserializeCpuTime() for a in attempts
+        )
+        return Jobs(was_lost, cpu_nanoseconds / 1e9)
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of Spark and of its Java."""
+        """Return the versions of Spark and of its Java."""
         java = self.context._jvm.java.lang.System.getProperty("java.version")
         return {"pyspark": str(self.context.version), "java": str(java)}
 
 
 def wait_for_other_tasks() -> None:
-    """In a barrier task: wait for the other tasks of its stage."""
+    """Wait, in a barrier task, for the other tasks of its stage."""
     from pyspark import BarrierTaskContext
 
     BarrierTaskContext.get().barrier()

@@ -1,4 +1,4 @@
-"""Which process holds all that a Python worker of Spark uses."""
+"""Find the process that owns all work of a Python worker of Spark."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from contextlib import suppress
 
 import psutil
 
-PYTHON = "pyspark"
+PYSPARK = "pyspark"  # in the command line of PySpark's daemon
 
 
 def executor() -> int:
-    """In a Python worker: pid of the JVM that has started it, itself or by PySpark's daemon.
+    """Return, in a Python worker, the pid of the JVM that started it, by PySpark's daemon or not.
 
-    What goes on in an executor is in this process and its descendants.
+    The work of an executor happens in this process and its descendants.
 
     Raises:
-        LookupError: another process than a JVM has.
+        LookupError: the worker was not started by a JVM.
     """
-    with suppress(psutil.Error):  # one that has ended, or is not to be read
+    with suppress(psutil.Error):  # the process has ended, or may not be read
         for process in psutil.Process().parents():
             if "java" in process.name():
                 return process.pid
-            if not any(PYTHON in word for word in process.cmdline()):
+            if not any(PYSPARK in word for word in process.cmdline()):
                 break
-    msg = "the executor that has started this worker was not found among its parents"
+    msg = "the executor that started this worker was not found among its parent processes"
     raise LookupError(msg)

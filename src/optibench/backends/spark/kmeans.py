@@ -1,7 +1,7 @@
 """K-means on a whole Spark cluster, by `pyspark.ml.clustering.KMeans`.
 
-Spark stops when no centre moves by more than `tol`, scikit-learn when the squared shifts of all
-centres add up to less than `tol` times the variance of the data: `tol` is translated so that
+Spark stops when no centre moves by more than `tol`; scikit-learn stops when the squared shifts of
+all centres add up to less than `tol` times the variance of the data. `tol` is translated so that
 Spark never stops earlier.
 """
 
@@ -44,34 +44,34 @@ if TYPE_CHECKING:
     )
     from optibench.models.kmeans_distributed import Answer, Start
 
-# Of rows: between the JVM and Python, and in the JVM's cache, where arrays of more than half a
-# region of the heap, 1 MiB or more, lie each in regions of their own, side by side (G1).
-BYTES_AT_ONCE = {
+# Sizes of the batches of rows between the JVM and Python, and in the JVM's cache. There, an array
+# of more than half a heap region (of 1 MiB or more) takes whole contiguous regions (G1).
+BATCH_BYTES = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": 4 * 2**20,
     "spark.sql.inMemoryColumnarStorage.batchSize": 2**18,
 }
-MOST_AT_ONCE = 10_000  # of them: Spark's own number
+MAX_BATCH_ROWS = 10_000  # Spark's default
 SCHEMA = "part int, place long, features array<double>"
 INIT = {"k-means++": "k-means||", "random": "random"}
 
 
 class SparkKMeans:
-    """Implements `contracts.Trainer`, and what K-means asks of an engine."""
+    """Implements `contracts.Trainer` and `models.kmeans_distributed.Cluster`."""
 
     def __init__(self, engine: SparkEngine, request: TrainerRequest) -> None:
-        """Hold nothing yet."""
+        """Create a trainer that holds no rows yet."""
         self._engine = engine
         self._distributed_fit = distributed_fit_of(request.model, DistributedKMeans)
         self._setting = request.setting
-        self._rows_at_once = {
-            key: max(1, min(MOST_AT_ONCE, size // (8 * request.width)))
-            for key, size in BYTES_AT_ONCE.items()
+        self._batch_rows = {
+            key: max(1, min(MAX_BATCH_ROWS, size // (8 * request.width)))
+            for key, size in BATCH_BYTES.items()
         }
         self._session = SparkSession(engine.context)
         self._profiles = TaskProfiles(engine.context, request.profiler)
         self._table: Any = None
-        self._was_lost = False  # what the fit that is made has needed
-        self._used_elsewhere = 0.0  # CPU seconds
+        self._was_lost = False  # a worker, during the current fit
+        self._executor_cpu_seconds = 0.0  # on other machines
 
     def hold(
         self,
@@ -81,96 +81,99 @@ class SparkKMeans:
         *,
         in_files: bool,
     ) -> None:
-        """As a DataFrame of vectors, which Spark keeps where its storage level says."""
+        """Hold the table as a DataFrame of vectors, at Spark's storage level."""
         read_share = reading(table, self._profiles.around(read), self._engine.before_batch)
-        for key, n_rows in self._rows_at_once.items():
+        for key, n_rows in self._batch_rows.items():
             self._session.conf.set(key, n_rows)
-        most = max(self._rows_at_once.values())
+        max_rows = max(self._batch_rows.values())
 
         def rows(batches: Iterable[Any]) -> Iterator[Any]:
             for batch in batches:
                 for number in batch.column(0).to_pylist():
                     for chunk in read_share(shares[number]):
-                        yield from _batches(chunk, most)
+                        yield from _batches(chunk, max_rows)
 
         numbers = self._session.range(0, len(shares), 1, len(shares))
-        frame = numbers.mapInArrow(self._profiles.told_by(rows), SCHEMA)
+        frame = numbers.mapInArrow(self._profiles.returning_profile(rows), SCHEMA)
         self._table = frame.withColumn("features", array_to_vector(col("features")))
         persist(self._table, kept_at(self._engine.persist, in_files=in_files))
-        with self._engine.watched("read the table"), translated("Spark could not read the table"):
+        with (
+            self._engine.observed_jobs("read the table"),
+            translated("Spark could not read the table"),
+        ):
             self._table.count()
 
     def rows(self, ask: PredictionRequest) -> Chunk:
-        """Gathered, by their order."""
+        """Gather the requested rows, sorted by their order."""
         limit = ask.limit
 
         def sampled(chunk: Chunk) -> dict[str, Any]:
             rows = chunk.below(limit)
             return {"place": rows.order.view(np.int64), "features": _lists(rows.X)}
 
-        found = self._each(ask, sampled, "place long, features array<double>")
-        X = found.column("features").combine_chunks().flatten().to_numpy()
-        order = found.column("place").to_numpy().view(np.uint64)
+        table = self._each(ask, sampled, "place long, features array<double>")
+        X = table.column("features").combine_chunks().flatten().to_numpy()
+        order = table.column("place").to_numpy().view(np.uint64)
         return Chunk(min(ask.parts), X.reshape(len(order), -1), None, order).in_order()
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
-        """One candidate after the other."""
+        """Fit one candidate after the other."""
         for fit in self._distributed_fit.fit(job, self._setting, self):
-            # What went with a worker Spark has run again in this fit.
-            self._engine.again.add(int(self._was_lost))
+            # Spark retried in this fit what was lost with a worker.
+            self._engine.retries.add(int(self._was_lost))
             self._was_lost = False
             yield fit
 
     def profiles(self) -> list[bytes]:
-        """Of the tasks that have ended: reading and answering, Spark trains in its JVM."""
+        """Return the profiles of ended tasks, which read and predict; Spark trains in its JVM."""
         return self._profiles.collected
 
     def close(self) -> None:
-        """Let go of the table."""
+        """Free the table."""
         if self._table is not None:
             self._table.unpersist()
 
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Start:
-        """One start."""
-        told = self._told(full, seed, job.spread)
+        """Run Lloyd's algorithm once."""
+        params = self._engine_params(full, seed, job.spread)
         try:
             with (
-                self._engine.watched("a start of K-means") as ended,
+                self._engine.observed_jobs("a start of K-means") as ended,
                 translated("Spark's K-means failed", FitError),
             ):
-                fitted = KMeans(featuresCol="features", **told).fit(self._of(job.train))
+                fitted = KMeans(featuresCol="features", **params).fit(self._rows_of(job.train))
                 centres = np.array(fitted.clusterCenters())
                 summary = fitted.summary
                 iterations, cost = int(summary.numIter), float(summary.trainingCost)
         except FitError as error:
-            if is_loss(error):  # again and again, for all that Spark has tried
+            if is_loss(error):  # after all retries of Spark
                 raise EngineError(str(error)) from error.__cause__
             raise
         self._count(ended())
-        return self._distributed_fit.start(centres, iterations, cost, told)
+        return self._distributed_fit.start(centres, iterations, cost, params)
 
     def cpu_seconds(self) -> float:
-        """Of the JVM, which holds the executors of a local session; of others by Spark's count."""
+        """Return the CPU time of the JVM and its local executors, plus Spark's count of others."""
         times = psutil.Process(self._engine.context._gateway.proc.pid).cpu_times()
-        return float(times.user + times.system) + self._used_elsewhere
+        return float(times.user + times.system) + self._executor_cpu_seconds
 
     def _count(self, jobs: Jobs) -> None:
         self._was_lost |= jobs.was_lost
-        self._used_elsewhere += jobs.executor_cpu_seconds
+        self._executor_cpu_seconds += jobs.executor_cpu_seconds
 
     def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Answer]:
-        """Where the rows are."""
+        """Predict where the rows are."""
         answer, limit = self._distributed_fit.answer, ask.limit
 
-        def asked(chunk: Chunk) -> dict[str, Any]:
+        def predicted(chunk: Chunk) -> dict[str, Any]:
             order, labels, squared = answer(chunk, estimator, limit)
             return {"place": order.view(np.int64), "label": labels, "squared": squared}
 
-        found = self._each(ask, asked, "place long, label long, squared double")
+        found = self._each(ask, predicted, "place long, label long, squared double")
         columns = [found.column(name).to_numpy() for name in ("place", "label", "squared")]
         return [(columns[0].view(np.uint64), *columns[1:])]
 
-    def _told(self, full: Mapping[str, Any], seed: int, spread: float) -> dict[str, Any]:
+    def _engine_params(self, full: Mapping[str, Any], seed: int, spread: float) -> dict[str, Any]:
         """By Spark's names."""
         k = full["n_clusters"]
         return {
@@ -185,13 +188,13 @@ class SparkKMeans:
             "maxBlockSizeInMB": 0.0,
         }
 
-    def _of(self, parts: Iterable[int]) -> Any:
+    def _rows_of(self, parts: Iterable[int]) -> Any:
         return self._table.where(col("part").isin(sorted(parts)))
 
     def _each(
         self, ask: PredictionRequest, function: Callable[[Chunk], dict[str, Any]], schema: str
     ) -> Any:
-        """Call a function on the rows of an ask, some at a time; answers as one Arrow table."""
+        """Call a function on batches of the requested rows; return the results as an Arrow table."""
         function = self._profiles.around(function)
 
         def call(batches: Iterable[Any]) -> Iterator[Any]:
@@ -201,15 +204,15 @@ class SparkKMeans:
                 chunk = Chunk(0, X, None, place.view(np.uint64))
                 yield pa.RecordBatch.from_pydict(function(chunk))
 
-        chosen = self._of(ask.parts).select("place", vector_to_array(col("features")))
-        with self._engine.watched("ask the rows") as ended, translated("A Spark job failed"):
-            found = chosen.mapInArrow(self._profiles.told_by(call), schema).toArrow()
+        chosen = self._rows_of(ask.parts).select("place", vector_to_array(col("features")))
+        with self._engine.observed_jobs("ask the rows") as ended, translated("A Spark job failed"):
+            found = chosen.mapInArrow(self._profiles.returning_profile(call), schema).toArrow()
         self._count(ended())
         return found
 
 
 def _batches(chunk: Chunk, n_rows: int) -> Iterator[Any]:
-    """A chunk as Arrow has it, so many rows at a time."""
+    """Yield a chunk as Arrow batches of at most `n_rows` rows."""
     for first in range(0, len(chunk.X), n_rows):
         rows = slice(first, first + n_rows)
         X = chunk.X[rows]
@@ -223,7 +226,7 @@ def _batches(chunk: Chunk, n_rows: int) -> Iterator[Any]:
 
 
 def _lists(X: Any) -> Any:
-    """The rows of a matrix as an Arrow column of lists."""
+    """Return the rows of a matrix as an Arrow column of lists."""
     n_rows, width = X.shape
     starts = pa.array(np.arange(0, (n_rows + 1) * width, width, dtype=np.int32))
     return pa.ListArray.from_arrays(starts, pa.array(np.ascontiguousarray(X).ravel()))

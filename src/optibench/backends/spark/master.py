@@ -1,7 +1,7 @@
-"""What a given Spark master does that it does not say: refuse a secret, give too few slots.
+"""Errors of a given Spark master that Spark does not report: a wrong secret, too few slots.
 
-Spark tries a master that has refused its secret for a minute, and then comes up without one; a
-job that has no slots waits for ever.
+Spark retries a master that has refused its secret for a minute, and then starts without a master;
+a job without slots waits for ever.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
     from optibench.backends.spark.settings import SessionSettings
 
 SLOT_SECONDS = 90.0
-# What Spark logs where the two sides do not agree on a secret.
+# What Spark logs if the two sides do not agree on a secret.
 REFUSED = re.compile(r"Exception while bootstrapping client.*\n.*")
 REFUSAL = (
-    "Spark's master at {master} refuses this program's secret. Give the one that master and "
-    "workers were started with (spark.authenticate.secret) by backend.secret, best as the "
-    "environment's OPTIBENCH_SPARK_SECRET; none where they have none."
+    "Spark's master at {master} refuses this program's secret. Set backend.secret, preferably by "
+    "the environment variable OPTIBENCH_SPARK_SECRET, to the secret with which master and workers "
+    "were started (spark.authenticate.secret), or to null if they have none."
 )
 
 
 @contextmanager
-def refusals_end(
+def end_on_refusal(
     process: subprocess.Popen[bytes] | None, log: Path, master: str
 ) -> Iterator[None]:
-    """Connect inside: the JVM ends as soon as it logs that its secret was refused.
+    """Connect inside; the JVM is ended as soon as it logs that its secret was refused.
 
     Raises:
-        EngineError: it was.
+        EngineError: the secret was refused.
     """
     if process is None or not master.startswith("spark"):
         yield
         return
     begin = log.stat().st_size if log.exists() else 0
-    refused, over = threading.Event(), threading.Event()
+    refused, is_over = threading.Event(), threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.3):
+        while not is_over.wait(0.3):
             with log.open("rb") as file:
                 file.seek(begin)
                 if REFUSED.search(file.read().decode(errors="replace")):
@@ -66,7 +66,7 @@ def refusals_end(
             raise EngineError(REFUSAL.format(master=redact(master))) from error
         raise
     finally:
-        over.set()
+        is_over.set()
         watcher.join()
 
 
@@ -74,33 +74,33 @@ def await_slots(context: Any, settings: SessionSettings) -> None:
     """Wait until the executors have as many slots as tasks are to run at a time.
 
     Raises:
-        EngineError: the master has gone, or has too few of them.
+        EngineError: the master is gone, or has too few slots.
     """
     java = context._jsc.sc()
     profile = java.resourceProfileManager().defaultResourceProfile()
     deadline = time.monotonic() + SLOT_SECONDS
-    found = 0
+    n_slots = 0
     while not java.isStopped():
-        found = java.maxNumConcurrentTasks(profile)
-        if found >= settings.slots:
+        n_slots = java.maxNumConcurrentTasks(profile)
+        if n_slots >= settings.slots:
             return
         if time.monotonic() > deadline:
-            raise EngineError(_too_few(settings, found))
+            raise EngineError(_too_few_slots(settings, n_slots))
         checkpoint()
         time.sleep(0.2)
     msg = (
-        f"Spark's master at {redact(settings.master)} does not take this program on: it has gone, "
-        "is of another version, or asks for a secret (backend.secret, or the environment's "
+        f"Spark's master at {redact(settings.master)} does not accept this program: it is gone, "
+        "has another version, or requires a secret (backend.secret, or the environment variable "
         "OPTIBENCH_SPARK_SECRET)."
     )
     raise EngineError(msg)
 
 
-def _too_few(settings: SessionSettings, found: int) -> str:
+def _too_few_slots(settings: SessionSettings, n_slots: int) -> str:
     cores = settings.shown["spark.task.cpus"]
     memory = settings.shown.get("spark.executor.memory", "1g")
     return (
-        f"Spark's master at {redact(settings.master)} gives {found} slots of {cores} core(s), "
+        f"Spark's master at {redact(settings.master)} gives {n_slots} slots of {cores} core(s), "
         f"fewer than the {settings.slots} asked for: start more workers, wait for other programs, "
         f"or lower backend.workers. Each executor also needs {memory} of memory "
         "(backend.conf.spark.executor.memory)."

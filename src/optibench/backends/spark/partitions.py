@@ -1,4 +1,4 @@
-"""A table in chunks that Spark keeps: one partition for each slot."""
+"""A table in chunks that Spark keeps: one partition per slot."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 class SparkPartitions:
-    """An RDD of chunks, persisted as `backend.persist` says; what is lost is read again."""
+    """An RDD of chunks, persisted as `backend.persist` says; lost chunks are read again."""
 
     def __init__(self, engine: SparkEngine, profiler: WorkerProfiler | None) -> None:
-        """Hold nothing yet."""
+        """Create partitions without chunks."""
         self._engine = engine
         self.profiles = TaskProfiles(engine.context, profiler)
         self._chunks: Any = None
@@ -45,34 +45,36 @@ class SparkPartitions:
         read: ReadChunks,
         level: str,
     ) -> None:
-        """Read each share in one task, and keep what it gives at a storage level."""
+        """Read each share in one task, and keep its chunks at a storage level."""
         context = self._engine.context
-        around = self.profiles.around(read)
-        read_share = self.profiles.told_by(reading(table, around, self._engine.before_batch))
+        profiled_read = self.profiles.around(read)
+        read_share = self.profiles.returning_profile(
+            reading(table, profiled_read, self._engine.before_batch)
+        )
         self._chunks = context.parallelize(shares, len(shares)).flatMap(read_share)
         persist(self._chunks, level)
         with translated("Spark could not read the table"):
             self._chunks.count()
 
     def rows(self, ask: PredictionRequest, scored_by: str) -> Chunk:
-        """Gathered, by their order."""
+        """Gather the requested rows, sorted by their order."""
         return Chunk.join(self.each(ask.parts, methodcaller(scored_by, ask.limit))).in_order()
 
     def each(self, parts: Container[int], function: Callable[[Chunk], Any]) -> list[Any]:
-        """Call a function where each chunk of some parts is."""
+        """Call a function on each chunk of some parts, where the chunk is."""
         chosen = self._chunks.filter(lambda chunk: chunk.part in parts)
-        asked = self.profiles.told_by(partial(map, self.profiles.around(function)))
+        mapped = self.profiles.returning_profile(partial(map, self.profiles.around(function)))
         with translated("A Spark job failed"):
-            return list(chosen.mapPartitions(asked).collect())
+            return list(chosen.mapPartitions(mapped).collect())
 
-    def distributed_fit(self, function: Callable[[Any], Iterator[Any]]) -> list[Any]:
-        """Call a function once for each partition, all at the same time (a barrier stage)."""
-        told = self.profiles.told_by(function)
+    def in_barrier(self, function: Callable[[Any], Iterator[Any]]) -> list[Any]:
+        """Call a function once per partition, all at the same time (a barrier stage)."""
+        task = self.profiles.returning_profile(function)
         with translated("A Spark job failed"):
-            return list(self._chunks.barrier().mapPartitions(told).collect())
+            return list(self._chunks.barrier().mapPartitions(task).collect())
 
     def close(self) -> None:
-        """Let go of them."""
+        """Free the chunks."""
         if self._chunks is not None:
             self._chunks.unpersist()
 
@@ -82,7 +84,7 @@ def reading(
     read: ReadChunks,
     before: Callable[[], object] | None,
 ) -> Callable[[Share], Iterator[Chunk]]:
-    """What a task does with a share: of a table that is mapped, or was broadcast."""
+    """Return the function with which a task reads a share of the shared table."""
 
     def read_share(share: Share) -> Iterator[Chunk]:
         if before is not None:
@@ -95,18 +97,18 @@ def reading(
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
-    """In a task: a folder on the executor's disk, gone in the end."""
+    """Make, in a task, a folder on the executor's disk that is removed at the end."""
     folders = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")
     return tempfile.TemporaryDirectory(prefix="optibench-", dir=folders[0] or None)
 
 
 def kept_at(level: str, *, in_files: bool) -> str:
-    """The storage level of a table; of one that is too large for memory no part goes there."""
+    """Return the storage level of a table; one that exceeds the memory is kept on disk alone."""
     return "DISK_ONLY" if in_files and level != "none" else level
 
 
 def persist(held: Any, level: str) -> None:
-    """Keep an RDD or a DataFrame, by the name of a storage level; "none": it is read each time."""
+    """Keep an RDD or a DataFrame at a storage level, given by name; "none": read it each time."""
     from pyspark import StorageLevel
 
     if level != "none":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from optibench.backends.common.background_start import StartAbandoned, checkpoint
 from optibench.backends.spark.java import find_java_home
-from optibench.backends.spark.master import await_slots, refusals_end
+from optibench.backends.spark.master import await_slots, end_on_refusal
 from optibench.errors import BenchmarkError, EngineError
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from optibench.backends.spark.settings import SessionSettings
 
-FIRST_SECONDS = 1.0  # after any error: its end may be what the error is about
-LAST_SECONDS = 5.0  # for a JVM that answers no more to end
+FIRST_WAIT_SECONDS = 1.0  # for the JVM to end after an error, which it may have caused
+LAST_WAIT_SECONDS = 5.0  # for a JVM that does not answer to end
 
 
 @contextmanager
@@ -35,14 +35,14 @@ def spark_context(settings: SessionSettings, logs: Path) -> Iterator[Any]:
 
     _prepare_process(settings)
     checkpoint()
-    gateway = SparkContext._gateway  # of a context that the user has had and stopped
+    gateway = SparkContext._gateway  # left by a context of the user that was stopped
     log = logs / "spark.log"
     try:
-        gateway = gateway or _launched(settings, log)
+        gateway = gateway or _launch_jvm(settings, log)
         checkpoint()
-        context = _connected(settings, gateway, log)
+        context = _connect(settings, gateway, log)
     except BaseException as error:
-        _end(gateway)
+        _end_jvm(gateway)
         if not isinstance(error, Exception) or isinstance(error, EngineError | StartAbandoned):
             raise
         msg = f"Spark could not be started on {settings.master}: {str(error).splitlines()[0]}"
@@ -55,14 +55,14 @@ def spark_context(settings: SessionSettings, logs: Path) -> Iterator[Any]:
     finally:
         try:
             context.stop()
-        except OSError:  # the JVM is gone; the second time PySpark knows it, and tidies up here
+        except OSError:  # the JVM is gone; PySpark notices it now, and cleans up in a second call
             context.stop()
         finally:
-            _end(gateway)
+            _end_jvm(gateway)
 
 
 def _prepare_process(settings: SessionSettings) -> None:
-    """What PySpark reads from this process; a second context in it is refused."""
+    """Set what PySpark reads from this process; refuse a second context in it."""
     from pyspark import SparkContext
 
     os.environ["JAVA_HOME"] = str(find_java_home().path)
@@ -70,29 +70,29 @@ def _prepare_process(settings: SessionSettings) -> None:
     if SparkContext._active_spark_context is not None:
         msg = (
             "A SparkContext is already active in this process; "
-            "stop it before a benchmark on Spark."
+            "stop it before you start a benchmark on Spark."
         )
         raise EngineError(msg)
-    # PySpark imports pandas for its DataFrames, not used here. No `catch_warnings`: other threads
-    # are running.
+    # PySpark imports pandas for pandas DataFrames, which are not used here. Other threads are
+    # running, so that `catch_warnings` would not be safe.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
 
 
-def _launched(settings: SessionSettings, log: Path) -> Any:
-    """Start the JVM; PySpark writes what it is told here on its command line."""
+def _launch_jvm(settings: SessionSettings, log: Path) -> Any:
+    """Start the JVM; PySpark passes these properties on its command line."""
     from pyspark.java_gateway import launch_gateway
 
-    launch: Any = launch_gateway  # it has no types
-    with log.open("ab") as file:  # also of the JVM's Python workers
+    launch: Any = launch_gateway  # untyped
+    with log.open("ab") as file:  # also receives the output of the JVM's Python workers
         return launch(_conf(settings), {"stdout": file, "stderr": file})
 
 
-def _connected(settings: SessionSettings, gateway: Any, log: Path) -> Any:
-    """Connect to the master; secrets are told the JVM by PySpark's own, protected connection."""
+def _connect(settings: SessionSettings, gateway: Any, log: Path) -> Any:
+    """Connect to the master; PySpark sends secrets to the JVM over its protected connection."""
     from pyspark import SparkContext
 
     conf = _conf(settings).setAll(list(settings.hidden.items()))
-    with refusals_end(gateway.proc, log, settings.master):
+    with end_on_refusal(gateway.proc, log, settings.master):
         return SparkContext(conf=conf, gateway=gateway)
 
 
@@ -105,7 +105,7 @@ def _conf(settings: SessionSettings) -> Any:
     return conf
 
 
-def _end(gateway: Any) -> None:
+def _end_jvm(gateway: Any) -> None:
     """End the JVM, which PySpark would keep until this process exits."""
     from pyspark import SparkContext
 
@@ -125,7 +125,7 @@ def _end(gateway: Any) -> None:
 
 @contextmanager
 def translated(what: str, otherwise: type[BenchmarkError] = EngineError) -> Iterator[None]:
-    """Turn errors of Spark into ours while the JVM is there to tell their text.
+    """Translate errors of Spark while the JVM can still give their text.
 
     Raises:
         EngineError: the JVM has ended.
@@ -134,33 +134,33 @@ def translated(what: str, otherwise: type[BenchmarkError] = EngineError) -> Iter
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
-    of_spark = (Py4JError, PySparkException, ConnectionError)
+    spark_errors = (Py4JError, PySparkException, ConnectionError)
     try:
         yield
-    except (*of_spark, UnboundLocalError) as error:
-        # PySpark closes a connection that did not come up: the error of that is the context.
-        own = error.__context__ if isinstance(error, UnboundLocalError) else error
-        if not isinstance(own, of_spark):
+    except (*spark_errors, UnboundLocalError) as error:
+        # PySpark fails to close a connection that was never made: the cause is the context.
+        cause = error.__context__ if isinstance(error, UnboundLocalError) else error
+        if not isinstance(cause, spark_errors):
             raise
-        ended = _end_of_jvm() if _has_lost_it(own) else None
-        if ended is None and isinstance(own, ConnectionError):
-            raise  # nothing of Spark's
+        ended = _how_jvm_ended() if _has_lost_jvm(cause) else None
+        if ended is None and isinstance(cause, ConnectionError):
+            raise  # not an error of Spark
         kind = EngineError if ended else otherwise
-        msg = f"{what}: {ended or _cause(str(own))}"
-        raise kind(msg) from own
+        msg = f"{what}: {ended or _main_line(str(cause))}"
+        raise kind(msg) from cause
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Do what can be left undone where the JVM is gone."""
+def ignoring_lost_jvm() -> Iterator[None]:
+    """Run a step that may be skipped if the JVM is gone."""
     from py4j.protocol import Py4JError
 
     with suppress(Py4JError, ConnectionError):
         yield
 
 
-def _has_lost_it(error: Exception) -> bool:
-    """The JVM does not answer, or not with what its error was."""
+def _has_lost_jvm(error: Exception) -> bool:
+    """Return True if the JVM does not answer, or cannot explain its error any more."""
     from py4j.protocol import Py4JError, Py4JNetworkError
 
     try:
@@ -169,16 +169,16 @@ def _has_lost_it(error: Exception) -> bool:
         return True
     if type(error) is Py4JError or isinstance(error, Py4JNetworkError | ConnectionError):
         return True
-    return _jvm_has_ended(FIRST_SECONDS)
+    return _jvm_has_ended(FIRST_WAIT_SECONDS)
 
 
-def _end_of_jvm() -> str | None:
-    """How it ended, in a sentence; None while it goes on."""
-    if not _jvm_has_ended(LAST_SECONDS):
+def _how_jvm_ended() -> str | None:
+    """Return how the JVM ended, in a sentence; None while it runs."""
+    if not _jvm_has_ended(LAST_WAIT_SECONDS):
         return None
     return (
-        f"Spark's JVM has ended (exit code {_jvm().returncode}); its last words are in the "
-        "artifact logs/. Where it was out of memory, raise backend.conf.spark.driver.memory."
+        f"Spark's JVM has ended (exit code {_jvm().returncode}); its last output is in the "
+        "artifact logs/. If it was out of memory, raise backend.conf.spark.driver.memory."
     )
 
 
@@ -192,15 +192,15 @@ def _jvm_has_ended(patience_seconds: float) -> bool:
 
 
 def _jvm() -> Any:
-    """The process that PySpark has started."""
+    """Return the process that PySpark has started."""
     from pyspark import SparkContext
 
     return getattr(SparkContext._gateway, "proc", None)
 
 
-def _cause(text: str) -> str:
-    """The telling line of Spark's message: Python's error if there is one, else the first line."""
+def _main_line(text: str) -> str:
+    """Return the main line of Spark's message: Python's error if there is one, else the first."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    own = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception|Exit)(: |$)", line)]
-    python = [line for line in own if not line.startswith(("org.", "java.", "py4j."))]
-    return (python or own or lines)[-1 if python else 0][:500]
+    errors = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception|Exit)(: |$)", line)]
+    python = [line for line in errors if not line.startswith(("org.", "java.", "py4j."))]
+    return (python or errors or lines)[-1 if python else 0][:500]

@@ -1,4 +1,4 @@
-"""What a Spark session is told: its properties, and the environment of its Python workers."""
+"""The settings of a Spark session: its properties, and the environment of its Python workers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from optibench.redaction import is_secret_key
 if TYPE_CHECKING:
     from optibench.records import EngineRequest
 
-TRIES_PER_TASK = 4  # local[n] alone retries nothing
+TRIES_PER_TASK = 4  # local[n] without this number retries nothing
 PROPERTIES = {
     "spark.app.name": "optibench",
     "spark.ui.enabled": "false",
@@ -26,7 +26,7 @@ PROPERTIES = {
     "spark.log.level": "ERROR",
     # Over TCP a Python task waits for a delayed acknowledgement: 72 ms, 28 ms this way.
     "spark.python.unix.domain.socket.enabled": "true",
-    # A stage whose tasks run together waits for its slots; 15 s by default between two looks.
+    # A barrier stage waits for its slots; by default Spark checks every 15 s.
     "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
 }
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -35,14 +35,14 @@ PYTHON = "spark.pyspark.python"
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """A session as it is to be.
+    """The settings of a session.
 
     Attributes:
-        shown: properties that the JVM gets by its command line, which everybody here can read.
-        hidden: those named like secrets; they are told once the JVM is up.
-        environment: of the Python workers.
+        shown: properties on the JVM's command line, which every user of this machine can read.
+        hidden: properties named like secrets; the JVM gets them once it runs.
+        environment: variables of the Python workers.
         python: the program that they run.
-        slots: tasks at a time.
+        slots: number of tasks at a time.
         remote: the workers are those of a given master.
     """
 
@@ -63,10 +63,10 @@ class SessionSettings:
         request: EngineRequest,
         extra: Mapping[str, str],
     ) -> Self:
-        """On top of what suits every run; a task has as many cores as a trial has threads.
+        """Combine properties with those that suit every run; a task has a core per thread.
 
-        `secret`: of the cluster at `master`; without one of these it says nothing. `extra`: of
-        the Python workers' environment.
+        `secret`: that of the cluster at `master`; it is ignored without a given master.
+        `extra`: more variables of the Python workers.
         """
         remote = not is_local(master)
         cores = request.workers * request.threads
@@ -74,7 +74,7 @@ class SessionSettings:
             **PROPERTIES,
             **(LOOPBACK if not remote or "//127." in (master or "") else {}),
             "spark.cores.max": str(cores),
-            **(_executors(request.threads) if remote else {}),
+            **(_executor_properties(request.threads) if remote else {}),
             **properties,
             "spark.task.cpus": str(request.threads),
         }
@@ -96,12 +96,12 @@ class SessionSettings:
 
 
 def is_local(master: str | None) -> bool:
-    """True where the workers run on this machine, in the driver's JVM."""
+    """Return True if the workers run on this machine, in the driver's JVM."""
     return master is None or master.startswith("local")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """`{spark: {driver: {memory: 4g}}}` as Spark's dotted properties."""
+    """Flatten `{spark: {driver: {memory: 4g}}}` to Spark's dotted properties."""
     flat: dict[str, str] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -112,30 +112,31 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def bytes_of(size: str) -> int:
-    """A size as Spark's properties have it ("600m", "1g": of 1024 x 1024 bytes), or 0."""
-    found = re.fullmatch(r"(\d+)\s*([kmgt]?)b?", str(size).strip().lower())
-    return int(found[1]) * 1024 ** " kmgt".index(found[2] or " ") if found else 0
+    """Return a size of Spark's properties ("600m", "1g": of 1024 x 1024 bytes) in bytes, or 0."""
+    match = re.fullmatch(r"(\d+)\s*([kmgt]?)b?", str(size).strip().lower())
+    return int(match[1]) * 1024 ** " kmgt".index(match[2] or " ") if match else 0
 
 
-def _executors(threads: int) -> dict[str, str]:
-    """Else Spark may deal out cores so that some executor has fewer than one task needs.
+def _executor_properties(threads: int) -> dict[str, str]:
+    """Return properties that keep executors usable.
 
-    And it could give up executors that have nothing to do for a while.
+    By default Spark may distribute cores so that some executor has fewer than one task needs, and
+    may end executors that are idle for a while.
     """
     cores = {"spark.executor.cores": str(threads)} if threads > 1 else {}
     return {**cores, "spark.dynamicAllocation.enabled": "false"}
 
 
 def _python_path() -> list[str]:
-    """Where workers look for modules: for this package, and for what the user's own code needs.
+    """Return where workers look for modules: this package, and what the user's own code needs.
 
-    The driver may have found them by a relative path.
+    The paths are absolute, because the driver may use relative ones.
     """
-    own = Path(optibench.__file__).resolve().parents[1]
+    package = Path(optibench.__file__).resolve().parents[1]
     installed = (Path(sys.prefix), Path(sys.base_prefix))
-    found = [Path(entry).resolve() for entry in sys.path]
+    entries = [Path(entry).resolve() for entry in sys.path]
     return [
         str(path)
-        for path in dict.fromkeys((own, *filter(Path.exists, found)))
-        if path == own or not any(path.is_relative_to(prefix) for prefix in installed)
+        for path in dict.fromkeys((package, *filter(Path.exists, entries)))
+        if path == package or not any(path.is_relative_to(prefix) for prefix in installed)
     ]

@@ -1,4 +1,4 @@
-"""What Spark says of the work of a run, task by task: for profile/engine.json."""
+"""What Spark's event log records about the tasks of a run (profile/engine.json)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NOTES = (
-    "cpu_seconds is that of the executors' Java threads that run tasks: it lacks Python workers, "
-    "garbage collection, compilation, and the driver. run_seconds has the time that a task waits "
-    "for its Python worker.",
-    "scheduler_delay_seconds is what is left of a task's time, as in Spark's own pages: "
+    "cpu_seconds is the CPU time of the executors' Java threads that run tasks: it excludes "
+    "Python workers, garbage collection, compilation and the driver. run_seconds includes the "
+    "time that a task waits for its Python worker.",
+    "scheduler_delay_seconds is the remaining time of a task, as in Spark's web interface: "
     "duration - run - deserialise - serialise - getting the result.",
 )
 
@@ -23,34 +23,34 @@ NOTES = (
 class SparkTaskMetrics:
     """Implements `contracts.EngineTaskMetrics`.
 
-    A session serves one run at a time, and numbers its jobs: those from one number on are this
-    run's, and of the phase that began there.
+    A session serves one run at a time, and numbers its jobs: jobs from one number on belong to
+    this run, and to the phase that began there.
     """
 
     def __init__(self, context: Any) -> None:
-        """Jobs count from now on."""
+        """Count jobs from now on."""
         self._context = context
         self._first_job = self._next_job()
         self._phases: list[tuple[int, str]] = []
 
     def begin(self, phase: str) -> None:
-        """The next jobs are of this phase."""
+        """Assign the next jobs to a phase."""
         self._phases.append((self._next_job(), phase))
 
-    def read(self) -> Mapping[str, Any]:
+    def read(self) -> Mapping[str, object]:
         """Sum up the tasks of the event log."""
-        work = TaskMetricsSums()
+        sums = TaskMetricsSums()
         log = event_log.EventLog(self._first_job)
-        with translated("Spark's event log could not be asked for"):
+        with translated("Spark's event log could not be read"):
             paths = event_log.files(self._context)
         for stage, event in log.tasks(event_log.lines_of(paths)):
-            work.add(self._phase_of(stage.job), stage.name, amounts_of(event))
+            sums.add(self._phase_of(stage.job), stage.name, amounts_of(event))
         return {
             "engine": "spark",
             "version": str(self._context.version),
             "source": "tasks in Spark's event log",
             "notes": list(NOTES),
-            **work.told(),
+            **sums.summary(),
         }
 
     def _next_job(self) -> int:
@@ -58,17 +58,17 @@ class SparkTaskMetrics:
             return int(self._context._jsc.sc().dagScheduler().numTotalJobs())
 
     def _phase_of(self, job: int) -> str:
-        begun = [phase for first, phase in self._phases if first <= job]
-        return begun[-1] if begun else "before"
+        started = [phase for first, phase in self._phases if first <= job]
+        return started[-1] if started else "before"
 
 
 def amounts_of(event: Mapping[str, Any]) -> dict[str, float]:
-    """A task's share, from `SparkListenerTaskEnd`; one that failed may have no metrics.
+    """Return the amounts of one `SparkListenerTaskEnd`; a failed task may have no metrics.
 
-    The scheduler's delay as in Spark's `AppStatusUtils.schedulerDelay`.
+    The scheduler's delay is computed as in Spark's `AppStatusUtils.schedulerDelay`.
     """
     info, metrics = event["Task Info"], event.get("Task Metrics") or {}
-    read, write = (metrics.get(f"Shuffle {way} Metrics", {}) for way in ("Read", "Write"))
+    read, write = (metrics.get(f"Shuffle {kind} Metrics", {}) for kind in ("Read", "Write"))
     amounts = {
         "tasks": 1,
         "failed_tasks": int(info["Failed"] or info["Killed"]),
@@ -88,12 +88,12 @@ def amounts_of(event: Mapping[str, Any]) -> dict[str, float]:
         "input_bytes": metrics.get("Input Metrics", {}).get("Bytes Read", 0),
         "result_bytes": metrics.get("Result Size", 0),
     }
-    begun, end = info["Launch Time"], info["Finish Time"]
+    begin, end = info["Launch Time"], info["Finish Time"]
     if info["Getting Result Time"] > 0:
         amounts["get_result_seconds"] = (end - info["Getting Result Time"]) / 1e3
     parts = ("run", "deserialise", "serialise_result", "get_result")
-    left = (end - begun) / 1e3 - sum(amounts[f"{part}_seconds"] for part in parts)
-    return {**amounts, "scheduler_delay_seconds": max(0.0, left) if metrics else 0.0}
+    delay = (end - begin) / 1e3 - sum(amounts[f"{part}_seconds"] for part in parts)
+    return {**amounts, "scheduler_delay_seconds": max(0.0, delay) if metrics else 0.0}
 
 
 def _ms(metrics: Mapping[str, Any], name: str) -> float:

@@ -1,7 +1,7 @@
-"""Brings what Spark's Python workers have profiled to the driver.
+"""Transfer the profiles of Spark's Python workers to the driver.
 
-By an accumulator: no job reaches all of them, since Spark has idle ones that it may or may not use
-again; and what a task has told stays told where its worker is lost.
+An accumulator is used, because no job reaches all workers (Spark has idle ones that it may or may
+not use again), and because a profile is kept even if its worker is lost later.
 """
 
 from __future__ import annotations
@@ -17,48 +17,50 @@ if TYPE_CHECKING:
     from optibench.contracts import WorkerProfiler
 
 
-class Parts(AccumulatorParam[list[bytes]]):
-    """Lists that are put together."""
+class ConcatenatedLists(AccumulatorParam[list[bytes]]):
+    """An accumulator of lists."""
 
     def zero(self, value: list[bytes]) -> list[bytes]:
-        """Nothing."""
+        """Return an empty list."""
         del value
         return []
 
     def addInPlace(self, value1: list[bytes], value2: list[bytes]) -> list[bytes]:
-        """The second behind the first."""
+        """Append the second list to the first."""
         value1 += value2
         return value1
 
 
 class TaskProfiles:
-    """Profiles calls in tasks, where there is a profiler."""
+    """Profiles calls in tasks, if there is a profiler."""
 
     def __init__(self, context: Any, profiler: WorkerProfiler | None) -> None:
-        """Begin empty."""
+        """Start without profiles."""
         self._profiler = profiler
-        self._parts = None if profiler is None else context.accumulator([], Parts())
+        self._parts = None if profiler is None else context.accumulator([], ConcatenatedLists())
 
     @property
     def collected(self) -> list[bytes]:
-        """Of the tasks that have ended since it was last asked for."""
+        """The profiles of tasks that have ended since the last access."""
         if self._parts is None:
             return []
-        found, self._parts.value = self._parts.value, []
-        return list(found)
+        profiles, self._parts.value = self._parts.value, []
+        return list(profiles)
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """`function`, profiled in whatever task calls it."""
+        """Return `function`, profiled in whatever task calls it."""
         return function if self._profiler is None else partial(self._profiler.call, function)
 
-    def told_by(self, task: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:
-        """`task`, which in the end tells what was profiled in its process."""
+    def returning_profile(
+        self, task: Callable[[Any], Iterator[Any]]
+    ) -> Callable[[Any], Iterator[Any]]:
+        """Return `task`, which at its end also sends the profile of its process."""
         parts, profiler = self._parts, self._profiler
         if parts is None or profiler is None:
             return task
 
-        def telling(given: Any) -> Iterator[Any]:
-            yield from task(given)
+        def profiled(rows: Any) -> Iterator[Any]:
+            yield from task(rows)
             parts.add([profiler.hand_over()])
 
-        return telling
+        return profiled

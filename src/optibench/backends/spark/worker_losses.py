@@ -1,4 +1,4 @@
-"""How Spark tells that a worker was lost."""
+"""How Spark reports that a worker was lost."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from optibench.backends.spark.session import answering
+from optibench.backends.spark.session import ignoring_lost_jvm
 
 if TYPE_CHECKING:
     from optibench.errors import BenchmarkError
 
-HEAR_SECONDS = 5.0
+NOTICE_SECONDS = 5.0  # until the status store knows that a job has ended
 LOST = re.compile(
     "Python worker exited unexpectedly|Python worker failed to connect back|ExecutorLostFailure"
     "|Broken pipe|Connection reset"
@@ -19,40 +19,40 @@ LOST = re.compile(
 
 
 def is_loss(error: BenchmarkError) -> bool:
-    """True where a job failed because a worker was lost, and not by an error of what it ran."""
+    """Return True if a job failed because of a lost worker, not by an error of what it ran."""
     text = ""
-    with answering():  # a JVM that is gone cannot tell it, and has lost more than a worker
+    with ignoring_lost_jvm():  # a lost JVM has no message, and it is more than a worker
         text = str(error.__cause__)
     return LOST.search(text) is not None and "PythonException" not in text
 
 
-def attempts_of(context: Any, group: str) -> list[list[Any]]:
-    """What Spark says of the stages of a group of jobs that have ended: of each, every attempt.
+def stage_attempts(context: Any, group: str) -> list[list[Any]]:
+    """Return every attempt of each stage of a group of jobs that have ended.
 
-    A stage whose output went with an executor is attempted again, with what is missing of it.
+    A stage whose output was lost with an executor is attempted again for the missing output.
 
     Args:
-        context: the SparkContext, whose status hears of the end of a job a little later than we.
+        context: the SparkContext, whose status learns of the end of a job with a delay.
         group: the name of the group.
 
     Returns:
         Spark's `StageData`.
     """
     tracker = context.statusTracker()
-    deadline = time.monotonic() + HEAR_SECONDS
+    deadline = time.monotonic() + NOTICE_SECONDS
     jobs = list(tracker.getJobIdsForGroup(group))
     while any(_is_running(tracker.getJobInfo(job)) for job in jobs):
         if time.monotonic() > deadline:
             break
         time.sleep(0.01)
-    told = [info for job in jobs if (info := tracker.getJobInfo(job)) is not None]
-    stages = {stage for info in told for stage in info.stageIds}
+    infos = [info for job in jobs if (info := tracker.getJobInfo(job)) is not None]
+    stages = {stage for info in infos for stage in info.stageIds}
     java, store = context._jvm, context._jsc.sc().statusStore()
     details = summaries = False
-    asked = (details, java.java.util.ArrayList(), summaries)
+    options = (details, java.java.util.ArrayList(), summaries)
     no_quantiles = context._gateway.new_array(java.double, 0)
-    found = [store.stageData(stage, *asked, no_quantiles) for stage in sorted(stages)]
-    return [[stage.apply(number) for number in range(stage.size())] for stage in found]
+    attempts = [store.stageData(stage, *options, no_quantiles) for stage in sorted(stages)]
+    return [[stage.apply(number) for number in range(stage.size())] for stage in attempts]
 
 
 def _is_running(info: Any) -> bool:

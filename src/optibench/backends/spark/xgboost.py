@@ -1,10 +1,10 @@
 """XGBoost on a whole Spark cluster: a barrier stage whose tasks train together.
 
-It is the way of `xgboost.spark` (the tracker in the first task), with one difference: all
+It works like `xgboost.spark` (the tracker runs in the first task), with one difference: all
 candidates of a job are trained in one stage, on rows that are quantised once.
 
-Where a worker is lost the stage is run again from here: Spark does so only with barrier stages
-that end in a shuffle, and ends the job of one that gives results.
+After worker loss the stage is repeated from here: Spark itself repeats only barrier stages that
+end in a shuffle, and fails the job of one that returns results.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SparkXGBoost:
     """Implements `contracts.Trainer`."""
 
     def __init__(self, engine: SparkEngine, request: TrainerRequest) -> None:
-        """Hold nothing yet."""
+        """Create a trainer that holds no rows yet."""
         self._engine = engine
         self._request = request
         self._distributed_fit = distributed_fit_of(request.model, DistributedXGBoost)
@@ -62,17 +62,17 @@ class SparkXGBoost:
         *,
         in_files: bool,
     ) -> None:
-        """One partition for each slot, persisted: on disk where it goes into files again."""
+        """Persist one partition per slot: on disk if a share exceeds a worker's memory."""
         self._in_files = in_files
         level = kept_at(self._engine.persist, in_files=in_files)
         self._partitions.hold(table, shares, read, level)
 
     def rows(self, ask: PredictionRequest) -> Chunk:
-        """Gathered, by their order."""
+        """Gather the requested rows, sorted by their order."""
         return self._partitions.rows(ask, self._distributed_fit.scored_by)
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
-        """All candidates in one go; anew, as a whole, where a worker is lost meanwhile."""
+        """Fit all candidates in one stage; after worker loss repeat the whole stage."""
         model, setting = self._request.model, self._request.setting
         distributed_fit = self._distributed_fit
         in_files, train_here = self._in_files, self._partitions.profiles.around(_train_here)
@@ -97,13 +97,13 @@ class SparkXGBoost:
     ) -> list[Outcome]:
         for attempt in range(1, TRIES_PER_TASK + 1):
             try:
-                return self._partitions.distributed_fit(train)
+                return self._partitions.in_barrier(train)
             except EngineError as error:
                 if not is_loss(error):
                     raise
                 lost = error
                 if attempt < TRIES_PER_TASK:
-                    self._engine.again.add(units)
+                    self._engine.retries.add(units)
         msg = (
             f"XGBoost lost a worker in each of {TRIES_PER_TASK} attempts (out of memory? Then "
             f"lower backend.workers): {lost}"
@@ -111,11 +111,11 @@ class SparkXGBoost:
         raise EngineError(msg) from lost
 
     def profiles(self) -> list[bytes]:
-        """Of the tasks that have ended."""
+        """Return the profiles of ended tasks."""
         return self._partitions.profiles.collected
 
     def close(self) -> None:
-        """Let go of the chunks."""
+        """Free the chunks."""
         self._partitions.close()
 
 
@@ -124,7 +124,7 @@ def _train_here(
     chunks: Sequence[Chunk | StoredChunk],
     job: tuple[FitJob, FitSetting],
 ) -> Outcome:
-    """In a task: what it has to say, or the error. An error that is raised is tried again."""
+    """Train in a task and return its result or error; Spark would retry a raised error."""
     from pyspark import BarrierTaskContext
     from xgboost.collective import CommunicatorContext, get_rank
 
@@ -133,13 +133,13 @@ def _train_here(
     tasks = context.getTaskInfos()
     host = tasks[0].address.rsplit(":", 1)[0].strip("[]")
     with ExitStack() as stack:
-        mine = ""
+        own_message = ""
         if number == 0:
-            # An error is raised here: the others wait for it, and go on only when the stage fails.
-            mine = json.dumps(stack.enter_context(rendezvous(len(tasks), host)))
-        meeting = json.loads(context.allGather(mine)[0])
+            # An error is raised: the other tasks wait, and go on only when the stage fails.
+            own_message = json.dumps(stack.enter_context(rendezvous(len(tasks), host)))
+        tracker_arguments = json.loads(context.allGather(own_message)[0])
         try:
-            with CommunicatorContext(**meeting, dmlc_task_id=f"{number:06d}"):
+            with CommunicatorContext(**tracker_arguments, dmlc_task_id=f"{number:06d}"):
                 return distributed_fit(chunks, *job, first=get_rank() == 0), None
         except Exception as error:
             return [], f"{type(error).__name__}: {error}"

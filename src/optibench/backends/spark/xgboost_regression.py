@@ -1,4 +1,4 @@
-"""Trees that predict a number are trained as those that predict a class."""
+"""Trees that predict a number are trained like trees that predict a class."""
 
 from optibench.backends.spark.xgboost import TRAINER
 
