@@ -19,8 +19,9 @@ from optibench.models.kmeans import KMeans
 from optibench.models.kmeans_fit_sharing import same_clustering
 from optibench.models.xgboost import XGBoost
 from optibench.records import Batch, Candidate, DataFacts, Reused, Status, Unit
+from optibench.trials.context import TrialContext
 from optibench.trials.fit_groups import group
-from optibench.trials.worker import TrialContext, run_batch
+from optibench.trials.worker import run_batch
 
 FOLDS = 2
 

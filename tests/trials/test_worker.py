@@ -10,7 +10,8 @@ from optibench.evaluation.scoring import ScoringSettings
 from optibench.models.kmeans import KMeans
 from optibench.models.xgboost import XGBoost
 from optibench.records import Batch, Candidate, DataFacts, Status, Unit
-from optibench.trials.worker import TrialContext, run_batch
+from optibench.trials.context import TrialContext
+from optibench.trials.worker import run_batch
 
 
 @pytest.fixture

@@ -119,6 +119,7 @@ def _request(settled: RunSettings, workspace: Workspace) -> EngineRequest:
     modules = (
         *settled.config.model.modules,
         *strategy_modules(settled.config),
+        "optibench.trials.context",
         "optibench.trials.worker",
         "optibench.measure.profiles.trial_profiles",
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from optuna.trial import TrialState
 
     from optibench.contracts import Journal, SearchFacts
-    from optibench.search.optuna_search import OptunaSearch
+    from optibench.search.optuna_settings import OptunaSettings
     from optibench.search.space import Space
 
 
@@ -54,7 +54,7 @@ class OptunaProposals(Proposals):
     """
 
     def __init__(
-        self, search: OptunaSearch, params: Params, space: Space, facts: SearchFacts
+        self, search: OptunaSettings, params: Params, space: Space, facts: SearchFacts
     ) -> None:
         """Make the study.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +11,32 @@ from optibench.contracts import CacheEntry
 from optibench.evaluation.split import nested_share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from optibench.trials.worker import TrialContext
-
 # So much is kept without a thought: a worker with its libraries takes ten times as much.
 SMALL_BYTES = 16 * 2**20
 TRAIN, VALIDATION = 0, 1  # their places in a fold's pair
+
+
+@dataclass(frozen=True, eq=False)
+class FoldSource:
+    """The table that folds are cut from, and the limits of a fold's cache.
+
+    Attributes:
+        X, y: the train part, (n, n_features) and (n,) or None.
+        folds: (train, validation) row numbers of each fold.
+        seed: of the rows that make a share of a train part.
+        cache_bytes: limit of what one fold caches; None: it caches nothing.
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[Any] | None
+    folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+    seed: int
+    cache_bytes: int | None
 
 
 class Fold:
@@ -30,12 +47,10 @@ class Fold:
     the next one sees.
     """
 
-    def __init__(self, context: TrialContext, number: int, share: float) -> None:
+    def __init__(self, source: FoldSource, number: int, share: float) -> None:
         """Hold fold `number`, with `share` of its train rows."""
-        self._folds, self._number = context.folds, number
-        self._X, self._y = context.X, context.y  # not the context, which holds this
-        self._reuse, self._cache_bytes = context.reuse, context.cache_bytes
-        train = nested_share(self._folds[number][0], context.y, share, context.seed)
+        self._source, self._number = source, number
+        train = nested_share(source.folds[number][0], source.y, share, source.seed)
         self._few = train if share < 1.0 else None  # drawing them again takes long
         self._n_train = len(train)
         self._kept: dict[Hashable, CacheEntry] = {}
@@ -64,17 +79,17 @@ class Fold:
     @cached_property
     def y_train(self) -> NDArray[Any] | None:
         """(n_train,) codes or values, or None."""
-        return None if self._y is None else _read_only(self._y[self._numbers(TRAIN)])
+        return self._cut_target(TRAIN)
 
     @cached_property
     def y_validation(self) -> NDArray[Any] | None:
         """(n_validation,) codes or values, or None."""
-        return None if self._y is None else _read_only(self._y[self._numbers(VALIDATION)])
+        return self._cut_target(VALIDATION)
 
     @property
     def n_train_values(self) -> int:
         """Rows x features of the train part."""
-        return self._n_train * int(self._X.shape[1])
+        return self._n_train * int(self._source.X.shape[1])
 
     def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> CacheEntry:
         """`make()` at the first call; the same object at later ones while memory allows."""
@@ -99,10 +114,11 @@ class Fold:
         What is kept lies in memory while estimators are fitted, where a plain fit has only its own
         need. Either may be small beside the other: then the peak is hardly above the larger.
         """
-        if not self._reuse:
+        limit = self._source.cache_bytes
+        if limit is None:
             return False
         small = n_bytes <= self.little_bytes or self.n_train_values * 8 <= n_bytes // 8
-        return small and self.cached_bytes + n_bytes <= self._cache_bytes
+        return small and self.cached_bytes + n_bytes <= limit
 
     @property
     def little_bytes(self) -> int:
@@ -113,16 +129,20 @@ class Fold:
         """The row numbers of a part, not kept: they take as much as a feature."""
         if part == TRAIN and self._few is not None:
             return self._few
-        return self._folds[self._number][part]
+        return self._source.folds[self._number][part]
 
     def _cut(self, part: int) -> NDArray[np.float64]:
         """The rows of a part; small ones are kept."""
         if part in self._rows:
             return self._rows[part]
-        cut = _read_only(self._X[self._numbers(part)])
+        cut = _read_only(self._source.X[self._numbers(part)])
         if cut.nbytes <= SMALL_BYTES:
             self._rows[part] = cut
         return cut
+
+    def _cut_target(self, part: int) -> NDArray[Any] | None:
+        y = self._source.y
+        return None if y is None else _read_only(y[self._numbers(part)])
 
 
 def _read_only(rows: NDArray[Any]) -> NDArray[Any]:
@@ -137,10 +157,10 @@ class FoldCache:
         """Hold none."""
         self._folds: dict[tuple[int, float], Fold] = {}
 
-    def get(self, context: TrialContext, number: int, share: float) -> Fold:
-        """Fold `number` with `share` of its train rows; `context` is always the same."""
+    def get(self, source: FoldSource, number: int, share: float) -> Fold:
+        """Fold `number` with `share` of its train rows; `source` is always the same."""
         key = (number, share)
-        fold = self._folds.pop(key, None) or Fold(context, number, share)
+        fold = self._folds.pop(key, None) or Fold(source, number, share)
         self._make_room(fold.little_bytes)
         self._folds[key] = fold
         return fold

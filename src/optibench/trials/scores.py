@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from optibench.contracts import CostAttribution
+    from optibench.trials.context import TrialContext
     from optibench.trials.fold import Fold
-    from optibench.trials.worker import TrialContext
 
 LABEL_BYTES = 500  # an entry of the memory: a digest and four numbers
 

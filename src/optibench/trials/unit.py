@@ -20,8 +20,8 @@ from optibench.trials.scores import CachedScores
 
 if TYPE_CHECKING:
     from optibench.measure.profiles.trial_profiles import TrialProfiler
+    from optibench.trials.context import TrialContext
     from optibench.trials.fold import Fold
-    from optibench.trials.worker import TrialContext
 
 TIME_OF_DAY = re.compile(r"^\[\d\d:\d\d:\d\d\] ")
 
@@ -29,7 +29,7 @@ TIME_OF_DAY = re.compile(r"^\[\d\d:\d\d:\d\d\] ")
 def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> UnitOutcome:
     """Fit and score the candidates of a unit on its fold; errors make FAILED trials."""
     begin = time.perf_counter()
-    fold = context.held.get(context, unit.fold, unit.candidates[0].rows)
+    fold = context.fold(unit.fold, unit.candidates[0].rows)
     count, outcome, spent = len(unit.candidates), None, 0.0
     if _fits_together(context, unit):
         cpu = time.process_time()

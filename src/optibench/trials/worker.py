@@ -6,52 +6,17 @@ import functools
 import importlib
 import time
 import warnings
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from optibench.measure.profiles.trial_profiles import TrialProfiler
 from optibench.records import Batch, BatchOutcome, UnitOutcome
-from optibench.trials.fold import SMALL_BYTES, FoldCache
 from optibench.trials.unit import run_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from optibench.contracts import Model
-    from optibench.evaluation.scoring import ScoringSettings
-    from optibench.records import DataFacts
-
-
-@dataclass(frozen=True, eq=False)
-class TrialContext:
-    """All that trials have in common; shared once with every worker.
-
-    Attributes:
-        X, y: the train part, (n, n_features) and (n,) or None.
-        folds: (train, validation) row numbers of each.
-        metric: the ranking metric; a trial in which it is not finite has failed.
-        reuse: candidates share fits, scores and matrices.
-        cache_bytes: how much of those a worker may keep for a fold.
-        held: the folds that a worker holds; they go when it lets the context go.
-    """
-
-    model: Model
-    X: NDArray[np.float64]
-    y: NDArray[Any] | None
-    folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
-    facts: DataFacts
-    scoring: ScoringSettings
-    metric: str
-    seed: int
-    threads: int
-    profiling: bool
-    reuse: bool = True
-    cache_bytes: int = SMALL_BYTES
-    held: FoldCache = field(default_factory=FoldCache, init=False, repr=False)
+    from optibench.trials.context import TrialContext
 
 
 def run_batch(context: TrialContext, batch: Batch) -> BatchOutcome:
