@@ -10,13 +10,13 @@ import pytest
 from optibench.contracts import SearchFacts
 from optibench.errors import ConfigError
 from optibench.records import Status
-from optibench.search.pruning import LEAST_FOLDS, STUDY_NAME, Pruning
+from optibench.search.pruning import MIN_FOLDS, STUDY_NAME, Pruning
 from optibench.search.tpe import TPESearch
 
 optuna = pytest.importorskip("optuna")
 
 SPACE = {"x": {"low": 0.0, "high": 1.0}}
-PRUNERS = sorted(LEAST_FOLDS)
+PRUNERS = sorted(MIN_FOLDS)
 
 
 def noisy(params, _rows, fold):
@@ -131,7 +131,7 @@ def test_without_a_pruner_nothing_is_pruned(loop):
 
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_a_pruner_that_could_never_decide_is_refused(pruner):
-    least = LEAST_FOLDS[pruner]
+    least = MIN_FOLDS[pruner]
     facts = SearchFacts("score", greater_is_better=True, folds=least - 1)
     with pytest.raises(ConfigError, match=f"use at least {least} folds"):
         TPESearch(pruner=pruner).start({}, SPACE, facts)
@@ -140,7 +140,7 @@ def test_a_pruner_that_could_never_decide_is_refused(pruner):
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_the_least_number_of_folds_is_enough_to_stop_some_candidate(pruner):
     """One candidate after another is worse, on every fold."""
-    folds = LEAST_FOLDS[pruner]
+    folds = MIN_FOLDS[pruner]
     facts = SearchFacts("score", greater_is_better=True, folds=folds)
     pruning = Pruning(pruner, facts)
     study = pruning.study([])

@@ -15,7 +15,7 @@ def trees(number, count, **fields):
 
 def wanted(trial_cache, candidate):
     """Enter a candidate and want its only fold: the trial that it gets at once, or None."""
-    return trial_cache.want(trial_cache.begin(candidate, []), 0)
+    return trial_cache.request(trial_cache.begin(candidate, []), 0)
 
 
 def receive(trial_cache, candidate, state=None, **fields):

@@ -51,7 +51,7 @@ class HalvingSearch(RungSettings):
             msg = f"search.n_candidates={n_points}: at least 1 candidate must be drawn."
             raise ConfigError(msg)
         bracket = Bracket(draw_points(entries, n_points, self.seed), n_levels, ladder)
-        return self.begin(ladder, entries, [bracket], facts)
+        return self.proposals(ladder, entries, [bracket], facts)
 
 
 PLUGIN = HalvingSearch

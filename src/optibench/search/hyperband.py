@@ -41,10 +41,10 @@ class HyperbandSearch(RungSettings):
         counts = bracket_sizes(len(ladder.levels), self.factor)
         points = draw_points(entries, sum(counts), self.seed)
         brackets = [
-            Bracket(dealt, len(counts) - i, ladder)
-            for i, dealt in enumerate(_deal(points, counts))
+            Bracket(assigned, len(counts) - i, ladder)
+            for i, assigned in enumerate(_assign_points(points, counts))
         ]
-        return self.begin(ladder, entries, brackets, facts)
+        return self.proposals(ladder, entries, brackets, facts)
 
 
 def bracket_sizes(n_brackets: int, factor: int) -> list[int]:
@@ -56,7 +56,7 @@ def bracket_sizes(n_brackets: int, factor: int) -> list[int]:
     return [-(-n_brackets * factor**s // (s + 1)) for s in range(n_brackets - 1, -1, -1)]
 
 
-def _deal(points: Sequence[Point], counts: Sequence[int]) -> list[list[Point]]:
+def _assign_points(points: Sequence[Point], counts: Sequence[int]) -> list[list[Point]]:
     """The next points for each bracket, none of them twice in the same one.
 
     A space of lists may have fewer points than all brackets want; it is then walked again, for

@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from optibench.search.points import Point
 
 DATABASE = "optuna.db"
-PATIENCE_SECONDS = 120
+LOCK_TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Written:
+class StoredCandidate:
     """A candidate that an interrupted search had evaluated.
 
     Attributes:
         number: what it had there.
-        trials: as JSON, see `write_trials`.
+        trials_json: as JSON, see `write_trials`.
         pruned_after: so many folds; None: it was not pruned.
     """
 
     number: int
     point: Point
-    trials: str
+    trials_json: str
     pruned_after: int | None
 
 
@@ -55,7 +55,7 @@ class StudyJournal:
     process is taken up; where there is none, a new one begins.
 
     Attributes:
-        written: what is in it, in the order in which it was told.
+        stored: what is in it, in the order in which it was told.
     """
 
     def __init__(self, journal: Journal, *, maximize: bool) -> None:
@@ -65,10 +65,10 @@ class StudyJournal:
             TrackingError: it cannot be used.
         """
         self._path = journal.folder / DATABASE
-        with _translated(self._path):
+        with _translate_errors(self._path):
             self._storage = _open_database(self._path)
-            self._lock, self._study = self._take_study(journal, maximize=maximize)
-            self.written = [_read(trial) for trial in self._study.get_trials(deepcopy=False)]
+            self._lock, self._study = self._lock_study(journal, maximize=maximize)
+            self.stored = list(map(_stored_candidate, self._study.get_trials(deepcopy=False)))
 
     def write(self, result: CandidateResult, trial: FrozenTrial) -> None:
         """Write down a told candidate; it is durable when this returns.
@@ -83,7 +83,7 @@ class StudyJournal:
         from optuna.trial import create_trial
 
         attributes = {"number": result.number, "trials": write_trials(result.trials)}
-        with _translated(self._path):
+        with _translate_errors(self._path):
             self._study.add_trial(
                 create_trial(
                     state=trial.state,
@@ -99,14 +99,14 @@ class StudyJournal:
         """Release the study; a finished one is left alone by later searches."""
         try:
             if finished:
-                with _translated(self._path):
+                with _translate_errors(self._path):
                     self._study.set_user_attr("finished", value=True)
         finally:
             self._storage.remove_session()
             self._storage.engine.dispose()
             self._lock.release()
 
-    def _take_study(
+    def _lock_study(
         self, journal: Journal, *, maximize: bool
     ) -> tuple[filelock.BaseFileLock, Study]:
         import filelock
@@ -139,39 +139,40 @@ class StudyJournal:
 def write_trials(trials: Sequence[Trial]) -> str:
     """Trials as JSON, every float to the last bit; their hyperparameters are the candidate's."""
     rows = [asdict(trial) for trial in trials]
-    kept = [{k: v for k, v in row.items() if k not in {"candidate", "params"}} for row in rows]
-    return json.dumps(kept, default=float)
+    for row in rows:
+        del row["candidate"], row["params"]
+    return json.dumps(rows, default=float)
 
 
 def read_trials(text: str, candidate: Candidate) -> list[Trial]:
     """The trials of `candidate` from what `write_trials` made of them."""
-    return [_trial(row, candidate) for row in json.loads(text)]
+    return [_read_trial(row, candidate) for row in json.loads(text)]
 
 
-def _trial(row: dict[str, Any], candidate: Candidate) -> Trial:
-    kinds = {"status": Status(row["status"]), "reused": Reused(row["reused"])}
-    return Trial(candidate=candidate.number, params=candidate.params, **{**row, **kinds})
+def _read_trial(row: dict[str, Any], candidate: Candidate) -> Trial:
+    enums = {"status": Status(row["status"]), "reused": Reused(row["reused"])}
+    return Trial(candidate=candidate.number, params=candidate.params, **{**row, **enums})
 
 
-def _read(trial: FrozenTrial) -> Written:
+def _stored_candidate(trial: FrozenTrial) -> StoredCandidate:
     number, trials = trial.user_attrs["number"], trial.user_attrs["trials"]
     pruned_after = len(json.loads(trials)) if trial.state == trial.state.PRUNED else None
-    return Written(number, dict(trial.params), trials, pruned_after)
+    return StoredCandidate(number, dict(trial.params), trials, pruned_after)
 
 
 def _open_database(path: Path) -> RDBStorage:
     import filelock
     import optuna
 
-    with quiet(), filelock.FileLock(f"{path}.lock", timeout=PATIENCE_SECONDS):
+    with quiet(), filelock.FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_SECONDS):
         # The tables are made here, which two processes must not do at the same time.
         return optuna.storages.RDBStorage(
-            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": PATIENCE_SECONDS}}
+            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_TIMEOUT_SECONDS}}
         )
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     """Optuna lets errors of SQLAlchemy, SQLite and its own through."""
     try:
         with quiet():

@@ -81,12 +81,13 @@ def _distribution(key: str, entry: list[object] | Distribution) -> BaseDistribut
         if entry.integer:
             return IntDistribution(round(entry.low), round(entry.high), log=entry.log)
         return FloatDistribution(entry.low, entry.high, log=entry.log)
-    choices = [v for v in entry if v is None or isinstance(v, bool | int | float | str)]
-    if len(choices) < len(entry):
-        odd = next(v for v in entry if not (v is None or isinstance(v, bool | int | float | str)))
-        msg = (
-            f"model.space.{key} holds {odd!r}: Optuna takes null, true and false, numbers and "
-            "text; take it out, or use search=random, which takes any value."
-        )
-        raise ConfigError(msg)
+    choices: list[bool | int | float | str | None] = []
+    for value in entry:
+        if not (value is None or isinstance(value, bool | int | float | str)):
+            msg = (
+                f"model.space.{key} holds {value!r}: Optuna takes null, true and false, numbers "
+                "and text; take it out, or use search=random, which takes any value."
+            )
+            raise ConfigError(msg)
+        choices.append(value)
     return CategoricalDistribution(choices)

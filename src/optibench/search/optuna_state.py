@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from optibench.records import Candidate, CandidateResult, Params, Status, Trial
-from optibench.search.journal import StudyJournal, Written, read_trials
+from optibench.search.journal import StoredCandidate, StudyJournal, read_trials
 from optibench.search.optuna_library import optuna_distributions, quiet
 from optibench.search.points import Point, corner_points
 from optibench.search.proposals import Proposals
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _UnderWay:
+class _Pending:
     """A candidate asked for and not yet told.
 
     Attributes:
-        told_before: how many had been told when it was asked for.
-        written: what an interrupted search wrote of it.
-        judged: its trial where pruning is decided; None: no fold was judged yet.
-        folds_judged: how many of its folds that trial has.
+        n_observed: how many had been told when it was asked for.
+        stored: what an interrupted search wrote of it.
+        pruning_trial: its trial where pruning is decided; None: no fold was pruning_trial yet.
+        n_folds_decided: how many of its folds that trial has.
         pruned: it was decided to stop it.
     """
 
     trial: optuna.Trial
     point: Point
-    told_before: int
-    written: Written | None
-    judged: optuna.Trial | None = None
-    folds_judged: int = 0
+    n_observed: int
+    stored: StoredCandidate | None
+    pruning_trial: optuna.Trial | None = None
+    n_folds_decided: int = 0
     pruned: bool = False
 
 
@@ -75,10 +75,10 @@ class OptunaProposals(Proposals):
         self._distributions = optuna_distributions(space)
         self._pruning = None if search.pruner is None else Pruning(search.pruner, facts)
         self._journal: StudyJournal | None = None
-        self._written: dict[int, Written] = {}
-        self._asked = 0
-        self._told: list[optuna.trial.FrozenTrial] = []
-        self._under_way: dict[int, _UnderWay] = {}
+        self._stored: dict[int, StoredCandidate] = {}
+        self._n_proposed = 0
+        self._observed: list[optuna.trial.FrozenTrial] = []
+        self._pending: dict[int, _Pending] = {}
         with quiet():
             self._study = optuna.create_study(
                 study_name=STUDY_NAME,
@@ -94,38 +94,38 @@ class OptunaProposals(Proposals):
         Otherwise what is written comes first, and the rest is drawn after it.
         """
         self._journal = StudyJournal(journal, maximize=self._facts.greater_is_better)
-        written = self._journal.written
+        stored = self._journal.stored
         if self._search.deterministic:
-            self._written = {entry.number: entry for entry in written}
+            self._stored = {entry.number: entry for entry in stored}
         else:
-            self._written = dict(enumerate(written))
+            self._stored = dict(enumerate(stored))
 
     def ask(self, room: int) -> Sequence[Candidate]:
         """The next candidates; each is drawn with those before it under way."""
-        return [self._ask() for _ in range(min(room, self.total - self._asked))]
+        return [self._propose() for _ in range(min(room, self.total - self._n_proposed))]
 
     def recall(self, candidate: Candidate) -> Sequence[Trial]:
         """Trials written by an interrupted search; fewer than folds where it was pruned."""
-        under_way = self._under_way.get(candidate.number)
-        if under_way is None or under_way.written is None:
+        pending = self._pending.get(candidate.number)
+        if pending is None or pending.stored is None:
             return ()
-        return read_trials(under_way.written.trials, candidate)
+        return read_trials(pending.stored.trials_json, candidate)
 
     def prune(self, candidate: Candidate, scores: Sequence[float]) -> bool:
         """Ask the pruner; a candidate with a score that is no number is left to fail."""
-        under_way = self._under_way.get(candidate.number)
-        if self._pruning is None or under_way is None or not all(map(math.isfinite, scores)):
+        pending = self._pending.get(candidate.number)
+        if self._pruning is None or pending is None or not all(map(math.isfinite, scores)):
             return False
-        pruned = self._judge(self._pruning, candidate.number, under_way, scores)
-        if under_way.written is not None:
+        pruned = self._decide_pruning(self._pruning, candidate.number, pending, scores)
+        if pending.stored is not None:
             # As it was: where results are told as they come, it would be decided otherwise now.
-            pruned = under_way.pruned = under_way.written.pruned_after == len(scores)
+            pruned = pending.pruned = pending.stored.pruned_after == len(scores)
         return pruned
 
     def tell(self, results: Sequence[CandidateResult]) -> None:
         """Tell the study, and write down what an interrupted search would need."""
         for result in results:
-            self._tell(result, self._under_way.pop(result.number))
+            self._tell(result, self._pending.pop(result.number))
 
     def close(self, *, finished: bool) -> None:
         """Release the journal."""
@@ -133,75 +133,75 @@ class OptunaProposals(Proposals):
             self._journal.close(finished=finished)
             self._journal = None
 
-    def _ask(self) -> Candidate:
-        number = self._asked
-        self._asked += 1
-        written = self._written.get(number)
+    def _propose(self) -> Candidate:
+        number = self._n_proposed
+        self._n_proposed += 1
+        stored = self._stored.get(number)
         with quiet():
             self._study.sampler = self._search.sampler(number)
-            if written is not None and not self._search.deterministic:
-                self._study.enqueue_trial(written.point)
+            if stored is not None and not self._search.deterministic:
+                self._study.enqueue_trial(stored.point)
             trial = self._study.ask(self._distributions)
         drawn = trial.params
         point = {key: drawn[key] for key in self._distributions}
-        if written is not None and written.point != point:
+        if stored is not None and stored.point != point:
             # Another version of Optuna draws otherwise: what is written belongs to other points.
-            written = None
-        self._under_way[number] = _UnderWay(trial, point, len(self._told), written)
+            stored = None
+        self._pending[number] = _Pending(trial, point, len(self._observed), stored)
         return Candidate(number, {**self._params, **point})
 
-    def _judge(
-        self, pruning: Pruning, number: int, under_way: _UnderWay, scores: Sequence[float]
+    def _decide_pruning(
+        self, pruning: Pruning, number: int, pending: _Pending, scores: Sequence[float]
     ) -> bool:
-        if under_way.judged is None:
-            under_way.judged = under_way.trial
+        if pending.pruning_trial is None:
+            pending.pruning_trial = pending.trial
             if self._search.deterministic:
-                told = self._told[: under_way.told_before]
-                under_way.judged = pruning.trial_as_of(told, number)
+                observed = self._observed[: pending.n_observed]
+                pending.pruning_trial = pruning.trial_at_proposal(observed, number)
         with quiet():
             values = pruning.values(scores)
-            for step in range(under_way.folds_judged, len(scores)):
-                under_way.judged.report(values[step], step)
-            under_way.folds_judged = len(scores)
-            under_way.pruned = under_way.judged.should_prune()
-        return under_way.pruned
+            for step in range(pending.n_folds_decided, len(scores)):
+                pending.pruning_trial.report(values[step], step)
+            pending.n_folds_decided = len(scores)
+            pending.pruned = pending.pruning_trial.should_prune()
+        return pending.pruned
 
-    def _tell(self, result: CandidateResult, under_way: _UnderWay) -> None:
+    def _tell(self, result: CandidateResult, pending: _Pending) -> None:
         if self._pruning is not None:
-            self._report(self._pruning, result, under_way)
-        state, value = _outcome(result, self._facts.metric, pruned=under_way.pruned)
+            self._report_folds(self._pruning, result, pending)
+        state, value = _outcome(result, self._facts.metric, pruned=pending.pruned)
         with quiet():
-            self._study.tell(under_way.trial, value, state)
+            self._study.tell(pending.trial, value, state)
         trial = self._study.get_trials(deepcopy=False)[result.number]
-        self._told.append(trial_for_decisions(trial, under_way.judged))
-        self._write(result, under_way, trial)
+        self._observed.append(trial_for_decisions(trial, pending.pruning_trial))
+        self._store(result, pending, trial)
 
-    def _report(self, pruning: Pruning, result: CandidateResult, under_way: _UnderWay) -> None:
+    def _report_folds(self, pruning: Pruning, result: CandidateResult, pending: _Pending) -> None:
         """Let the study know the folds, which later decisions compare with."""
         scores = _scores(result, self._facts.metric)
-        self._judge_recalled(pruning, result.number, under_way, scores)
-        reported = under_way.folds_judged if under_way.judged is under_way.trial else 0
+        self._repeat_decisions(pruning, result.number, pending, scores)
+        reported = pending.n_folds_decided if pending.pruning_trial is pending.trial else 0
         values = pruning.values(scores)
         with quiet():
             for step in range(reported, len(values)):
-                under_way.trial.report(values[step], step)
+                pending.trial.report(values[step], step)
 
-    def _judge_recalled(
-        self, pruning: Pruning, number: int, under_way: _UnderWay, scores: Sequence[float]
+    def _repeat_decisions(
+        self, pruning: Pruning, number: int, pending: _Pending, scores: Sequence[float]
     ) -> None:
         """Decide again on recalled folds: later decisions look at the marks that this leaves."""
-        judged = min(len(scores), self._facts.folds - 1)
-        for folds in range(under_way.folds_judged + 1, judged + 1):
-            self._judge(pruning, number, under_way, scores[:folds])
-        if under_way.written is not None:
-            under_way.pruned = under_way.written.pruned_after is not None
+        n_decisions = min(len(scores), self._facts.folds - 1)
+        for folds in range(pending.n_folds_decided + 1, n_decisions + 1):
+            self._decide_pruning(pruning, number, pending, scores[:folds])
+        if pending.stored is not None:
+            pending.pruned = pending.stored.pruned_after is not None
 
-    def _write(
-        self, result: CandidateResult, under_way: _UnderWay, trial: optuna.trial.FrozenTrial
+    def _store(
+        self, result: CandidateResult, pending: _Pending, trial: optuna.trial.FrozenTrial
     ) -> None:
-        if self._journal is None or under_way.written is not None:
+        if self._journal is None or pending.stored is not None:
             return
-        if result.status is Status.KILLED and not under_way.pruned:
+        if result.status is Status.KILLED and not pending.pruned:
             return  # it was stopped from outside: a search that goes on runs it again
         self._journal.write(result, trial)
 

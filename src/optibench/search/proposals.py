@@ -51,10 +51,10 @@ class FixedProposals(Proposals):
         self.examples = [Candidate(i, {**params, **point}) for i, point in enumerate(points)]
         self.total = len(self.examples)
         self.uses_folds = uses_folds
-        self._asked = 0
+        self._n_proposed = 0
 
     def ask(self, room: int) -> Sequence[Candidate]:
         """The next candidates."""
-        asked = self.examples[self._asked : self._asked + room]
-        self._asked += len(asked)
-        return asked
+        candidates = self.examples[self._n_proposed : self._n_proposed + room]
+        self._n_proposed += len(candidates)
+        return candidates

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 # Optuna's Hyperband derives a trial's bracket from the name of the study and its number.
 STUDY_NAME = "optibench"
-RUNG_MARK = "completed_rung_"  # written by Optuna's halving pruners, which compare such marks
+RUNG_PREFIX = "completed_rung_"  # of attributes that Optuna's halving pruners compare
 # With fewer folds a pruner never decides: the first rung of the halving ones is at step 1, and a
 # Wilcoxon test of n pairs has p >= 0.5**n, which is below its threshold of 0.1 from 4 pairs on.
-LEAST_FOLDS = {
+MIN_FOLDS = {
     "median": 2,
     "percentile": 2,
     "successive_halving": 3,
@@ -45,16 +45,16 @@ class Pruning:
         Raises:
             ConfigError: there is no such pruner, or it could never decide with so few folds.
         """
-        if name not in LEAST_FOLDS:
-            msg = f"search.pruner={name}: allowed is null or one of {', '.join(LEAST_FOLDS)}."
+        if name not in MIN_FOLDS:
+            msg = f"search.pruner={name}: allowed is null or one of {', '.join(MIN_FOLDS)}."
             raise ConfigError(msg)
-        if facts.folds < LEAST_FOLDS[name]:
+        if facts.folds < MIN_FOLDS[name]:
             msg = (
                 f"search.pruner={name} cannot stop anything with evaluation.folds={facts.folds}: "
-                f"use at least {LEAST_FOLDS[name]} folds, or search.pruner=null."
+                f"use at least {MIN_FOLDS[name]} folds, or search.pruner=null."
             )
             raise ConfigError(msg)
-        self._of_fold = name == "wilcoxon"
+        self._uses_single_folds = name == "wilcoxon"
         self._facts = facts
         with quiet():
             self.pruner = _pruner(name, facts.folds)
@@ -64,12 +64,12 @@ class Pruning:
 
     def values(self, scores: Sequence[float]) -> list[float]:
         """What the pruner sees at each step."""
-        if self._of_fold:
+        if self._uses_single_folds:
             return [float(score) for score in scores]
         return [float(np.mean(scores[: step + 1])) for step in range(len(scores))]
 
-    def study(self, told: Sequence[FrozenTrial]) -> Study:
-        """A study that holds `told` and samples nothing, for decisions only."""
+    def study(self, observed: Sequence[FrozenTrial]) -> Study:
+        """A study that holds `observed` and samples nothing, for decisions only."""
         import optuna
 
         study = optuna.create_study(
@@ -78,45 +78,46 @@ class Pruning:
             sampler=optuna.samplers.RandomSampler(seed=0),
             pruner=self.pruner,
         )
-        study.add_trials(told)
+        study.add_trials(observed)
         return study
 
-    def trial_as_of(self, told: Sequence[FrozenTrial], number: int) -> Trial:
+    def trial_at_proposal(self, observed: Sequence[FrozenTrial], number: int) -> Trial:
         """Trial `number` in a study that knows no more than was told when it was asked for.
 
         A decision then depends on the order of the search alone, and not on how many results
         have come in by the time that a fold is over.
 
         Args:
-            told: the trials from 0 on, without a gap; those after them are under way.
+            observed: the trials from 0 on, without a gap; those after them are under way.
             number: of the trial.
         """
         import optuna
 
         with quiet():
-            study = self.study(told)
-            for _ in range(number - len(told)):
+            study = self.study(observed)
+            for _ in range(number - len(observed)):
                 study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING))
             return study.ask()
 
 
-def trial_for_decisions(trial: FrozenTrial, judged: Trial | None) -> FrozenTrial:
-    """A told trial with the marks that the pruner has left, and without what no pruner looks at.
+def trial_for_decisions(trial: FrozenTrial, pruning_trial: Trial | None) -> FrozenTrial:
+    """A told trial with the attributes of its pruner, without what no pruner reads.
 
     Args:
         trial: as Optuna's study has it.
-        judged: the trial that was asked whether to stop; None: it never was.
+        pruning_trial: the trial that was asked whether to stop; None: it never was.
     """
     from optuna.trial import create_trial
 
-    marks = {}
-    if judged is not None:
-        marks = judged.study.get_trials(deepcopy=False)[judged.number].system_attrs
+    attributes = {}
+    if pruning_trial is not None:
+        trials = pruning_trial.study.get_trials(deepcopy=False)
+        attributes = trials[pruning_trial.number].system_attrs
     return create_trial(
         state=trial.state,
         value=trial.value,
         intermediate_values=trial.intermediate_values,
-        system_attrs={key: mark for key, mark in marks.items() if key.startswith(RUNG_MARK)},
+        system_attrs={k: v for k, v in attributes.items() if k.startswith(RUNG_PREFIX)},
     )
 
 

@@ -97,24 +97,24 @@ class Resource:
                 )
                 raise ConfigError(msg)
         _check_order(smallest, full)
-        exact = Fraction(full).limit_denominator(_DENOMINATOR)
-        least = Fraction(smallest).limit_denominator(_DENOMINATOR)
-        steps = _steps(exact, least, self.factor)
-        return (*(float(exact / self.factor**step) for step in range(steps, 0, -1)), full)
+        exact_full = Fraction(full).limit_denominator(_DENOMINATOR)
+        exact_smallest = Fraction(smallest).limit_denominator(_DENOMINATOR)
+        steps = _count_steps(exact_full, exact_smallest, self.factor)
+        return (*(float(exact_full / self.factor**step) for step in range(steps, 0, -1)), full)
 
     def _whole_numbers(self, params: Params) -> tuple[int, ...]:
         full = self._full_number(params)
         smallest = self.smallest
         if smallest is None:
             smallest = max(1, full // self.factor**DEFAULT_STEPS)
-        smallest = _whole(f"search.min_resource={smallest}", smallest)
+        smallest = _whole_number(f"search.min_resource={smallest}", smallest)
         _check_order(smallest, full)
-        steps = _steps(Fraction(full), Fraction(smallest), self.factor)
+        steps = _count_steps(Fraction(full), Fraction(smallest), self.factor)
         return tuple(full // self.factor**step for step in range(steps, -1, -1))
 
     def _full_number(self, params: Params) -> int:
         if self.full is not None:
-            return _whole(f"search.max_resource={self.full}", self.full)
+            return _whole_number(f"search.max_resource={self.full}", self.full)
         if self.name not in params:
             msg = (
                 f"search.max_resource=null with search.resource={self.name}: give the largest "
@@ -122,7 +122,7 @@ class Resource:
             )
             raise ConfigError(msg)
         value = params[self.name]
-        return _whole(f"model.params.{self.name}={value}", value)
+        return _whole_number(f"model.params.{self.name}={value}", value)
 
 
 def _check_order(smallest: float, full: float) -> None:
@@ -134,7 +134,7 @@ def _check_order(smallest: float, full: float) -> None:
         raise ConfigError(msg)
 
 
-def _whole(setting: str, value: object) -> int:
+def _whole_number(setting: str, value: object) -> int:
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0.5
     if number != number // 1 or number < 1:
         msg = (
@@ -145,9 +145,9 @@ def _whole(setting: str, value: object) -> int:
     return int(number)
 
 
-def _steps(full: Fraction, least: Fraction, factor: int) -> int:
-    """How often `full` can be divided by `factor` without falling below `least`."""
+def _count_steps(full: Fraction, smallest: Fraction, factor: int) -> int:
+    """How often `full` can be divided by `factor` without falling below `smallest`."""
     steps = 0
-    while full / factor ** (steps + 1) >= least:
+    while full / factor ** (steps + 1) >= smallest:
         steps += 1
     return steps

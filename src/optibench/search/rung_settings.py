@@ -43,7 +43,7 @@ class RungSettings(SearchSettings):
         resource = Resource(self.resource, self.min_resource, self.max_resource, self.factor)
         return resource.ladder(params, space)
 
-    def begin(
+    def proposals(
         self, ladder: Ladder, space: Space, brackets: Sequence[Bracket], facts: SearchFacts
     ) -> RungProposals:
         """The search over `brackets`, which wait for whole rungs or not."""

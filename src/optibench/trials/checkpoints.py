@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Checkpoints:
-    """Pickled fits by their place; `close` removes all."""
+    """Pickled fits by their key; `close` removes all."""
 
     def __init__(self) -> None:
         """Hold none."""
@@ -23,23 +23,23 @@ class Checkpoints:
         self._paths: dict[Hashable, Path] = {}
         self._count = 0
 
-    def put(self, place: Hashable, state: bytes) -> None:
+    def put(self, key: Hashable, state: bytes) -> None:
         """Keep a fit."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="optibench-fits-")
         path = Path(self._folder.name) / str(self._count)
         self._count += 1
         path.write_bytes(state)
-        self._paths[place] = path
+        self._paths[key] = path
 
-    def get(self, place: Hashable) -> bytes | None:
+    def get(self, key: Hashable) -> bytes | None:
         """A fit that is kept, or None."""
-        path = self._paths.get(place)
+        path = self._paths.get(key)
         return None if path is None else path.read_bytes()
 
-    def drop(self, place: Hashable) -> None:
+    def drop(self, key: Hashable) -> None:
         """Remove a fit, if it is kept: nobody else goes on from it."""
-        path = self._paths.pop(place, None)
+        path = self._paths.pop(key, None)
         if path is not None:
             path.unlink()
 

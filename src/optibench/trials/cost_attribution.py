@@ -11,7 +11,7 @@ from optibench.records import Reused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MOST = tuple(Reused)  # the most telling last
+REUSE_ORDER = tuple(Reused)  # the most telling last
 
 
 class TrialCosts:
@@ -45,7 +45,7 @@ class TrialCosts:
     def reuse(self, members: Sequence[int], what: Reused, cpu_seconds: float = 0.0) -> None:
         """Note what members had from others, and what it would have cost each of them."""
         for member in members:
-            self.reused[member] = max(self.reused[member], what, key=MOST.index)
+            self.reused[member] = max(self.reused[member], what, key=REUSE_ORDER.index)
             self.standalone_cpu_seconds[member] += cpu_seconds
 
     def _timed(self, seconds: list[float]) -> Iterator[list[int]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RIDGE = 0.1  # shrinks what few observations say; a feature moves the logarithm of seconds by 0-10
 SHORTEST_SECONDS = 1e-4
-MOST_EQUATIONS = 500
+MAX_EQUATIONS = 500
 
 
 class CostModel:
@@ -46,28 +46,28 @@ class CostModel:
         if not self.observations:
             return [1.0] * len(units)
         unknown = [unit for unit in units if _key(unit) not in self._seconds]
-        guesses = dict(zip(map(_key, unknown), self._regress(unknown), strict=True))
+        estimates = dict(zip(map(_key, unknown), self._regress(unknown), strict=True))
         return [
             float(np.mean(self._seconds[_key(unit)]))
             if _key(unit) in self._seconds
-            else guesses[_key(unit)]
+            else estimates[_key(unit)]
             for unit in units
         ]
 
     def _regress(self, units: Sequence[Unit]) -> list[float]:
         if not units:
             return []
-        keys = list(self._seconds)[-MOST_EQUATIONS:]
+        keys = list(self._seconds)[-MAX_EQUATIONS:]
         known = [self._features[key] for key in keys]
         logs = np.log([np.mean(self._seconds[key]) for key in keys])
         names = list(dict.fromkeys(name for row in known for name in row))
         A, centre = _matrix(known, names), logs.mean()
-        middle = A.mean(axis=0)
-        A -= middle
+        means = A.mean(axis=0)
+        A -= means
         weights = np.linalg.solve(A.T @ A + RIDGE * np.eye(len(names)), A.T @ (logs - centre))
-        asked = (_matrix([features_of(unit) for unit in units], names) - middle) @ weights
+        deviations = (_matrix([features_of(unit) for unit in units], names) - means) @ weights
         low, high = logs.min() - 1.0, logs.max() + 1.0  # no guess far beyond what was seen
-        return [float(value) for value in np.exp(np.clip(centre + asked, low, high))]
+        return [float(value) for value in np.exp(np.clip(centre + deviations, low, high))]
 
 
 def features_of(unit: Unit) -> dict[str, float]:

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from optibench.contracts import FitSharing
 
 
-def group(wanted: Sequence[tuple[Candidate, int]], fit_sharing: FitSharing | None) -> list[Unit]:
+def group(pairs: Sequence[tuple[Candidate, int]], fit_sharing: FitSharing | None) -> list[Unit]:
     """Make units of pairs of candidate and fold, in the order of the candidates.
 
     A family is never split: its largest candidate alone costs what all of them cost together.
 
     Args:
-        wanted: what is to be run, each pair once.
+        pairs: what is to be run, each pair once.
         fit_sharing: says which candidates share fits; None: none do.
     """
     fit_groups: dict[tuple[int, Hashable], list[Candidate]] = defaultdict(list)
-    for candidate, fold in wanted:
+    for candidate, fold in pairs:
         fit_groups[fold, _fit_group(candidate, fit_sharing)].append(candidate)
     units = [Unit(tuple(members), fold) for (fold, _), members in fit_groups.items()]
     return sorted(units, key=lambda unit: (unit.candidates[0].number, unit.fold))

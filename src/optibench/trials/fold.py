@@ -51,9 +51,9 @@ class Fold:
         """Hold fold `number`, with `share` of its train rows."""
         self._source, self._number = source, number
         train = nested_share(source.folds[number][0], source.y, share, source.seed)
-        self._few = train if share < 1.0 else None  # drawing them again takes long
+        self._train_subset = train if share < 1.0 else None  # drawing them again takes long
         self._n_train = len(train)
-        self._kept: dict[Hashable, CacheEntry] = {}
+        self._entries: dict[Hashable, CacheEntry] = {}
         self._rows: dict[int, NDArray[np.float64]] = {}
         self.cached_bytes = 0
 
@@ -69,22 +69,22 @@ class Fold:
     @property
     def X_train(self) -> NDArray[np.float64]:
         """(n_train, n_features)."""
-        return self._cut(TRAIN)
+        return self._part_rows(TRAIN)
 
     @property
     def X_validation(self) -> NDArray[np.float64]:
         """(n_validation, n_features)."""
-        return self._cut(VALIDATION)
+        return self._part_rows(VALIDATION)
 
     @cached_property
     def y_train(self) -> NDArray[Any] | None:
         """(n_train,) codes or values, or None."""
-        return self._cut_target(TRAIN)
+        return self._part_target(TRAIN)
 
     @cached_property
     def y_validation(self) -> NDArray[Any] | None:
         """(n_validation,) codes or values, or None."""
-        return self._cut_target(VALIDATION)
+        return self._part_target(VALIDATION)
 
     @property
     def n_train_values(self) -> int:
@@ -93,20 +93,20 @@ class Fold:
 
     def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> CacheEntry:
         """`make()` at the first call; the same object at later ones while memory allows."""
-        kept = self._kept.get(key)
-        if kept is not None:
-            return kept
+        entry = self._entries.get(key)
+        if entry is not None:
+            return entry
         begin = time.process_time()
         value = make()
         seconds = time.process_time() - begin
         if self._has_room(n_bytes):
-            self._kept[key] = CacheEntry(value, seconds, fresh=False)
+            self._entries[key] = CacheEntry(value, seconds, fresh=False)
             self.cached_bytes += n_bytes
         return CacheEntry(value, seconds, fresh=True)
 
     def may_cache(self, key: Hashable, n_bytes: int) -> bool:
         """True where `key` is kept, or may be."""
-        return key in self._kept or self._has_room(n_bytes)
+        return key in self._entries or self._has_room(n_bytes)
 
     def _has_room(self, n_bytes: int) -> bool:
         """True where so much may be kept.
@@ -117,32 +117,32 @@ class Fold:
         limit = self._source.cache_bytes
         if limit is None:
             return False
-        small = n_bytes <= self.little_bytes or self.n_train_values * 8 <= n_bytes // 8
+        small = n_bytes <= self.small_bytes or self.n_train_values * 8 <= n_bytes // 8
         return small and self.cached_bytes + n_bytes <= limit
 
     @property
-    def little_bytes(self) -> int:
+    def small_bytes(self) -> int:
         """What is little beside the need of a plain fit."""
         return max(SMALL_BYTES, self.n_train_values * 8 // 4)
 
-    def _numbers(self, part: int) -> NDArray[np.int64]:
+    def _row_numbers(self, part: int) -> NDArray[np.int64]:
         """The row numbers of a part, not kept: they take as much as a feature."""
-        if part == TRAIN and self._few is not None:
-            return self._few
+        if part == TRAIN and self._train_subset is not None:
+            return self._train_subset
         return self._source.folds[self._number][part]
 
-    def _cut(self, part: int) -> NDArray[np.float64]:
+    def _part_rows(self, part: int) -> NDArray[np.float64]:
         """The rows of a part; small ones are kept."""
         if part in self._rows:
             return self._rows[part]
-        cut = _read_only(self._source.X[self._numbers(part)])
-        if cut.nbytes <= SMALL_BYTES:
-            self._rows[part] = cut
-        return cut
+        rows = _read_only(self._source.X[self._row_numbers(part)])
+        if rows.nbytes <= SMALL_BYTES:
+            self._rows[part] = rows
+        return rows
 
-    def _cut_target(self, part: int) -> NDArray[Any] | None:
+    def _part_target(self, part: int) -> NDArray[Any] | None:
         y = self._source.y
-        return None if y is None else _read_only(y[self._numbers(part)])
+        return None if y is None else _read_only(y[self._row_numbers(part)])
 
 
 def _read_only(rows: NDArray[Any]) -> NDArray[Any]:
@@ -161,11 +161,11 @@ class FoldCache:
         """Fold `number` with `share` of its train rows; `source` is always the same."""
         key = (number, share)
         fold = self._folds.pop(key, None) or Fold(source, number, share)
-        self._make_room(fold.little_bytes)
+        self._evict(fold.small_bytes)
         self._folds[key] = fold
         return fold
 
-    def _make_room(self, little_bytes: int) -> None:
+    def _evict(self, small_bytes: int) -> None:
         """Rows go first, which are quickly cut anew."""
         others = list(self._folds.values())
         rows = sum(fold.rows_bytes for fold in others)
@@ -173,5 +173,5 @@ class FoldCache:
             if rows > SMALL_BYTES:
                 rows -= fold.rows_bytes
                 fold.drop_rows()
-        while sum(fold.cached_bytes for fold in self._folds.values()) > little_bytes:
+        while sum(fold.cached_bytes for fold in self._folds.values()) > small_bytes:
             del self._folds[next(iter(self._folds))]

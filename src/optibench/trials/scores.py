@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from optibench.trials.context import TrialContext
     from optibench.trials.fold import Fold
 
-LABEL_BYTES = 500  # an entry of the memory: a digest and four numbers
+SCORES_BYTES = 500  # an entry of the memory: a digest and four numbers
 
 
 class CachedScores:
@@ -43,10 +43,10 @@ class CachedScores:
             if task is not Task.CLUSTERING:
                 y = self._fold.y_validation
                 return score_target(task, y, prediction, self._context.scoring)
-            found, owed = self._score_clusters(prediction)
-        if owed:
-            costs.reuse(members, Reused.MATRIX, owed)
-        return found
+            scores, saved_seconds = self._score_clusters(prediction)
+        if saved_seconds:
+            costs.reuse(members, Reused.MATRIX, saved_seconds)
+        return scores
 
     def _score_clusters(self, prediction: Prediction) -> tuple[Scores, float]:
         """Score by the labels; return also the CPU seconds that were saved."""
@@ -60,21 +60,21 @@ class CachedScores:
             return scores, time.process_time() - begin + self._distance_seconds
 
         digest = hashlib.blake2b(prediction.labels.tobytes(), digest_size=16).digest()
-        kept = fold.keep(("labels", digest), compute, LABEL_BYTES)
-        scores, alone_seconds = kept.value
-        owed = self._distance_seconds if kept.fresh else alone_seconds
-        return _with_inertia(scores, prediction.inertia), owed
+        entry = fold.keep(("labels", digest), compute, SCORES_BYTES)
+        scores, standalone_seconds = entry.value
+        saved_seconds = self._distance_seconds if entry.fresh else standalone_seconds
+        return _with_inertia(scores, prediction.inertia), saved_seconds
 
     def _distances(self, X: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Those between the rows that the silhouette is computed on, where there is room."""
         n_bytes = len(X) ** 2 * X.itemsize
         if not self._fold.may_cache("distances", n_bytes):
             return None
-        kept = self._fold.keep("distances", lambda: distances_between(X), n_bytes)
-        if not kept.fresh:
-            self._distance_seconds = kept.cpu_seconds
-        found: NDArray[np.float64] = kept.value
-        return found
+        entry = self._fold.keep("distances", lambda: distances_between(X), n_bytes)
+        if not entry.fresh:
+            self._distance_seconds = entry.cpu_seconds
+        distances: NDArray[np.float64] = entry.value
+        return distances
 
 
 def _with_inertia(scores: Scores, inertia: float | None) -> Scores:

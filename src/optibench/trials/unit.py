@@ -30,37 +30,40 @@ def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Unit
     """Fit and score the candidates of a unit on its fold; errors make FAILED trials."""
     begin = time.perf_counter()
     fold = context.fold(unit.fold, unit.candidates[0].rows)
-    count, outcome, spent = len(unit.candidates), None, 0.0
-    if _fits_together(context, unit):
+    count, outcome, attempt_seconds = len(unit.candidates), None, 0.0
+    if _shares_fits(context, unit):
         cpu = time.process_time()
-        outcome = _run_together(context, unit, fold, profiler)
-        spent = (time.process_time() - cpu) / count
-    if outcome is None:  # then what was spent is paid beside the plain fits
+        outcome = _run_shared(context, unit, fold, profiler)
+        attempt_seconds = (time.process_time() - cpu) / count
+    if outcome is None:  # then the failed attempt is paid beside the plain fits
         alone = [_run_alone(context, unit, i, fold, profiler) for i in range(count)]
-        outcome = (tuple(replace(t, cpu_seconds=t.cpu_seconds + spent) for t in alone), ())
+        outcome = (
+            tuple(replace(t, cpu_seconds=t.cpu_seconds + attempt_seconds) for t in alone),
+            (),
+        )
     trials, states = outcome
     done = replace(unit, states=()) if unit.states else unit  # they need not travel back
     return UnitOutcome(done, trials, time.perf_counter() - begin, states)
 
 
-Together = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]
+SharedOutcome = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]
 
 
-def _fits_together(context: TrialContext, unit: Unit) -> bool:
+def _shares_fits(context: TrialContext, unit: Unit) -> bool:
     """True where the model has savings for these candidates, and they may or must be taken."""
     fit_sharing, candidates = context.model.fit_sharing, unit.candidates
-    goes_on = any(unit.states) or any(candidate.resumable for candidate in candidates)
-    wanted = context.reuse or goes_on
+    resumes = any(unit.states) or any(candidate.resumable for candidate in candidates)
+    sharing = context.reuse or resumes
     return (
-        wanted
+        sharing
         and fit_sharing is not None
         and fit_sharing.fit_group(candidates[0].params) is not None
     )
 
 
-def _run_together(
+def _run_shared(
     context: TrialContext, unit: Unit, fold: Fold, profiler: TrialProfiler
-) -> Together | None:
+) -> SharedOutcome | None:
     """By the model's savings; None where they raise.
 
     What went wrong is then told by the plain fit of each candidate, as in a plain search.
@@ -74,23 +77,23 @@ def _run_together(
         for c, state in zip(candidates, states, strict=True)
     ]
     setting = FitSetting(context.facts, context.seed, context.threads)
-    costs, kept = TrialCosts(len(members)), CachedScores(context, fold)
+    costs, scorer = TrialCosts(len(members)), CachedScores(context, fold)
     start, begin = time.time(), time.perf_counter()
     scores: dict[int, Scores] = {}
-    left: dict[int, bytes] = {}
+    checkpoints: dict[int, bytes] = {}
     try:
         with profiler:
             for shared in fit_sharing.fit(members, fold, costs, setting):
-                scored = kept.score(shared.prediction, shared.members, costs)
+                scored = scorer.score(shared.prediction, shared.members, costs)
                 scores |= dict.fromkeys(shared.members, scored)
-                left |= shared.states
+                checkpoints |= shared.states
     except Exception:
         # To the worker's log: where the plain fits then succeed, it is the sharing that is broken.
         traceback.print_exc()
         return None
     interval = Interval(start, start + time.perf_counter() - begin)
     trials = [interval.trial(context, unit, i, scores[i], costs) for i in range(len(members))]
-    return tuple(trials), tuple(left.get(i) for i in range(len(members)))
+    return tuple(trials), tuple(checkpoints.get(i) for i in range(len(members)))
 
 
 def _run_alone(
@@ -116,15 +119,15 @@ def _run_alone(
                 scored = score(
                     model.task, X_validation, fold.y_validation, prediction, context.scoring
                 )
-    except Exception as problem:
-        error = f"{type(problem).__name__}: {_cause(problem)}"
+    except Exception as raised:
+        error = f"{type(raised).__name__}: {_message(raised)}"
     interval = Interval(start, start + time.perf_counter() - begin, error)
     return interval.trial(context, Unit((candidate,), unit.fold), 0, scored, costs)
 
 
-def _cause(problem: Exception) -> str:
+def _message(raised: Exception) -> str:
     """What went wrong, without XGBoost's time of day and stack: equal causes are counted."""
-    return TIME_OF_DAY.sub("", str(problem)).partition("\nStack trace:")[0].strip()
+    return TIME_OF_DAY.sub("", str(raised)).partition("\nStack trace:")[0].strip()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import functools
 import importlib
 import time
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.measure.profiles.trial_profiles import TrialProfiler
 from optibench.records import Batch, BatchOutcome, UnitOutcome
@@ -15,6 +15,8 @@ from optibench.trials.unit import run_unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
+
+    from threadpoolctl import ThreadpoolController
 
     from optibench.trials.context import TrialContext
 
@@ -36,13 +38,14 @@ def run_batch(context: TrialContext, batch: Batch) -> BatchOutcome:
     return BatchOutcome(tuple(outcomes), batch.units[len(outcomes) :], profile)
 
 
-def hold_threads(modules: Sequence[str], threads: int) -> AbstractContextManager[Any]:
+def hold_threads(modules: Sequence[str], threads: int) -> AbstractContextManager[object]:
     """Hold OpenMP and BLAS to `threads` in the calling thread (OpenMP's setting is its own)."""
-    return _threadpools(tuple(modules)).limit(limits=threads)  # type: ignore[no-any-return]
+    limit: AbstractContextManager[object] = _threadpools(tuple(modules)).limit(limits=threads)
+    return limit
 
 
 @functools.cache
-def _threadpools(modules: tuple[str, ...]) -> Any:
+def _threadpools(modules: tuple[str, ...]) -> ThreadpoolController:
     """The native libraries of this process; looked up once, after `modules` have loaded theirs."""
     from threadpoolctl import ThreadpoolController
 
