@@ -195,7 +195,7 @@ def test_the_search_ends_when_its_time_is_over():
     results = harness.run()
     finished = [r for r in results if r.status is Status.FINISHED]
     assert 0 < len(finished) < 50
-    assert "search.max_seconds=0.3 was over" in next(iter(harness.loop.stopped.values()))
+    assert "search.max_seconds=0.3 was reached" in next(iter(harness.loop.stopped.values()))
     assert best(results).number == finished[-1].number
 
 

@@ -26,8 +26,8 @@ class OptunaSearch(OptunaSettings):
         """Return a search without candidates.
 
         Raises:
-            ConfigError: the space is empty or holds a value that Optuna does not accept, a setting
-                is not allowed, or a library is missing.
+            ConfigError: the space is empty or contains a value that Optuna does not accept, a
+                setting is not allowed, or a library is missing.
         """
         self.check()
         return OptunaProposals(self, params, parse_space(space), facts)

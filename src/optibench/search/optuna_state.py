@@ -1,4 +1,4 @@
-"""A search by an Optuna sampler under way: ask, tell, prune, and go on after an interruption."""
+"""A running search by an Optuna sampler: ask, tell, prune, and resume after an interruption."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Pending:
-    """A candidate asked for and not yet told.
+    """A candidate that was proposed and has no recorded result yet.
 
     Attributes:
-        n_observed: how many had been told when it was asked for.
-        stored: what an interrupted search wrote of it.
-        pruning_trial: its trial where pruning is decided; None: no fold was pruning_trial yet.
-        n_folds_decided: how many of its folds that trial has.
-        pruned: it was decided to stop it.
+        n_observed: number of results recorded when it was proposed.
+        stored: its record in an interrupted search, or None.
+        pruning_trial: its trial in the study that decides on pruning; None: no decision yet.
+        n_folds_decided: number of its folds reported to `pruning_trial`.
+        pruned: the last decision was to stop it.
     """
 
     trial: optuna.Trial
@@ -47,19 +47,20 @@ class _Pending:
 
 
 class OptunaProposals(Proposals):
-    """Candidates drawn one by one, in a study in memory.
+    """Candidates drawn one by one from a study in memory.
 
-    What is written down (see `open`) is not what is drawn from: a resumed search is told the
-    written results again, in order, and so comes to the same state.
+    The stored study (see `open`) is never sampled. A resumed search records the stored results
+    again, in the same order, and so reaches the same state.
     """
 
     def __init__(
         self, search: OptunaSettings, params: Params, space: Space, facts: SearchFacts
     ) -> None:
-        """Make the study.
+        """Create the study in memory.
 
         Raises:
-            ConfigError: the space holds what Optuna does not take, or the pruner is not allowed.
+            ConfigError: the space contains a value that Optuna does not accept, or the pruner is
+                not allowed.
         """
         import optuna
 
@@ -88,10 +89,10 @@ class OptunaProposals(Proposals):
             )
 
     def open(self, journal: Journal) -> None:
-        """Take up what an interrupted search with the same name has written.
+        """Resume an interrupted search with the same name, if there is one.
 
-        In the order asked for, the search repeats itself, and what it asks again is recalled.
-        Otherwise what is written comes first, and the rest is drawn after it.
+        With `deterministic` the search repeats its proposals, whose stored results are recalled.
+        Otherwise it proposes the stored candidates first and then draws new ones.
         """
         self._journal = StudyJournal(journal, maximize=self._facts.greater_is_better)
         stored = self._journal.stored
@@ -101,34 +102,34 @@ class OptunaProposals(Proposals):
             self._stored = dict(enumerate(stored))
 
     def ask(self, room: int) -> Sequence[Candidate]:
-        """The next candidates; each is drawn with those before it under way."""
+        """Return the next candidates; each is drawn while the ones before it are pending."""
         return [self._propose() for _ in range(min(room, self.total - self._n_proposed))]
 
     def recall(self, candidate: Candidate) -> Sequence[Trial]:
-        """Trials written by an interrupted search; fewer than folds where it was pruned."""
+        """Return the stored trials of a candidate; fewer than folds if it was pruned."""
         pending = self._pending.get(candidate.number)
         if pending is None or pending.stored is None:
             return ()
         return read_trials(pending.stored.trials_json, candidate)
 
     def prune(self, candidate: Candidate, scores: Sequence[float]) -> bool:
-        """Ask the pruner; a candidate with a score that is no number is left to fail."""
+        """Return the pruner's decision; False for a candidate with a failed fold."""
         pending = self._pending.get(candidate.number)
         if self._pruning is None or pending is None or not all(map(math.isfinite, scores)):
             return False
         pruned = self._decide_pruning(self._pruning, candidate.number, pending, scores)
         if pending.stored is not None:
-            # As it was: where results are told as they come, it would be decided otherwise now.
+            # Repeat the stored decision: without `deterministic` other results may be known now.
             pruned = pending.pruned = pending.stored.pruned_after == len(scores)
         return pruned
 
     def tell(self, results: Sequence[CandidateResult]) -> None:
-        """Tell the study, and write down what an interrupted search would need."""
+        """Record results in the study, and store what a resumed search needs."""
         for result in results:
             self._tell(result, self._pending.pop(result.number))
 
     def close(self, *, finished: bool) -> None:
-        """Release the journal."""
+        """Release the stored study."""
         if self._journal is not None:
             self._journal.close(finished=finished)
             self._journal = None
@@ -145,7 +146,7 @@ class OptunaProposals(Proposals):
         drawn = trial.params
         point = {key: drawn[key] for key in self._distributions}
         if stored is not None and stored.point != point:
-            # Another version of Optuna draws otherwise: what is written belongs to other points.
+            # Another version of Optuna draws other points, to which the stored result belongs.
             stored = None
         self._pending[number] = _Pending(trial, point, len(self._observed), stored)
         return Candidate(number, {**self._params, **point})
@@ -177,7 +178,7 @@ class OptunaProposals(Proposals):
         self._store(result, pending, trial)
 
     def _report_folds(self, pruning: Pruning, result: CandidateResult, pending: _Pending) -> None:
-        """Let the study know the folds, which later decisions compare with."""
+        """Report the folds to the study, because later decisions compare with them."""
         scores = _scores(result, self._facts.metric)
         self._repeat_decisions(pruning, result.number, pending, scores)
         reported = pending.n_folds_decided if pending.pruning_trial is pending.trial else 0
@@ -189,7 +190,7 @@ class OptunaProposals(Proposals):
     def _repeat_decisions(
         self, pruning: Pruning, number: int, pending: _Pending, scores: Sequence[float]
     ) -> None:
-        """Decide again on recalled folds: later decisions look at the marks that this leaves."""
+        """Decide again on recalled folds: later decisions read the attributes that this sets."""
         n_decisions = min(len(scores), self._facts.folds - 1)
         for folds in range(pending.n_folds_decided + 1, n_decisions + 1):
             self._decide_pruning(pruning, number, pending, scores[:folds])
@@ -202,12 +203,12 @@ class OptunaProposals(Proposals):
         if self._journal is None or pending.stored is not None:
             return
         if result.status is Status.KILLED and not pending.pruned:
-            return  # it was stopped from outside: a search that goes on runs it again
+            return  # stopped from outside: a resumed search runs it again
         self._journal.write(result, trial)
 
 
 def _scores(result: CandidateResult, metric: str) -> list[float]:
-    """Of its folds, up to the first that has none."""
+    """Return the scores of the folds before the first one without a finite score."""
     scores = [trial.scores.get(metric, math.nan) for trial in result.trials]
     return list(takewhile(math.isfinite, scores))
 
@@ -215,7 +216,7 @@ def _scores(result: CandidateResult, metric: str) -> list[float]:
 def _outcome(
     result: CandidateResult, metric: str, *, pruned: bool
 ) -> tuple[TrialState, float | None]:
-    """The state and the value to tell Optuna, which takes a pruned one's value from its folds."""
+    """Return the state and the value for Optuna, which derives a pruned value from folds."""
     from optuna.trial import TrialState
 
     mean = result.mean_scores.get(metric, math.nan)
@@ -223,4 +224,4 @@ def _outcome(
         return TrialState.COMPLETE, mean
     if result.status is Status.KILLED and pruned:
         return TrialState.PRUNED, None
-    return TrialState.FAIL, None  # or stopped from outside, of which nothing can be learned
+    return TrialState.FAIL, None  # also if stopped from outside: its scores are incomplete

@@ -1,4 +1,4 @@
-"""Successive halving under way: brackets of rungs, waiting for whole rungs or not."""
+"""Running successive halving: promotions with or without waiting for whole rungs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ ASYNCHRONOUS_WINDOW = 4  # short, so that a promotion does not queue behind the 
 
 
 class RungProposals(Proposals):
-    """Each bracket's next rung is asked for as soon as its rung was told entirely.
+    """Successive halving that promotes from a rung when it has the results of all candidates.
 
-    Brackets do not wait for each other, so that workers have work while one of them waits.
+    Brackets do not wait for each other, so that workers have work while one bracket waits.
     """
 
     def __init__(
         self, ladder: Ladder, space: Space, brackets: Sequence[Bracket], facts: SearchFacts
     ) -> None:
-        """Begin with the first rungs of all brackets."""
+        """Start with the first rungs of all brackets."""
         self.examples = _examples(ladder, space)
         self.total = sum(bracket.total for bracket in brackets)
         self._ladder = ladder
@@ -40,14 +40,14 @@ class RungProposals(Proposals):
         self._promoted: deque[RungEntry] = deque()
 
     def ask(self, room: int) -> Sequence[Candidate]:
-        """Those that go on come before new points."""
+        """Return the next candidates; promotions come before new points."""
         candidates: list[Candidate] = []
         while len(candidates) < room and (entry := self._next_entry()) is not None:
             candidates.append(self._candidate(entry))
         return candidates
 
     def tell(self, results: Sequence[CandidateResult]) -> None:
-        """Note the standings, and who goes on."""
+        """Record results in their rungs, and queue the promotions that they complete."""
         for result in results:
             entry = self._pending.pop(result.number)
             entry.bracket.record(entry, result, self._cost(result))
@@ -80,14 +80,14 @@ class RungProposals(Proposals):
 
 
 class AsynchronousRungProposals(RungProposals):
-    """ASHA (Li et al. 2020): rungs do not wait, and a new point starts where nobody can go on."""
+    """ASHA (Li et al. 2020): a new point starts whenever no candidate can be promoted."""
 
     window = ASYNCHRONOUS_WINDOW
 
     def __init__(
         self, ladder: Ladder, space: Space, brackets: Sequence[Bracket], facts: SearchFacts
     ) -> None:
-        """Begin with nothing asked."""
+        """Start without candidates."""
         super().__init__(ladder, space, brackets, facts)
         self.total = sum(bracket.max_total for bracket in brackets)
 
@@ -97,11 +97,11 @@ class AsynchronousRungProposals(RungProposals):
         return entry or self._start_point()
 
     def _queue_promotions(self, entry: RungEntry) -> None:
-        """Who goes on is seen when somebody asks."""
+        """Do nothing: promotions are chosen when candidates are asked for."""
 
 
 def _examples(ladder: Ladder, space: Space) -> list[Candidate]:
-    """The corners of the space at the smallest and the largest amount of the resource."""
+    """Return the corners of the space at the smallest and the largest amount of the resource."""
     levels = sorted({0, len(ladder.levels) - 1})
     corners = [(point, level) for point in corner_points(space) for level in levels]
     return [ladder.candidate(i, point, level) for i, (point, level) in enumerate(corners)]

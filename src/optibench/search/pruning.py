@@ -1,7 +1,7 @@
-"""Stops candidates after some of their folds, with the pruners of Optuna.
+"""Early stopping of candidates after some of their folds, with Optuna's pruners.
 
-A pruner is asked after each fold but the last. What it sees at step i is the mean of the folds 0
-to i, or for the Wilcoxon test, which pairs folds, the score of fold i itself.
+A pruner decides after each fold but the last. At step i it gets the mean score of folds 0 to i.
+The Wilcoxon test pairs folds and therefore gets the score of fold i itself.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from optibench.contracts import SearchFacts
 
-# Optuna's Hyperband derives a trial's bracket from the name of the study and its number.
+# Optuna's Hyperband derives the bracket of a trial from the study's name and the trial's number.
 STUDY_NAME = "optibench"
 RUNG_PREFIX = "completed_rung_"  # of attributes that Optuna's halving pruners compare
-# With fewer folds a pruner never decides: the first rung of the halving ones is at step 1, and a
-# Wilcoxon test of n pairs has p >= 0.5**n, which is below its threshold of 0.1 from 4 pairs on.
+# With fewer folds a pruner never stops a candidate: the halving pruners have their first rung at
+# step 1, and a Wilcoxon test of n pairs has p >= 0.5**n, which is below its threshold of 0.1 from
+# 4 pairs on.
 MIN_FOLDS = {
     "median": 2,
     "percentile": 2,
@@ -37,13 +38,13 @@ MIN_FOLDS = {
 
 
 class Pruning:
-    """One kind of pruning, the same for all candidates of a search."""
+    """The pruner of a search, and the studies in which it decides."""
 
     def __init__(self, name: str, facts: SearchFacts) -> None:
-        """Make the pruner.
+        """Create the pruner.
 
         Raises:
-            ConfigError: there is no such pruner, or it could never decide with so few folds.
+            ConfigError: the pruner is unknown, or needs more folds to stop any candidate.
         """
         if name not in MIN_FOLDS:
             msg = f"search.pruner={name}: allowed is null or one of {', '.join(MIN_FOLDS)}."
@@ -58,18 +59,18 @@ class Pruning:
         self._facts = facts
         with quiet():
             self.pruner = _pruner(name, facts.folds)
-            # Hyperband lays out its brackets when it is first asked. That must not depend on when
-            # a first fold happens to be over, so it is asked now about a trial without folds.
+            # Hyperband creates its brackets at its first decision. They must not depend on which
+            # fold finishes first, so the first decision is about a trial without folds.
             self.study([]).ask().should_prune()
 
     def values(self, scores: Sequence[float]) -> list[float]:
-        """What the pruner sees at each step."""
+        """Return the value that the pruner gets at each step."""
         if self._uses_single_folds:
             return [float(score) for score in scores]
         return [float(np.mean(scores[: step + 1])) for step in range(len(scores))]
 
     def study(self, observed: Sequence[FrozenTrial]) -> Study:
-        """A study that holds `observed` and samples nothing, for decisions only."""
+        """Return a study of the trials `observed`, which decides on pruning and never samples."""
         import optuna
 
         study = optuna.create_study(
@@ -82,14 +83,14 @@ class Pruning:
         return study
 
     def trial_at_proposal(self, observed: Sequence[FrozenTrial], number: int) -> Trial:
-        """Trial `number` in a study that knows no more than was told when it was asked for.
+        """Return trial `number` in a study of the results known when it was proposed.
 
-        A decision then depends on the order of the search alone, and not on how many results
-        have come in by the time that a fold is over.
+        A decision then depends only on the order of the search, and not on how many results have
+        arrived when a fold finishes.
 
         Args:
-            observed: the trials from 0 on, without a gap; those after them are under way.
-            number: of the trial.
+            observed: trials 0, 1, ... without a gap; the later ones count as running.
+            number: the number of the trial.
         """
         import optuna
 
@@ -101,11 +102,11 @@ class Pruning:
 
 
 def trial_for_decisions(trial: FrozenTrial, pruning_trial: Trial | None) -> FrozenTrial:
-    """A told trial with the attributes of its pruner, without what no pruner reads.
+    """Return a finished trial with its pruner's attributes, without what no pruner reads.
 
     Args:
-        trial: as Optuna's study has it.
-        pruning_trial: the trial that was asked whether to stop; None: it never was.
+        trial: the trial in the search's study.
+        pruning_trial: the trial that the pruner decided on; None: it made no decision.
     """
     from optuna.trial import create_trial
 

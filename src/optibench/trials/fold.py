@@ -1,4 +1,4 @@
-"""A fold as a worker holds it: its rows, and what is worth keeping between trials."""
+"""A fold in a worker: its rows, and a cache that its trials share."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# So much is kept without a thought: a worker with its libraries takes ten times as much.
+# Up to this size everything is cached: a worker with its libraries takes ten times as much.
 SMALL_BYTES = 16 * 2**20
-TRAIN, VALIDATION = 0, 1  # their places in a fold's pair
+TRAIN, VALIDATION = 0, 1  # indices in a fold's pair of row numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class FoldSource:
     Attributes:
         X, y: the train part, (n, n_features) and (n,) or None.
         folds: (train, validation) row numbers of each fold.
-        seed: of the rows that make a share of a train part.
+        seed: selects the rows of a share of the train part.
         cache_bytes: limit of what one fold caches; None: it caches nothing.
     """
 
@@ -42,16 +42,16 @@ class FoldSource:
 class Fold:
     """Implements `contracts.FoldRows`.
 
-    The rows are copies out of the mapped table; large ones are cut anew for every unit, so that
-    an idle worker holds little beside the map. They are read-only: one trial must not change what
-    the next one sees.
+    The rows are copied from the mapped table, large parts again for every unit, so that an idle
+    worker holds little more than the map. They are read-only: a trial must not change the rows
+    of the next one.
     """
 
     def __init__(self, source: FoldSource, number: int, share: float) -> None:
-        """Hold fold `number`, with `share` of its train rows."""
+        """Create fold `number` with `share` of its train rows."""
         self._source, self._number = source, number
         train = nested_share(source.folds[number][0], source.y, share, source.seed)
-        self._train_subset = train if share < 1.0 else None  # drawing them again takes long
+        self._train_subset = train if share < 1.0 else None  # kept, because drawing it takes long
         self._n_train = len(train)
         self._entries: dict[Hashable, CacheEntry] = {}
         self._rows: dict[int, NDArray[np.float64]] = {}
@@ -59,40 +59,40 @@ class Fold:
 
     @property
     def rows_bytes(self) -> int:
-        """What the rows take that are kept, beside `cached_bytes`."""
+        """Size of the cached rows, which `cached_bytes` does not include."""
         return sum(rows.nbytes for rows in self._rows.values())
 
     def drop_rows(self) -> None:
-        """Cut them anew when they are needed."""
+        """Remove the cached rows; they are copied again when they are needed."""
         self._rows.clear()
 
     @property
     def X_train(self) -> NDArray[np.float64]:
-        """(n_train, n_features)."""
+        """Train rows, (n_train, n_features)."""
         return self._part_rows(TRAIN)
 
     @property
     def X_validation(self) -> NDArray[np.float64]:
-        """(n_validation, n_features)."""
+        """Validation rows, (n_validation, n_features)."""
         return self._part_rows(VALIDATION)
 
     @cached_property
     def y_train(self) -> NDArray[Any] | None:
-        """(n_train,) codes or values, or None."""
+        """Target of the train rows, (n_train,) codes or values, or None."""
         return self._part_target(TRAIN)
 
     @cached_property
     def y_validation(self) -> NDArray[Any] | None:
-        """(n_validation,) codes or values, or None."""
+        """Target of the validation rows, (n_validation,) codes or values, or None."""
         return self._part_target(VALIDATION)
 
     @property
     def n_train_values(self) -> int:
-        """Rows x features of the train part."""
+        """Number of values in the train part, rows x features."""
         return self._n_train * int(self._source.X.shape[1])
 
     def keep(self, key: Hashable, make: Callable[[], Any], n_bytes: int) -> CacheEntry:
-        """`make()` at the first call; the same object at later ones while memory allows."""
+        """Return the cached object of `key`, or that of `make()`, which is cached if it fits."""
         entry = self._entries.get(key)
         if entry is not None:
             return entry
@@ -105,14 +105,14 @@ class Fold:
         return CacheEntry(value, seconds, fresh=True)
 
     def may_cache(self, key: Hashable, n_bytes: int) -> bool:
-        """True where `key` is kept, or may be."""
+        """Return whether `key` is cached, or an object of `n_bytes` may be."""
         return key in self._entries or self._has_room(n_bytes)
 
     def _has_room(self, n_bytes: int) -> bool:
-        """True where so much may be kept.
+        """Return whether an object of `n_bytes` may be cached.
 
-        What is kept lies in memory while estimators are fitted, where a plain fit has only its own
-        need. Either may be small beside the other: then the peak is hardly above the larger.
+        A cached object takes memory in addition to that of a plain fit. It is accepted if one of
+        the two is small relative to the other: the peak is then hardly above the larger one.
         """
         limit = self._source.cache_bytes
         if limit is None:
@@ -122,17 +122,17 @@ class Fold:
 
     @property
     def small_bytes(self) -> int:
-        """What is little beside the need of a plain fit."""
+        """Largest size that is small relative to the memory of a plain fit."""
         return max(SMALL_BYTES, self.n_train_values * 8 // 4)
 
     def _row_numbers(self, part: int) -> NDArray[np.int64]:
-        """The row numbers of a part, not kept: they take as much as a feature."""
+        """Return the row numbers of a part, not cached because they are as large as a feature."""
         if part == TRAIN and self._train_subset is not None:
             return self._train_subset
         return self._source.folds[self._number][part]
 
     def _part_rows(self, part: int) -> NDArray[np.float64]:
-        """The rows of a part; small ones are kept."""
+        """Return the rows of a part; small parts are cached."""
         if part in self._rows:
             return self._rows[part]
         rows = _read_only(self._source.X[self._row_numbers(part)])
@@ -151,14 +151,14 @@ def _read_only(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 class FoldCache:
-    """The folds that a worker holds of its context; the oldest make room for new ones."""
+    """The folds in a worker, all of one source; the least recently used are evicted first."""
 
     def __init__(self) -> None:
-        """Hold none."""
+        """Start empty."""
         self._folds: dict[tuple[int, float], Fold] = {}
 
     def get(self, source: FoldSource, number: int, share: float) -> Fold:
-        """Fold `number` with `share` of its train rows; `source` is always the same."""
+        """Return fold `number` with `share` of its train rows; `source` must never change."""
         key = (number, share)
         fold = self._folds.pop(key, None) or Fold(source, number, share)
         self._evict(fold.small_bytes)
@@ -166,7 +166,7 @@ class FoldCache:
         return fold
 
     def _evict(self, small_bytes: int) -> None:
-        """Rows go first, which are quickly cut anew."""
+        """Evict rows first, because they are quickly copied again."""
         others = list(self._folds.values())
         rows = sum(fold.rows_bytes for fold in others)
         for fold in others:

@@ -1,4 +1,4 @@
-"""Ask, run, tell: the search's candidates through the schedule, until it is over."""
+"""The search loop: ask for candidates, run their trials, tell the results."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ UNLIMITED = 2**31
 
 @dataclass(frozen=True)
 class SearchProblem:
-    """What the loop must know of the benchmark.
+    """The parts of a benchmark that the search loop needs.
 
     Attributes:
-        metric: that ranks candidates; folds: of the cross-validation.
+        metric: the metric that ranks candidates.
+        folds: number of folds of the cross-validation.
     """
 
     model: Model
@@ -38,12 +39,7 @@ class SearchProblem:
 
 
 class SearchLoop:
-    """Runs one search.
-
-    Attributes:
-        candidates: all that were asked for, by number.
-        stopped: for each candidate that was not run to its end, why.
-    """
+    """Runs one search, from its first candidate to its last result."""
 
     def __init__(
         self,
@@ -52,36 +48,36 @@ class SearchLoop:
         scheduler: Scheduler,
         on_trials: Callable[[Sequence[Trial]], None],
     ) -> None:
-        """Send what `state` proposes through `scheduler`; `on_trials` hears of each trial once."""
+        """Run the proposals of `state` on `scheduler`; `on_trials` gets each trial once."""
         self._problem = problem
         self._state = state
         self._scheduler = scheduler
         self._on_trials = on_trials
-        self._pending: deque[Evaluation] = deque()  # asked for and not yet told, in this order
+        self._pending: deque[Evaluation] = deque()  # without a recorded result, as proposed
         self._trial_cache = TrialCache(problem.model, reuse=problem.search.reuse)
-        self._completed: deque[Evaluation] = deque()  # in the order of completion
-        self._unreported: list[Trial] = []  # of which `on_trials` has not heard
+        self._completed: deque[Evaluation] = deque()  # in order of completion
+        self._unreported: list[Trial] = []  # not yet passed to `on_trials`
         self._end_reason: str | None = None
         self._target_reached = False
 
     @property
     def candidates(self) -> dict[int, Candidate]:
-        """All that were asked for."""
+        """All proposed candidates, by number."""
         return {number: e.candidate for number, e in self._trial_cache.evaluations.items()}
 
     def budget_of(self, number: int) -> float:
-        """The share of the full resource that a candidate has."""
+        """Return the share of the full resource that a candidate has."""
         return self._trial_cache.evaluations[number].candidate.budget
 
     @property
     def stopped(self) -> dict[int, str]:
-        """Why some were not run to their end."""
+        """The reason for each candidate that did not run on all its folds, by number."""
         return {
             n: e.stopped for n, e in self._trial_cache.evaluations.items() if e.stopped is not None
         }
 
     def run(self) -> None:
-        """Until the search proposes nothing more, its time is over or its target is reached."""
+        """Run until the search has no candidates left or reaches its time limit or target."""
         limit = self._problem.search.max_seconds
         deadline = None if limit is None else time.monotonic() + limit
         if limit is not None:
@@ -91,7 +87,7 @@ class SearchLoop:
             while self._scheduler.busy and self._end_reason is None:
                 remaining = None if deadline is None else deadline - time.monotonic()
                 if remaining is not None and remaining <= 0:
-                    self._end_reason = f"search.max_seconds={limit:g} was over"
+                    self._end_reason = f"search.max_seconds={limit:g} was reached"
                     break
                 for outcome in self._scheduler.wait(remaining):
                     self._receive(outcome)
@@ -102,7 +98,7 @@ class SearchLoop:
             self._trial_cache.close()
 
     def _advance(self) -> None:
-        """Ask and tell as long as either gives something new."""
+        """Ask and tell until there is no more result to tell."""
         recorded = True
         self._report()
         while recorded and self._end_reason is None:
@@ -111,7 +107,7 @@ class SearchLoop:
         self._report()
 
     def _report(self) -> None:
-        """Pass on the trials that are new."""
+        """Pass new trials to `on_trials`."""
         trials, self._unreported = self._unreported, []
         if trials:
             self._on_trials(trials)
@@ -132,7 +128,7 @@ class SearchLoop:
             self._request(evaluation, fold)
 
     def _request(self, evaluation: Evaluation, fold: int) -> None:
-        """Run a fold, or take what there is of it."""
+        """Request a fold, and record its trial at once if it is cached."""
         trial = self._trial_cache.request(evaluation, fold)
         if trial is not None:
             self._record(evaluation, trial)
@@ -142,7 +138,7 @@ class SearchLoop:
             self._record(evaluation, trial)
 
     def _record(self, evaluation: Evaluation, trial: Trial) -> None:
-        """Give a candidate one of its trials; with pruning, decide whether there is a next one."""
+        """Record a trial of a candidate; with pruning, decide whether its next fold runs."""
         evaluation.trials[trial.fold] = trial
         self._unreported.append(trial)
         done, folds = len(evaluation.trials), self._problem.folds
@@ -155,12 +151,15 @@ class SearchLoop:
                 evaluation.stop(f"pruned after {done} of {folds} folds")
             else:
                 self._request(evaluation, done)
-                return  # where that fold is known, it was kept in there
+                return  # that call has recorded the next trial if it is cached
         if evaluation.complete:
             self._completed.append(evaluation)
 
     def _tell_next(self) -> bool:
-        """Tell one result: the next in the order asked for, or any where order is of no matter."""
+        """Tell the next result and return whether there was one.
+
+        With `deterministic` it is the next in order of proposal, else in order of completion.
+        """
         ready = self._pending if self._problem.search.deterministic else self._completed
         if not ready or not ready[0].complete:
             return False
@@ -184,7 +183,7 @@ class SearchLoop:
         return result
 
     def _target_reason(self, result: CandidateResult) -> str | None:
-        """Why the search ends with this result, or None."""
+        """Return why the search ends with this result, or None."""
         target, metric = self._problem.search.target, self._problem.metric
         if target is None or result.status is not Status.FINISHED or result.budget < 1.0:
             return None
@@ -195,7 +194,7 @@ class SearchLoop:
         return None
 
     def _finish(self) -> None:
-        """Where the search ended before its candidates: say so of those that are remaining."""
+        """Stop the remaining candidates, with the reason, if the search ended early."""
         if self._end_reason is None:
             return
         self._scheduler.stop()

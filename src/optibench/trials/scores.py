@@ -1,4 +1,4 @@
-"""Scores on one fold: equal cluster labels are scored once, distances are computed once."""
+"""Scores on one fold; equal cluster labels are scored once, distances are computed once."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from optibench.trials.context import TrialContext
     from optibench.trials.fold import Fold
 
-SCORES_BYTES = 500  # an entry of the memory: a digest and four numbers
+SCORES_BYTES = 500  # of a cache entry: a digest and four numbers
 
 
 class CachedScores:
-    """Scores predictions on the validation rows of a fold, whose memory it uses."""
+    """Scores predictions on the validation rows of a fold, with the fold's cache."""
 
     def __init__(self, context: TrialContext, fold: Fold) -> None:
-        """Score on `fold` as `context` says."""
+        """Use the task and the scoring settings of `context`."""
         self._context = context
         self._fold = fold
         self._distance_seconds = 0.0
@@ -36,7 +36,7 @@ class CachedScores:
     def score(
         self, prediction: Prediction, members: Sequence[int], costs: CostAttribution
     ) -> Scores:
-        """Every metric; the members share the cost."""
+        """Return every metric; the members share the cost."""
         with costs.score() as sharers:
             sharers.extend(members)
             task = self._context.model.task
@@ -49,7 +49,7 @@ class CachedScores:
         return scores
 
     def _score_clusters(self, prediction: Prediction) -> tuple[Scores, float]:
-        """Score by the labels; return also the CPU seconds that were saved."""
+        """Return the scores of the labels, and the CPU seconds that the cache saved."""
         fold, settings = self._fold, self._context.scoring
         self._distance_seconds = 0.0
         X = fold.X_validation
@@ -66,7 +66,7 @@ class CachedScores:
         return _with_inertia(scores, prediction.inertia), saved_seconds
 
     def _distances(self, X: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Those between the rows that the silhouette is computed on, where there is room."""
+        """Return the distances between the rows of the silhouette, or None if they do not fit."""
         n_bytes = len(X) ** 2 * X.itemsize
         if not self._fold.may_cache("distances", n_bytes):
             return None
@@ -78,7 +78,7 @@ class CachedScores:
 
 
 def _with_inertia(scores: Scores, inertia: float | None) -> Scores:
-    """Equal labels may come with another inertia, in its last bits."""
+    """Replace the cached inertia, whose last bits may differ between equal labels."""
     if inertia is None:
         return scores
     return replace(scores, values={**scores.values, "inertia": inertia})

@@ -1,8 +1,8 @@
-"""Who has which trials: the candidates of a search, what was run for them and what is to be run.
+"""The trials of a search, by candidate and fold: finished, running and still to run.
 
-A candidate that was evaluated before in the same way (a repeat of random search, another name of
-the same hyperparameter, one that comes to a rung on which an equal one has started) gets the same
-trials. Candidates wanted at the same time that share fits make one unit per fold.
+A candidate that equals an earlier one (drawn again by random search, written with another name of
+the same hyperparameter, or promoted to a rung on which an equal one has started) gets the same
+trials. Candidates that are requested at the same time and share fits make one unit per fold.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Evaluation:
-    """A candidate on its way.
+    """A candidate and its trials so far.
 
     Attributes:
         key: equal for candidates whose trials are the same.
         trials: by fold.
-        stopped: why the rest of its folds is not run, or None.
-        complete: nothing more will be run for it.
+        stopped: why its remaining folds do not run, or None.
+        complete: no more of its folds will run.
     """
 
     candidate: Candidate
@@ -39,19 +39,19 @@ class Evaluation:
     complete: bool = False
 
     def stop(self, reason: str) -> None:
-        """Run no more of its folds."""
+        """Complete it without its remaining folds."""
         self.stopped, self.complete = reason, True
 
 
 class TrialCache:
-    """Keeps the evaluations of one search, each fold of equal ones run once.
+    """The evaluations of one search; equal candidates run each fold once.
 
     Attributes:
-        evaluations: all that were begun, by the candidate's number.
+        evaluations: all evaluations, by candidate number.
     """
 
     def __init__(self, model: Model, *, reuse: bool) -> None:
-        """Begin empty; without `reuse` every candidate is run for itself."""
+        """Start empty; without `reuse` every candidate runs its own trials."""
         self.evaluations: dict[int, Evaluation] = {}
         self._model = model
         self._reuse = reuse
@@ -60,7 +60,7 @@ class TrialCache:
         self._requested: list[tuple[Candidate, int]] = []
 
     def begin(self, candidate: Candidate, recalled: Iterable[Trial]) -> Evaluation:
-        """Enter a candidate; `recalled` trials of an earlier run need not be run again."""
+        """Return the evaluation of a new candidate, whose `recalled` trials do not run again."""
         evaluation = Evaluation(candidate, self._key(candidate))
         self.evaluations[candidate.number] = evaluation
         for trial in recalled:
@@ -69,7 +69,7 @@ class TrialCache:
         return evaluation
 
     def request(self, evaluation: Evaluation, fold: int) -> Trial | None:
-        """The trial of a fold where there is one; else it will come from `receive`."""
+        """Return the trial of a fold if it is cached; otherwise `receive` will yield it."""
         entry_key = (evaluation.key, fold)
         entry = self._entries.get(entry_key)
         if isinstance(entry, Trial):
@@ -82,13 +82,13 @@ class TrialCache:
         return None
 
     def units(self) -> list[Unit]:
-        """What is wanted and not yet on its way."""
+        """Return the units of the trials requested since the last call."""
         requested, self._requested = self._requested, []
         units = group(requested, self._model.fit_sharing if self._reuse else None)
         return [self._with_checkpoints(unit) for unit in units]
 
     def receive(self, outcome: UnitOutcome) -> Iterator[tuple[Evaluation, Trial]]:
-        """The trials of a unit with the candidates whose they are, equal ones included."""
+        """Yield each trial with every evaluation it belongs to, equal candidates included."""
         for position, trial in enumerate(map(self._with_inherited_cost, outcome.trials)):
             evaluation = self.evaluations[trial.candidate]
             entry_key = (evaluation.key, trial.fold)
@@ -103,11 +103,14 @@ class TrialCache:
                 yield other, _free_copy(trial, other.candidate)
 
     def close(self) -> None:
-        """Remove what fits have left."""
+        """Remove the checkpoints."""
         self._checkpoints.close()
 
     def _key(self, candidate: Candidate) -> Hashable:
-        """What its trials depend on; where a fit goes on and draws anew, also what from."""
+        """Return what the trials of a candidate depend on.
+
+        That includes the candidate it continues, unless the fit equals an uninterrupted one.
+        """
         if not self._reuse:
             return candidate.number
         identity = self._model.identity(candidate.params), candidate.rows
@@ -121,7 +124,7 @@ class TrialCache:
         return identity, parent.key
 
     def _parent(self, candidate: Candidate) -> Evaluation | None:
-        """The one whose fits a candidate goes on from."""
+        """Return the evaluation whose fits a candidate continues, or None."""
         number = candidate.continues
         return None if number is None else self.evaluations[number]
 
@@ -134,7 +137,7 @@ class TrialCache:
         return None if parent is None else self._checkpoints.get((parent.key, fold))
 
     def _with_inherited_cost(self, trial: Trial) -> Trial:
-        """A fit that went on from another: alone it would have had to begin it, too."""
+        """Add the cost of the continued fit to the cost of a trial without sharing."""
         parent = self._parent(self.evaluations[trial.candidate].candidate)
         if parent is None or trial.reused not in (Reused.BEGINNING, Reused.FIT):
             return trial
@@ -144,7 +147,7 @@ class TrialCache:
 
 
 def _free_copy(trial: Trial, candidate: Candidate) -> Trial:
-    """The same trial for another candidate, which pays nothing for it."""
+    """Return the trial as that of another candidate, to which no cost is charged."""
     return replace(
         trial,
         candidate=candidate.number,

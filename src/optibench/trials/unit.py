@@ -1,4 +1,4 @@
-"""Runs one unit in a worker: its trials together where they share fits, else one by one."""
+"""One unit in a worker: trials that share fits run together, others one by one."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> Unit
         cpu = time.process_time()
         outcome = _run_shared(context, unit, fold, profiler)
         attempt_seconds = (time.process_time() - cpu) / count
-    if outcome is None:  # then the failed attempt is paid beside the plain fits
+    if outcome is None:  # a failed attempt is charged in addition to the individual fits
         alone = [_run_alone(context, unit, i, fold, profiler) for i in range(count)]
         outcome = (
             tuple(replace(t, cpu_seconds=t.cpu_seconds + attempt_seconds) for t in alone),
             (),
         )
     trials, states = outcome
-    done = replace(unit, states=()) if unit.states else unit  # they need not travel back
+    done = replace(unit, states=()) if unit.states else unit  # the driver has these checkpoints
     return UnitOutcome(done, trials, time.perf_counter() - begin, states)
 
 
@@ -50,7 +50,7 @@ SharedOutcome = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]
 
 
 def _shares_fits(context: TrialContext, unit: Unit) -> bool:
-    """True where the model has savings for these candidates, and they may or must be taken."""
+    """Return whether the model can share fits of these candidates, and may or must do so."""
     fit_sharing, candidates = context.model.fit_sharing, unit.candidates
     resumes = any(unit.states) or any(candidate.resumable for candidate in candidates)
     sharing = context.reuse or resumes
@@ -64,9 +64,9 @@ def _shares_fits(context: TrialContext, unit: Unit) -> bool:
 def _run_shared(
     context: TrialContext, unit: Unit, fold: Fold, profiler: TrialProfiler
 ) -> SharedOutcome | None:
-    """By the model's savings; None where they raise.
+    """Fit the candidates together with the model's `FitSharing`; return None if it raises.
 
-    What went wrong is then told by the plain fit of each candidate, as in a plain search.
+    The individual fits then report what is wrong, as in a search without sharing.
     """
     fit_sharing, candidates = context.model.fit_sharing, unit.candidates
     if fit_sharing is None:
@@ -88,7 +88,7 @@ def _run_shared(
                 scores |= dict.fromkeys(shared.members, scored)
                 checkpoints |= shared.states
     except Exception:
-        # To the worker's log: where the plain fits then succeed, it is the sharing that is broken.
+        # To the worker's log: if the individual fits then succeed, the sharing itself is broken.
         traceback.print_exc()
         return None
     interval = Interval(start, start + time.perf_counter() - begin)
@@ -99,7 +99,7 @@ def _run_shared(
 def _run_alone(
     context: TrialContext, unit: Unit, position: int, fold: Fold, profiler: TrialProfiler
 ) -> Trial:
-    """Make, fit and score one estimator."""
+    """Create, fit and score one estimator."""
     candidate: Candidate = unit.candidates[position]
     model, costs = context.model, TrialCosts(1)
     start, begin = time.time(), time.perf_counter()
@@ -126,13 +126,13 @@ def _run_alone(
 
 
 def _message(raised: Exception) -> str:
-    """What went wrong, without XGBoost's time of day and stack: equal causes are counted."""
+    """Return the message without XGBoost's time and stack, so that equal causes are equal."""
     return TIME_OF_DAY.sub("", str(raised)).partition("\nStack trace:")[0].strip()
 
 
 @dataclass(frozen=True)
 class Interval:
-    """When trials ran, in seconds since the epoch, and the error that ended them."""
+    """Start and end of trials in seconds since the epoch, and the error that ended them."""
 
     start: float
     end: float
@@ -141,7 +141,7 @@ class Interval:
     def trial(
         self, context: TrialContext, unit: Unit, position: int, scored: Scores, costs: TrialCosts
     ) -> Trial:
-        """The record of one trial of `unit`; without a finite ranking metric it has failed."""
+        """Return the record of one trial of `unit`; it fails without a finite ranking metric."""
         candidate, metric, error = unit.candidates[position], context.metric, self.error
         value = scored.values.get(metric, math.nan)
         if error is None and not math.isfinite(value):

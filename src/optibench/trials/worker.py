@@ -1,4 +1,4 @@
-"""What runs inside a worker: a batch of trials, each fitted, scored and measured in place."""
+"""A batch in a worker: each trial is fitted, scored and measured there."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def run_batch(context: TrialContext, batch: Batch) -> BatchOutcome:
-    """Run units until the batch or its time slice is over; what was not begun goes back."""
+    """Run units until the batch or its time slice ends, and return those that did not start."""
     profiler = TrialProfiler(enabled=context.profiling)
     outcomes: list[UnitOutcome] = []
     deadline = time.perf_counter() + batch.slice_seconds
     with hold_threads(context.model.modules, context.threads), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fit's warnings are not the user's to mend; scores tell
+        warnings.simplefilter("ignore")  # users cannot act on warnings of single fits
         for unit in batch.units:
             if time.time() > batch.begin_before:
                 break
@@ -39,14 +39,14 @@ def run_batch(context: TrialContext, batch: Batch) -> BatchOutcome:
 
 
 def hold_threads(modules: Sequence[str], threads: int) -> AbstractContextManager[object]:
-    """Hold OpenMP and BLAS to `threads` in the calling thread (OpenMP's setting is its own)."""
+    """Limit OpenMP and BLAS to `threads`; the limit of OpenMP is that of the calling thread."""
     limit: AbstractContextManager[object] = _threadpools(tuple(modules)).limit(limits=threads)
     return limit
 
 
 @functools.cache
 def _threadpools(modules: tuple[str, ...]) -> ThreadpoolController:
-    """The native libraries of this process; looked up once, after `modules` have loaded theirs."""
+    """Return the native libraries of this process, found once after `modules` are imported."""
     from threadpoolctl import ThreadpoolController
 
     for module in modules:
