@@ -1,4 +1,4 @@
-"""An engine whose workers are threads of this process, and trials that cost nothing."""
+"""An engine whose workers are threads of this process, and trials without any work."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from optibench.records import BatchOutcome, Candidate, Trial, Unit, UnitOutcome
 
 
 class ThreadEngine:
-    """Slots are threads; batches and how many are in flight are kept."""
+    """An engine of threads that records the batches and how many are in flight."""
 
     def __init__(self, slots=2, overhead_seconds=0.001):
         self.slots = slots

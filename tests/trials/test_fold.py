@@ -1,4 +1,4 @@
-"""What a worker holds of its folds, and for how long."""
+"""The memory that a worker uses for its folds, and its release."""
 
 import gc
 import weakref
@@ -38,7 +38,7 @@ def context_of(n_rows, n_features):
 
 
 def candidate_by_candidate(n_candidates):
-    """The order of a search that may be stopped, or learns: all folds of each candidate."""
+    """Return units in the order of a search with a limit: all folds of each candidate."""
     return tuple(
         Unit((Candidate(i, {"n_estimators": 1, "max_depth": 1 + i}),), fold)
         for i in range(n_candidates)
