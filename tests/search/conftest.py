@@ -1,4 +1,4 @@
-"""A loop that drives a search as the trials room does, with scores from a function."""
+"""A loop that drives a search like `trials.loop`, with scores from a function."""
 
 import math
 import random
@@ -12,15 +12,15 @@ FOLDS = 5
 
 
 class Loop:
-    """Asks, evaluates folds, prunes, tells.
+    """A search loop that evaluates folds in this process.
 
     Attributes:
-        told: the results in the order in which they were told.
-        ran: numbers of candidates that were evaluated and not recalled.
+        told: the results in the order in which `tell` got them.
+        ran: numbers of the candidates that were evaluated, not recalled.
     """
 
     def __init__(self, state, score, *, deterministic=True, workers=3, seed=0):
-        """`score(params, rows, fold)` is a number; nan is a failed fold."""
+        """Evaluate folds with `score(params, rows, fold)`; NaN is a failed fold."""
         self.state, self.score, self.folds = state, score, FOLDS
         self.deterministic, self.workers = deterministic, workers
         self.shuffle = random.Random(seed)  # noqa: S311
@@ -28,7 +28,7 @@ class Loop:
         self._under_way, self._done = [], {}
 
     def run(self, tells=None):
-        """Until the search is over, or `tells` results were told."""
+        """Run until the search is over or has got `tells` results."""
         self._ask()
         while self._under_way or self._done:
             self._complete_one()
@@ -55,7 +55,7 @@ class Loop:
         self._under_way += candidates
 
     def _complete_one(self):
-        """Some candidate that the workers hold is over; which one is up to chance."""
+        """Evaluate a random one of the candidates that the workers hold."""
         if not self._under_way:
             return
         position = self.shuffle.randrange(min(self.workers, len(self._under_way)))
@@ -126,13 +126,13 @@ def result_of(candidate, trials, *, pruned=False):
 
 @pytest.fixture(scope="session")
 def loop():
-    """The class `Loop`; a test may derive from it."""
+    """Return the class `Loop`; a test may derive from it."""
     return Loop
 
 
 @pytest.fixture(scope="session")
 def evaluate():
-    """`evaluate(candidate, score)` gives the result of all folds."""
+    """Return `evaluate(candidate, score)`, which returns the result of all folds."""
 
     def evaluate(candidate, score):
         return result_of(candidate, [trial_of(candidate, fold, score) for fold in range(FOLDS)])

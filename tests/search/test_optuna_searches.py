@@ -1,4 +1,4 @@
-"""TPE and GP: what is drawn, what it depends on, what is refused."""
+"""TPE and GP: which points they draw, what the points depend on, which settings are refused."""
 
 import importlib.util
 import logging
@@ -28,7 +28,7 @@ SEARCHES = [TPESearch, pytest.param(GPSearch, marks=needs_torch)]
 
 
 def smooth(params, _rows, fold):
-    """Highest, at 0, where x is 1 and y is 0.1, on every fold."""
+    """Return a score whose maximum, 0, is at x = 1 and y = 0.1 on every fold."""
     import math
 
     return -((params["x"] - 1) ** 2) - (math.log10(params["y"]) + 1) ** 2 - 1e-6 * fold
@@ -79,7 +79,7 @@ def test_candidates_under_way_are_not_drawn_again():
 
 @pytest.mark.parametrize("greater", [True, False])
 def test_tpe_finds_a_better_optimum_than_random_search(greater, loop):
-    """Medians over 15 seeds, 40 candidates each."""
+    """Compare medians over 15 seeds, with 40 candidates each."""
     facts = SearchFacts("score", greater_is_better=greater, folds=5)
     space = {key: SPACE[key] for key in ("x", "y")}
     sign = 1 if greater else -1
@@ -107,7 +107,7 @@ def test_gp_finds_a_better_optimum_than_random_search(loop):
 
 
 def test_one_candidate_at_a_time_draws_what_optuna_itself_draws():
-    """The same samplers in Optuna's own ask-and-tell, without our state around it."""
+    """Compare with the same samplers in Optuna's own ask-and-tell interface."""
     search = TPESearch(n_iter=25, startup=5, parallel=1, seed=3)
     state = search.start({}, SPACE, FACTS)
     study = optuna.create_study(direction="maximize")

@@ -1,4 +1,4 @@
-"""Pruning decides as Optuna's own loop does, and in order it does not depend on timing."""
+"""Pruning decides like Optuna's own loop, and deterministic pruning does not depend on timing."""
 
 import math
 import random
@@ -10,17 +10,17 @@ import pytest
 from optibench.contracts import SearchFacts
 from optibench.errors import ConfigError
 from optibench.records import Status
-from optibench.search.pruning import LEAST_FOLDS, STUDY_NAME, Pruning
+from optibench.search.pruning import MIN_FOLDS, STUDY_NAME, Pruning
 from optibench.search.tpe import TPESearch
 
 optuna = pytest.importorskip("optuna")
 
 SPACE = {"x": {"low": 0.0, "high": 1.0}}
-PRUNERS = sorted(LEAST_FOLDS)
+PRUNERS = sorted(MIN_FOLDS)
 
 
 def noisy(params, _rows, fold):
-    """Folds differ, and candidates differ more."""
+    """Return scores that differ between folds, and more between candidates."""
     noise = random.Random(f"{params['x']!r} {fold}").gauss(0, 0.05)  # noqa: S311
     return params["x"] + 0.1 * math.sin(fold) + noise
 
@@ -31,7 +31,7 @@ def start(pruner, **keys):
 
 
 def optunas_own_loop(search, *, greater):
-    """`study.optimize` with the same sampler and pruner: how many folds each trial ran."""
+    """Return the folds that each trial runs in `study.optimize` with this sampler and pruner."""
     ran = []
 
     def objective(trial):
@@ -72,7 +72,7 @@ def test_one_at_a_time_every_decision_is_that_of_optunas_own_loop(
 ):
     keys = {"n_iter": 40, "startup": 8, "parallel": 1, "deterministic": deterministic}
     state = start(pruner, greater=greater, **keys)
-    # With one worker and a window of one, results come in the order asked for.
+    # With one worker and a window of one, results arrive in the order of the proposals.
     ours = loop(state, noisy, workers=1).run()
     theirs = optunas_own_loop(TPESearch(pruner=pruner, **keys), greater=greater)
     assert [(r.params["x"], len(r.trials)) for r in ours.told] == theirs
@@ -91,7 +91,7 @@ def test_in_order_decisions_do_not_depend_on_workers_and_who_is_fast(pruner, loo
 
 
 def test_a_decision_uses_nothing_that_was_told_after_the_question(evaluate):
-    """Six are told, one more is asked for, and then six much better ones come in."""
+    """Propose a candidate after six results, and record six much better results after that."""
     by_now = {}
     for later in (0.0, 100.0):
         state = start("median", n_iter=20, parallel=8)
@@ -99,7 +99,7 @@ def test_a_decision_uses_nothing_that_was_told_after_the_question(evaluate):
         state.tell([evaluate(c, lambda *_: 1.0) for c in candidates])
         mine, *others = state.ask(7)
         state_scores = [evaluate(c, lambda *_, later=later: later) for c in others]
-        # Told before `mine` here, which the loop does not do in order: the worst case.
+        # Recorded before `mine`, which the deterministic loop never does: the worst case.
         state.tell(state_scores)
         by_now[later] = state.prune(mine, [1.5])
     assert by_now == {0.0: False, 100.0: False}
@@ -131,7 +131,7 @@ def test_without_a_pruner_nothing_is_pruned(loop):
 
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_a_pruner_that_could_never_decide_is_refused(pruner):
-    least = LEAST_FOLDS[pruner]
+    least = MIN_FOLDS[pruner]
     facts = SearchFacts("score", greater_is_better=True, folds=least - 1)
     with pytest.raises(ConfigError, match=f"use at least {least} folds"):
         TPESearch(pruner=pruner).start({}, SPACE, facts)
@@ -139,8 +139,8 @@ def test_a_pruner_that_could_never_decide_is_refused(pruner):
 
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_the_least_number_of_folds_is_enough_to_stop_some_candidate(pruner):
-    """One candidate after another is worse, on every fold."""
-    folds = LEAST_FOLDS[pruner]
+    """Evaluate candidates that get worse one after the other, on every fold."""
+    folds = MIN_FOLDS[pruner]
     facts = SearchFacts("score", greater_is_better=True, folds=folds)
     pruning = Pruning(pruner, facts)
     study = pruning.study([])

@@ -1,4 +1,4 @@
-"""An interrupted search goes on; what is written is exact; processes do not disturb each other."""
+"""Interrupted searches resume, stored results are exact, and processes do not interfere."""
 
 import json
 import math
@@ -30,7 +30,7 @@ FACTS = SearchFacts("score", greater_is_better=True, folds=5)
 
 
 def bumpy(params, _rows, fold):
-    """Some candidates fail on a fold."""
+    """Return a score with which some candidates fail on a fold."""
     if 0.4 < params["x"] < 0.45:
         return math.nan
     return math.sin(9 * params["x"]) / 3 + math.log10(params["y"]) / 7 + 0.05 * math.cos(fold)
@@ -52,12 +52,12 @@ def journal(tmp_path):
 
 
 def exactly(results):
-    """Every float to the last bit, and nan equal to nan."""
+    """Return values that are equal if every float is, to the last bit; NaN equals NaN."""
     return [(repr(result), repr(result.trials)) for result in results]
 
 
 def abandon(state):
-    """What the end of a process does: the kernel releases its locks, nothing else happens."""
+    """Release the locks, as the kernel does at the end of a process, and do nothing else."""
     state._journal._lock.release()
     state._journal._storage.engine.dispose()
 

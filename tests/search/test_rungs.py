@@ -1,4 +1,4 @@
-"""Halving and Hyperband against the papers and scikit-learn, in order and as results come."""
+"""Halving and Hyperband against the papers and scikit-learn, synchronous and asynchronous."""
 
 from collections import Counter, defaultdict
 from fractions import Fraction
@@ -29,7 +29,7 @@ PAPER = [
 
 
 def of_x(params, _rows, fold):
-    """Better with x; equal points have equal scores at every resource."""
+    """Return a score that grows with x and does not depend on the resource."""
     return params["x"] + 0.01 * fold
 
 
@@ -70,7 +70,7 @@ def test_hyperband_promotes_within_a_bracket_as_the_paper_says(loop):
 
 @pytest.mark.parametrize(("n_candidates", "factor"), [(27, 3), (18, 3), (16, 2), (16, 4)])
 def test_halving_has_the_rungs_of_scikit_learn(n_candidates, factor, loop):
-    """Compared where scikit-learn's resources end at the maximum and its sizes divide evenly."""
+    """Compare where scikit-learn's resources reach the maximum and its sizes divide evenly."""
     from scipy.stats import uniform
     from sklearn.dummy import DummyClassifier
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -238,7 +238,7 @@ def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
     order = {}
 
     def score(params, *_):
-        # With a slope of 1 each point is better than all before it: as many go on as can.
+        # With a slope of 1 each point is better than all earlier ones: most promotions.
         return slope * order.setdefault(params["x"], len(order)) if slope else params["x"]
 
     run = MonitoredWorker(state, score, deterministic=False, workers=workers, seed=n).run()
@@ -252,7 +252,7 @@ def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
 
 
 def check_promotions(candidates, told, factor):
-    """Each that goes on is in the top 1/factor of those told on its rung (ASHA, algorithm 2)."""
+    """Check that promotions are in the top 1/factor of the results on the rung (ASHA, alg. 2)."""
     costs = {r.number: (r.budget, -r.mean_scores["score"], r.number) for r in told}
     for candidate in candidates:
         if candidate.continues is not None:

@@ -4,5 +4,5 @@ from tests.trials.fakes import ThreadEngine
 
 @pytest.fixture
 def engine():
-    """Two slots."""
+    """Return an engine with two slots."""
     return ThreadEngine()

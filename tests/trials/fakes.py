@@ -1,4 +1,4 @@
-"""An engine whose workers are threads of this process, and trials that cost nothing."""
+"""An engine whose workers are threads of this process, and trials without any work."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ NO_VALUE = SharedInProcess(None)  # for tasks that read none
 
 
 class ThreadEngine:
-    """Slots are threads; it records batches and how many are in flight."""
+    """An engine of threads that records the batches and how many are in flight."""
 
     notes = ()
     units_run_again = 0

@@ -1,4 +1,4 @@
-"""Fits on disk between two rungs."""
+"""Checkpoints of fits on disk between two rungs."""
 
 import tempfile
 

@@ -1,4 +1,4 @@
-"""What is expected of units: measured on other folds, guessed from hyperparameters."""
+"""Expected costs of units: measured on other folds, or estimated from hyperparameters."""
 
 import pytest
 

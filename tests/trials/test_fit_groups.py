@@ -1,4 +1,4 @@
-"""Which candidates make one unit."""
+"""Candidates that make one unit."""
 
 from optibench.models.kmeans import KMeans
 from optibench.models.xgboost import XGBoost

@@ -1,4 +1,4 @@
-"""What a worker holds of its folds, and for how long."""
+"""The memory that a worker uses for its folds, and its release."""
 
 import gc
 import weakref
@@ -10,8 +10,9 @@ import pytest
 from optibench.evaluation.scoring import ScoringSettings
 from optibench.models.xgboost import XGBoost
 from optibench.records import Batch, Candidate, DataFacts, Unit
+from optibench.trials.context import TrialContext
 from optibench.trials.fold import SMALL_BYTES
-from optibench.trials.worker import TrialContext, run_batch
+from optibench.trials.worker import run_batch
 
 N_FOLDS = 3
 
@@ -37,7 +38,7 @@ def context_of(n_rows, n_features):
 
 
 def candidate_by_candidate(n_candidates):
-    """The order of a search that may be stopped, or learns: all folds of each candidate."""
+    """Return units in the order of a search with a limit: all folds of each candidate."""
     return tuple(
         Unit((Candidate(i, {"n_estimators": 1, "max_depth": 1 + i}),), fold)
         for i in range(n_candidates)
@@ -65,7 +66,7 @@ def test_each_fold_is_quantised_once_in_whatever_order_its_trials_come(n_rows, m
 def test_the_rows_that_are_kept_of_all_folds_together_are_few():
     context = context_of(80_000, 28)
     run_batch(context, Batch(candidate_by_candidate(2), 1000.0))
-    held = context.held._folds.values()
+    held = context.fold_cache._folds.values()
     assert sum(fold.rows_bytes for fold in held) <= 2 * SMALL_BYTES
     assert sum(fold.X_train.nbytes for fold in held) > 2 * SMALL_BYTES
 
@@ -73,8 +74,8 @@ def test_the_rows_that_are_kept_of_all_folds_together_are_few():
 def test_what_is_held_goes_with_the_context_at_once():
     context = context_of(1_000, 4)
     run_batch(context, Batch(candidate_by_candidate(1), 1000.0))
-    fold = weakref.ref(next(iter(context.held._folds.values())))
-    assert not replace(context).held._folds
+    fold = weakref.ref(next(iter(context.fold_cache._folds.values())))
+    assert not replace(context).fold_cache._folds
     gc.disable()
     try:
         del context

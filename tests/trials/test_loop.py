@@ -1,4 +1,4 @@
-"""Ask and tell: repeats, order, limits, pruning and what an interrupted run had evaluated."""
+"""The search loop: duplicates, order, limits, pruning and results of an interrupted run."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ def score(candidate, fold):
 
 
 class Harness:
-    """A loop over an engine of threads whose trials score by `score`."""
+    """A search loop on an engine of threads, with the scores of `score`."""
 
     def __init__(self, state, *, slots=2, pause=None, metric="accuracy", **search):
         self.metric = metric
@@ -65,7 +65,7 @@ def fixed(*etas):
 
 
 class Learning(Proposals):
-    """Proposes one candidate more for each that it is told of; keeps what it hears."""
+    """A search that proposes a candidate for each result, and records the results."""
 
     def __init__(self, total, window):
         self.total = total
@@ -195,7 +195,7 @@ def test_the_search_ends_when_its_time_is_over():
     results = harness.run()
     finished = [r for r in results if r.status is Status.FINISHED]
     assert 0 < len(finished) < 50
-    assert "search.max_seconds=0.3 was over" in next(iter(harness.loop.stopped.values()))
+    assert "search.max_seconds=0.3 was reached" in next(iter(harness.loop.stopped.values()))
     assert best(results).number == finished[-1].number
 
 

@@ -1,4 +1,4 @@
-"""The central promise of search.reuse: every bit as in a plain search, on random spaces."""
+"""The guarantee of search.reuse: results equal to the last bit to a search without it."""
 
 import math
 import time
@@ -19,8 +19,9 @@ from optibench.models.kmeans import KMeans
 from optibench.models.kmeans_fit_sharing import same_clustering
 from optibench.models.xgboost import XGBoost
 from optibench.records import Batch, Candidate, DataFacts, Reused, Status, Unit
+from optibench.trials.context import TrialContext
 from optibench.trials.fit_groups import group
-from optibench.trials.worker import TrialContext, run_batch
+from optibench.trials.worker import run_batch
 
 FOLDS = 2
 
@@ -43,7 +44,7 @@ def context_of(model, X, y=None, *, types=None, seed=0):
 
 
 def run(context, candidates):
-    """All trials by candidate and fold, as the units of a search come."""
+    """Return all trials by candidate and fold, run in the units of a search."""
     wanted = [(c, fold) for c in candidates for fold in range(len(context.folds))]
     fit_sharing = context.model.fit_sharing if context.reuse else None
     units = tuple(group(wanted, fit_sharing))
@@ -130,7 +131,7 @@ def test_xgboost_scores_are_those_of_plain_fits_to_the_last_bit(space, seed, n_c
 
 
 def test_one_stream_of_starts_serves_all_candidates_of_a_family():
-    """The report's grid: 6 streams of 30 starts per fold instead of 54 fits of 10 to 30."""
+    """Run the grid of the report: 6 streams of 30 starts per fold, not 54 fits of 10 to 30."""
     context = context_of(KMeans(), blobs(0, 150))
     grid = [
         {"init": init, "max_iter": m, "n_clusters": k, "n_init": n}
@@ -234,7 +235,7 @@ def test_a_family_that_cannot_be_fitted_fails_as_each_of_it_would_alone():
 
 
 def going_on(context, first, then):
-    """The trial of a candidate that goes on from another's fit, in a worker that forgot it."""
+    """Return the trial of a candidate that continues a fit, in a worker without its cache."""
     start = Candidate(0, first, resumable=True)
     (done,) = run_batch(context, Batch((Unit((start,), 0),), 1000.0)).units
     unit = Unit((Candidate(1, then, continues=0),), 0, states=done.states)

@@ -1,4 +1,4 @@
-"""Batching, on an engine of plain threads: which units run, in what sizes and order."""
+"""Batches on an engine of threads: their units, sizes and order."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from optibench.trials.scheduler import QUEUED_PER_SLOT, TrialScheduler, rehearse
 
 
 def run_one(_value, batch):
-    """A worker whose time slice is over after one unit."""
+    """Run one unit, as a worker does whose time slice then ends."""
     return BatchOutcome((outcome_of(batch.units[0]),), batch.units[1:], None)
 
 
 def run(scheduler, units):
-    """Everything through the schedule; the units in the order in which they came back."""
+    """Run all units and return them in the order in which they came back."""
     scheduler.add(units)
     done = []
     while scheduler.busy:
@@ -49,7 +49,7 @@ def test_batches_are_long_against_a_costly_engine():
     engine = ThreadEngine(overhead_seconds=0.1)
     run(TrialScheduler(engine, run_all, NO_VALUE), units_of(270))
     assert all(batch.slice_seconds >= 20 * 0.1 for batch in engine.batches)
-    # 0.4 s of work at the least, of 0.01 s each, unless a slot's fair share of the rest is less.
+    # At least 0.4 s of work, in units of 0.01 s, unless a slot's share of the rest is less.
     later = [len(batch.units) for batch in engine.batches[4:]]
     assert later[0] >= 20
     assert len(engine.batches) < 12
@@ -86,7 +86,7 @@ def test_workers_have_one_batch_queued_and_no_more(engine):
 
 
 def test_long_units_are_not_queued_behind_others_at_the_end(engine):
-    """A batch that waits at a busy worker could be the one that the other worker lacks."""
+    """Queue no long batch at a busy worker, since another worker could be idle without it."""
 
     def slow(_value, batch):
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Which candidates get the same trials, what they pay, and what fits leave for others."""
+"""Candidates that share trials, the costs charged to them, and checkpoints of fits."""
 
 from dataclasses import replace
 
@@ -14,12 +14,12 @@ def trees(number, count, **fields):
 
 
 def wanted(trial_cache, candidate):
-    """Enter a candidate and want its only fold: the trial that it gets at once, or None."""
-    return trial_cache.want(trial_cache.begin(candidate, []), 0)
+    """Request the only fold of a new candidate; return its trial if it is cached, or None."""
+    return trial_cache.request(trial_cache.begin(candidate, []), 0)
 
 
 def receive(trial_cache, candidate, state=None, **fields):
-    """The candidates and trials that the outcome of one unit settles."""
+    """Return the candidates and trials that the outcome of one unit completes."""
     trial = replace(trial_of(candidate, 0, seconds=1.0), standalone_cpu_seconds=1.0, **fields)
     outcome = UnitOutcome(Unit((candidate,), 0), (trial,), 1.0, (state,))
     return [(e.candidate.number, t) for e, t in trial_cache.receive(outcome)]
@@ -56,7 +56,7 @@ def test_one_that_comes_to_a_rung_gets_the_trial_of_an_equal_one_that_started_th
 
 
 def test_one_that_draws_rows_goes_on_from_its_own_beginning():
-    """A loaded booster draws anew: the fit is not that of one who started with as many trees."""
+    """A loaded booster restarts its random draws: it differs from an uninterrupted fit."""
 
     def drawing(number, count, **fields):
         params = {"n_estimators": count, "subsample": 0.5}

@@ -1,4 +1,4 @@
-"""What a worker does with a batch, run in this process."""
+"""Batches in a worker, run in this process."""
 
 import time
 from dataclasses import replace
@@ -10,12 +10,13 @@ from optibench.evaluation.scoring import ScoringSettings
 from optibench.models.kmeans import KMeans
 from optibench.models.xgboost import XGBoost
 from optibench.records import Batch, Candidate, DataFacts, Status, Unit
-from optibench.trials.worker import TrialContext, run_batch
+from optibench.trials.context import TrialContext
+from optibench.trials.worker import run_batch
 
 
 @pytest.fixture
 def context():
-    """Two blobs and two folds."""
+    """Return a context of two blobs and two folds."""
     rng = np.random.default_rng(0)
     X = np.concatenate([rng.normal(0, 1, (40, 2)), rng.normal(9, 1, (40, 2))])
     rows = np.arange(80)
@@ -95,7 +96,7 @@ def test_threads_are_held_to_the_budget_while_a_trial_runs(context):
 
 
 def test_equal_causes_are_told_in_equal_words(context):
-    """XGBoost's messages begin with the time of day and end with addresses."""
+    """XGBoost's messages start with the time of day and end with addresses."""
     classes = replace(
         context,
         model=XGBoost(),

@@ -114,6 +114,7 @@ def _request(settings: RunSettings, logs: Path) -> EngineRequest:
     modules = (
         *settings.config.model.modules,
         *strategy_modules(settings.config),
+        "optibench.trials.context",
         "optibench.trials.worker",
         "optibench.measure.profiles.trial_profiles",
     )

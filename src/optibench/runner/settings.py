@@ -91,7 +91,6 @@ class PreparedRun(RunSettings):
             evaluation=config.evaluation,
             state=self.search,
             dataset=self.dataset,
-            files=self.files,
             scaling=self.scaling,
             metric=self.metric,
             seed=config.top.seed,
@@ -99,7 +98,7 @@ class PreparedRun(RunSettings):
             threads=self.budget.threads,
             profiling=config.profiling.enabled,
         )
-        return strategy_for(config.backend.parallelism, settings)
+        return strategy_for(config.backend.parallelism, settings, self.files)
 
     def without_rows(self) -> PreparedRun:
         """Return the same run with the first rows of the table only, once it is split."""

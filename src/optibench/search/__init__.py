@@ -1,1 +1,1 @@
-"""Ways to propose candidates: one module per choice of conf/search/."""
+"""Search algorithms that propose candidates: one module per choice of conf/search/."""

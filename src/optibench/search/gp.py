@@ -1,4 +1,4 @@
-"""search=gp: Bayesian optimisation with a Gaussian process, by Optuna; it needs PyTorch."""
+"""search=gp: Bayesian optimisation with a Gaussian process, by Optuna; requires PyTorch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GPSearch(OptunaSearch):
-    """A Gaussian process with the log expected improvement; it learns nothing from pruned ones."""
+    """Gaussian process with the log expected improvement; it ignores pruned candidates."""
 
     name: str = "gp"
 
     def sampler(self, number: int) -> BaseSampler:
-        """A GP sampler, which takes account of the candidates under way.
+        """Return a GP sampler, which takes pending candidates into account.
 
-        PyTorch gets one thread: the other cores are the workers'.
+        PyTorch gets one thread, because the workers use the other cores.
         """
         import torch
         from optuna.samplers import GPSampler

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GridSearch(SearchSettings):
-    """Exhaustive search; `seed` is not used, it stands here because every search has one."""
+    """Exhaustive search; `seed` has no effect, but every search has this key."""
 
     name: str = "grid"
 
     def start(
         self, params: Params, space: Mapping[str, Any], facts: SearchFacts
     ) -> FixedProposals:
-        """Propose every point of `space`.
+        """Return a search that proposes every point of `space`.
 
         Raises:
-            ConfigError: the space is empty or holds a distribution.
+            ConfigError: the space is empty or contains a distribution.
         """
         from sklearn.model_selection import ParameterGrid
 
@@ -39,8 +39,8 @@ class GridSearch(SearchSettings):
         continuous = [key for key, entry in parsed.items() if isinstance(entry, Distribution)]
         if continuous:
             msg = (
-                f"model.space.{continuous[0]} is a distribution, and search=grid walks lists "
-                "only: give a list, or use search=random."
+                f"model.space.{continuous[0]} is a distribution, and search=grid accepts "
+                "only lists: give a list, or use search=random."
             )
             raise ConfigError(msg)
         return FixedProposals(params, ParameterGrid(parsed))

@@ -1,7 +1,7 @@
 """search=halving: successive halving (Jamieson & Talwalkar 2016), or ASHA (Li et al. 2020).
 
-Many candidates get little of a resource; the best 1/factor of them get factor times as much, and
-so on. With search.deterministic=false nobody waits for a whole rung (ASHA).
+Many candidates start with a small amount of a resource; the best 1/factor of them get factor times
+as much, and so on. With search.deterministic=false promotions do not wait for a whole rung (ASHA).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class HalvingSearch(RungSettings):
     """Successive halving.
 
     Attributes:
-        n_candidates: of the first rung; None: as many as leave one on the last. Few candidates
-            need fewer rungs, and then start with more of the resource.
+        n_candidates: number of candidates on the first rung; None: the number that leaves one on
+            the last. Few candidates need fewer rungs and start with more of the resource.
     """
 
     name: str = "halving"
     n_candidates: int | None = None
 
     def start(self, params: Params, space: Mapping[str, Any], facts: SearchFacts) -> RungProposals:
-        """Draw the points of the first rung.
+        """Return a search over one bracket of randomly drawn points.
 
         Raises:
             ConfigError: the space is empty, or a setting of the rungs is not allowed.
@@ -51,7 +51,7 @@ class HalvingSearch(RungSettings):
             msg = f"search.n_candidates={n_points}: at least 1 candidate must be drawn."
             raise ConfigError(msg)
         bracket = Bracket(draw_points(entries, n_points, self.seed), n_levels, ladder)
-        return self.begin(ladder, entries, [bracket], facts)
+        return self.proposals(ladder, entries, [bracket], facts)
 
 
 PLUGIN = HalvingSearch

@@ -1,7 +1,7 @@
 """search=hyperband: brackets of successive halving (Li et al. 2018, JMLR 18(185), algorithm 1).
 
-How many candidates should share a budget is not known beforehand, so that each bracket answers it
-in another way: from many candidates with little of the resource to few with all of it.
+The best number of candidates for a budget is unknown, so each bracket makes another choice: from
+many candidates with a small amount of the resource to few candidates with all of it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class HyperbandSearch(RungSettings):
-    """Hyperband; there are as many brackets as levels of the resource."""
+    """Hyperband, with one bracket per level of the resource."""
 
     name: str = "hyperband"
 
     def start(self, params: Params, space: Mapping[str, Any], facts: SearchFacts) -> RungProposals:
-        """Draw the points of all first rungs.
+        """Return a search over all brackets of randomly drawn points.
 
         Raises:
             ConfigError: the space is empty, or a setting of the rungs is not allowed.
@@ -41,14 +41,14 @@ class HyperbandSearch(RungSettings):
         counts = bracket_sizes(len(ladder.levels), self.factor)
         points = draw_points(entries, sum(counts), self.seed)
         brackets = [
-            Bracket(dealt, len(counts) - i, ladder)
-            for i, dealt in enumerate(_deal(points, counts))
+            Bracket(assigned, len(counts) - i, ladder)
+            for i, assigned in enumerate(_assign_points(points, counts))
         ]
-        return self.begin(ladder, entries, brackets, facts)
+        return self.proposals(ladder, entries, brackets, facts)
 
 
 def bracket_sizes(n_brackets: int, factor: int) -> list[int]:
-    """Candidates on the first rung of each bracket, the one with most first.
+    """Return the number of candidates on the first rung of each bracket, largest first.
 
     Algorithm 1 has `ceil(B/R * factor**s / (s + 1))` for s from s_max down to 0, where B/R is the
     number of brackets, s_max + 1.
@@ -56,11 +56,11 @@ def bracket_sizes(n_brackets: int, factor: int) -> list[int]:
     return [-(-n_brackets * factor**s // (s + 1)) for s in range(n_brackets - 1, -1, -1)]
 
 
-def _deal(points: Sequence[Point], counts: Sequence[int]) -> list[list[Point]]:
-    """The next points for each bracket, none of them twice in the same one.
+def _assign_points(points: Sequence[Point], counts: Sequence[int]) -> list[list[Point]]:
+    """Return the points of each bracket, without duplicates inside a bracket.
 
-    A space of lists may have fewer points than all brackets want; it is then walked again, for
-    the same point at another resource is another candidate.
+    A space of lists may have fewer points than the brackets need together. Points are then used
+    again, because the same point with another amount of the resource is another candidate.
     """
     endless = cycle(points)
     return [list(islice(endless, min(count, len(points)))) for count in counts]

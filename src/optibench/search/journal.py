@@ -1,7 +1,8 @@
-"""What a search has learned, written to an Optuna study, so that an interrupted search goes on.
+"""The results of a search in a stored Optuna study, from which an interrupted search resumes.
 
-The database is `optuna.db` beside MLflow's, and never MLflow's own: both programs keep their
-schema version in a table called `alembic_version`, and MLflow then refuses its database.
+The database `optuna.db` is in the folder of MLflow's database, but is a separate file: both
+programs keep their schema version in a table called `alembic_version`, and MLflow refuses a
+database with Optuna's version in it.
 """
 
 from __future__ import annotations
@@ -29,61 +30,61 @@ if TYPE_CHECKING:
     from optibench.search.points import Point
 
 DATABASE = "optuna.db"
-PATIENCE_SECONDS = 120
+LOCK_TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Written:
+class StoredCandidate:
     """A candidate that an interrupted search had evaluated.
 
     Attributes:
-        number: what it had there.
-        trials: as JSON, see `write_trials`.
-        pruned_after: so many folds; None: it was not pruned.
+        number: its number in that search.
+        trials_json: its trials, see `write_trials`.
+        pruned_after: number of folds after which it was pruned; None: it was not pruned.
     """
 
     number: int
     point: Point
-    trials: str
+    trials_json: str
     pruned_after: int | None
 
 
 class StudyJournal:
     """One study of the database, locked while this object is open.
 
-    A study is called `<name>-<n>`. The first that is neither finished nor locked by a live
-    process is taken up; where there is none, a new one begins.
+    A study is called `<name>-<n>`. The first one that is neither finished nor locked by a live
+    process is resumed; if there is none, a new one is created.
 
     Attributes:
-        written: what is in it, in the order in which it was told.
+        stored: its candidates, in the order in which their results were recorded.
     """
 
     def __init__(self, journal: Journal, *, maximize: bool) -> None:
-        """Open the database, and make it at the first use.
+        """Open the database and lock a study; create the database on first use.
 
         Raises:
-            TrackingError: it cannot be used.
+            TrackingError: the database cannot be used.
         """
         self._path = journal.folder / DATABASE
-        with _translated(self._path):
+        with _translate_errors(self._path):
             self._storage = _open_database(self._path)
-            self._lock, self._study = self._take_study(journal, maximize=maximize)
-            self.written = [_read(trial) for trial in self._study.get_trials(deepcopy=False)]
+            self._lock, self._study = self._lock_study(journal, maximize=maximize)
+            self.stored = list(map(_stored_candidate, self._study.get_trials(deepcopy=False)))
 
     def write(self, result: CandidateResult, trial: FrozenTrial) -> None:
-        """Write down a told candidate; it is durable when this returns.
+        """Store the result of a candidate; it is durable when this returns.
 
         Args:
-            result: as it was told.
-            trial: what Optuna was told of it.
+            result: the result as recorded by the search.
+            trial: the same candidate in the search's study in memory.
 
         Raises:
-            TrackingError: the database refused.
+            TrackingError: the database cannot be used.
         """
         from optuna.trial import create_trial
 
         attributes = {"number": result.number, "trials": write_trials(result.trials)}
-        with _translated(self._path):
+        with _translate_errors(self._path):
             self._study.add_trial(
                 create_trial(
                     state=trial.state,
@@ -96,23 +97,23 @@ class StudyJournal:
             )
 
     def close(self, *, finished: bool) -> None:
-        """Release the study; a finished one is left alone by later searches."""
+        """Release the study; later searches do not resume it if it is finished."""
         try:
             if finished:
-                with _translated(self._path):
+                with _translate_errors(self._path):
                     self._study.set_user_attr("finished", value=True)
         finally:
             self._storage.remove_session()
             self._storage.engine.dispose()
             self._lock.release()
 
-    def _take_study(
+    def _lock_study(
         self, journal: Journal, *, maximize: bool
     ) -> tuple[filelock.BaseFileLock, Study]:
         import filelock
         import optuna
 
-        locks = journal.folder / ".locks"  # they stay: to remove one is a race
+        locks = journal.folder / ".locks"  # never removed: that would race with other processes
         locks.mkdir(exist_ok=True)
         number = 1
         while True:
@@ -137,48 +138,50 @@ class StudyJournal:
 
 
 def write_trials(trials: Sequence[Trial]) -> str:
-    """Trials as JSON, every float to the last bit; their hyperparameters are the candidate's."""
+    """Return trials as JSON with exact floats, without the candidate's hyperparameters."""
     rows = [asdict(trial) for trial in trials]
-    kept = [{k: v for k, v in row.items() if k not in {"candidate", "params"}} for row in rows]
-    return json.dumps(kept, default=float)
+    for row in rows:
+        del row["candidate"], row["params"]
+    return json.dumps(rows, default=float)
 
 
 def read_trials(text: str, candidate: Candidate) -> list[Trial]:
-    """The trials of `candidate` from what `write_trials` made of them."""
-    return [_trial(row, candidate) for row in json.loads(text)]
+    """Return the trials of `candidate` from the output of `write_trials`."""
+    return [_read_trial(row, candidate) for row in json.loads(text)]
 
 
-def _trial(row: dict[str, Any], candidate: Candidate) -> Trial:
-    kinds = {"status": Status(row["status"]), "reused": Reused(row["reused"])}
-    return Trial(candidate=candidate.number, params=candidate.params, **{**row, **kinds})
+def _read_trial(row: dict[str, Any], candidate: Candidate) -> Trial:
+    enums = {"status": Status(row["status"]), "reused": Reused(row["reused"])}
+    return Trial(candidate=candidate.number, params=candidate.params, **{**row, **enums})
 
 
-def _read(trial: FrozenTrial) -> Written:
+def _stored_candidate(trial: FrozenTrial) -> StoredCandidate:
     number, trials = trial.user_attrs["number"], trial.user_attrs["trials"]
     pruned_after = len(json.loads(trials)) if trial.state == trial.state.PRUNED else None
-    return Written(number, dict(trial.params), trials, pruned_after)
+    return StoredCandidate(number, dict(trial.params), trials, pruned_after)
 
 
 def _open_database(path: Path) -> RDBStorage:
     import filelock
     import optuna
 
-    with quiet(), filelock.FileLock(f"{path}.lock", timeout=PATIENCE_SECONDS):
-        # The tables are made here, which two processes must not do at the same time.
+    with quiet(), filelock.FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_SECONDS):
+        # This creates the tables, which two processes must not do at the same time.
         return optuna.storages.RDBStorage(
-            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": PATIENCE_SECONDS}}
+            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_TIMEOUT_SECONDS}}
         )
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Optuna lets errors of SQLAlchemy, SQLite and its own through."""
+def _translate_errors(path: Path) -> Iterator[None]:
+    """Raise errors of Optuna, SQLAlchemy and SQLite as `TrackingError`."""
     try:
         with quiet():
             yield
     except Exception as error:
         msg = (
-            f"The search's journal {path} cannot be used ({type(error).__name__}): see that the "
-            "folder can be written and has room, or move the file away to begin a new one."
+            f"The search's journal {path} cannot be used ({type(error).__name__}): make sure "
+            "that the folder is writable and has free space, or move the file away to start a new "
+            "one."
         )
         raise TrackingError(msg) from error

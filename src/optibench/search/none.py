@@ -1,4 +1,4 @@
-"""search=none: the one candidate that `model.params` describe, fitted without folds."""
+"""search=none: the one candidate given by `model.params`, fitted without folds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NoSearch(SearchSettings):
-    """No search; `model.space` and `seed` are not used."""
+    """No search; `model.space` and `seed` have no effect."""
 
     name: str = "none"
 
     def start(
         self, params: Params, space: Mapping[str, Any], facts: SearchFacts
     ) -> FixedProposals:
-        """Propose the fixed hyperparameters alone."""
+        """Return a search whose only candidate has the fixed hyperparameters."""
         del space, facts
         return FixedProposals(params, [{}], uses_folds=False)
 

@@ -1,4 +1,4 @@
-"""Optuna itself: whether it is there, its distributions, and how it is kept quiet."""
+"""The Optuna library: whether it is installed, its distributions and its messages."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def require_optuna(search: str) -> None:
-    """Raise where Optuna is not installed.
+    """Check that Optuna is installed.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: it is not installed.
     """
     if importlib.util.find_spec("optuna") is None:
         msg = (
@@ -33,10 +33,10 @@ def require_optuna(search: str) -> None:
 
 
 def require_torch(search: str) -> None:
-    """Raise where PyTorch, which Optuna's Gaussian process is written with, is not installed.
+    """Check that PyTorch is installed, which Optuna's Gaussian process requires.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: it is not installed.
     """
     if importlib.util.find_spec("torch") is None:
         msg = (
@@ -48,7 +48,7 @@ def require_torch(search: str) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Optuna's messages and its warnings about experimental parts away for a moment."""
+    """Suppress Optuna's log messages and its warnings about experimental features."""
     import optuna
 
     before = optuna.logging.get_verbosity()
@@ -62,10 +62,10 @@ def quiet() -> Iterator[None]:
 
 
 def optuna_distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Translate the search space; parameters are called what its keys are called.
+    """Return the search space as Optuna's distributions, by the same keys.
 
     Raises:
-        ConfigError: a list holds something that Optuna cannot write down.
+        ConfigError: a list contains a value that Optuna cannot store.
     """
     return {key: _distribution(key, space[key]) for key in space}
 
@@ -81,12 +81,13 @@ def _distribution(key: str, entry: list[object] | Distribution) -> BaseDistribut
         if entry.integer:
             return IntDistribution(round(entry.low), round(entry.high), log=entry.log)
         return FloatDistribution(entry.low, entry.high, log=entry.log)
-    choices = [v for v in entry if v is None or isinstance(v, bool | int | float | str)]
-    if len(choices) < len(entry):
-        odd = next(v for v in entry if not (v is None or isinstance(v, bool | int | float | str)))
-        msg = (
-            f"model.space.{key} holds {odd!r}: Optuna takes null, true and false, numbers and "
-            "text; take it out, or use search=random, which takes any value."
-        )
-        raise ConfigError(msg)
+    choices: list[bool | int | float | str | None] = []
+    for value in entry:
+        if not (value is None or isinstance(value, bool | int | float | str)):
+            msg = (
+                f"model.space.{key} contains {value!r}: Optuna accepts null, true and false, "
+                "numbers and text; remove it, or use search=random, which accepts any value."
+            )
+            raise ConfigError(msg)
+        choices.append(value)
     return CategoricalDistribution(choices)

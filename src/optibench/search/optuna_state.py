@@ -1,4 +1,4 @@
-"""A search by an Optuna sampler under way: ask, tell, prune, and go on after an interruption."""
+"""A running search by an Optuna sampler: ask, tell, prune, and resume after an interruption."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from optibench.records import Candidate, CandidateResult, Params, Status, Trial
-from optibench.search.journal import StudyJournal, Written, read_trials
+from optibench.search.journal import StoredCandidate, StudyJournal, read_trials
 from optibench.search.optuna_library import optuna_distributions, quiet
 from optibench.search.points import Point, corner_points
 from optibench.search.proposals import Proposals
@@ -21,45 +21,46 @@ if TYPE_CHECKING:
     from optuna.trial import TrialState
 
     from optibench.contracts import Journal, SearchFacts
-    from optibench.search.optuna_search import OptunaSearch
+    from optibench.search.optuna_settings import OptunaSettings
     from optibench.search.space import Space
 
 
 @dataclass
-class _UnderWay:
-    """A candidate asked for and not yet told.
+class _Pending:
+    """A candidate that was proposed and has no recorded result yet.
 
     Attributes:
-        told_before: how many had been told when it was asked for.
-        written: what an interrupted search wrote of it.
-        judged: its trial where pruning is decided; None: no fold was judged yet.
-        folds_judged: how many of its folds that trial has.
-        pruned: it was decided to stop it.
+        n_observed: number of results recorded when it was proposed.
+        stored: its record in an interrupted search, or None.
+        pruning_trial: its trial in the study that decides on pruning; None: no decision yet.
+        n_folds_decided: number of its folds reported to `pruning_trial`.
+        pruned: the last decision was to stop it.
     """
 
     trial: optuna.Trial
     point: Point
-    told_before: int
-    written: Written | None
-    judged: optuna.Trial | None = None
-    folds_judged: int = 0
+    n_observed: int
+    stored: StoredCandidate | None
+    pruning_trial: optuna.Trial | None = None
+    n_folds_decided: int = 0
     pruned: bool = False
 
 
 class OptunaProposals(Proposals):
-    """Candidates drawn one by one, in a study in memory.
+    """Candidates drawn one by one from a study in memory.
 
-    What is written down (see `open`) is not what is drawn from: a resumed search is told the
-    written results again, in order, and so comes to the same state.
+    The stored study (see `open`) is never sampled. A resumed search records the stored results
+    again, in the same order, and so reaches the same state.
     """
 
     def __init__(
-        self, search: OptunaSearch, params: Params, space: Space, facts: SearchFacts
+        self, search: OptunaSettings, params: Params, space: Space, facts: SearchFacts
     ) -> None:
-        """Make the study.
+        """Create the study in memory.
 
         Raises:
-            ConfigError: the space holds what Optuna does not take, or the pruner is not allowed.
+            ConfigError: the space contains a value that Optuna does not accept, or the pruner is
+                not allowed.
         """
         import optuna
 
@@ -75,10 +76,10 @@ class OptunaProposals(Proposals):
         self._distributions = optuna_distributions(space)
         self._pruning = None if search.pruner is None else Pruning(search.pruner, facts)
         self._journal: StudyJournal | None = None
-        self._written: dict[int, Written] = {}
-        self._asked = 0
-        self._told: list[optuna.trial.FrozenTrial] = []
-        self._under_way: dict[int, _UnderWay] = {}
+        self._stored: dict[int, StoredCandidate] = {}
+        self._n_proposed = 0
+        self._observed: list[optuna.trial.FrozenTrial] = []
+        self._pending: dict[int, _Pending] = {}
         with quiet():
             self._study = optuna.create_study(
                 study_name=STUDY_NAME,
@@ -88,126 +89,126 @@ class OptunaProposals(Proposals):
             )
 
     def open(self, journal: Journal) -> None:
-        """Take up what an interrupted search with the same name has written.
+        """Resume an interrupted search with the same name, if there is one.
 
-        In the order asked for, the search repeats itself, and what it asks again is recalled.
-        Otherwise what is written comes first, and the rest is drawn after it.
+        With `deterministic` the search repeats its proposals, whose stored results are recalled.
+        Otherwise it proposes the stored candidates first and then draws new ones.
         """
         self._journal = StudyJournal(journal, maximize=self._facts.greater_is_better)
-        written = self._journal.written
+        stored = self._journal.stored
         if self._search.deterministic:
-            self._written = {entry.number: entry for entry in written}
+            self._stored = {entry.number: entry for entry in stored}
         else:
-            self._written = dict(enumerate(written))
+            self._stored = dict(enumerate(stored))
 
     def ask(self, room: int) -> Sequence[Candidate]:
-        """The next candidates; each is drawn with those before it under way."""
-        return [self._ask() for _ in range(min(room, self.total - self._asked))]
+        """Return the next candidates; each is drawn while the ones before it are pending."""
+        return [self._propose() for _ in range(min(room, self.total - self._n_proposed))]
 
     def recall(self, candidate: Candidate) -> Sequence[Trial]:
-        """Trials written by an interrupted search; fewer than folds where it was pruned."""
-        under_way = self._under_way.get(candidate.number)
-        if under_way is None or under_way.written is None:
+        """Return the stored trials of a candidate; fewer than folds if it was pruned."""
+        pending = self._pending.get(candidate.number)
+        if pending is None or pending.stored is None:
             return ()
-        return read_trials(under_way.written.trials, candidate)
+        return read_trials(pending.stored.trials_json, candidate)
 
     def prune(self, candidate: Candidate, scores: Sequence[float]) -> bool:
-        """Ask the pruner; a candidate with a score that is no number is left to fail."""
-        under_way = self._under_way.get(candidate.number)
-        if self._pruning is None or under_way is None or not all(map(math.isfinite, scores)):
+        """Return the pruner's decision; False for a candidate with a failed fold."""
+        pending = self._pending.get(candidate.number)
+        if self._pruning is None or pending is None or not all(map(math.isfinite, scores)):
             return False
-        pruned = self._judge(self._pruning, candidate.number, under_way, scores)
-        if under_way.written is not None:
-            # As it was: where results are told as they come, it would be decided otherwise now.
-            pruned = under_way.pruned = under_way.written.pruned_after == len(scores)
+        pruned = self._decide_pruning(self._pruning, candidate.number, pending, scores)
+        if pending.stored is not None:
+            # Repeat the stored decision: without `deterministic` other results may be known now.
+            pruned = pending.pruned = pending.stored.pruned_after == len(scores)
         return pruned
 
     def tell(self, results: Sequence[CandidateResult]) -> None:
-        """Tell the study, and write down what an interrupted search would need."""
+        """Record results in the study, and store what a resumed search needs."""
         for result in results:
-            self._tell(result, self._under_way.pop(result.number))
+            self._tell(result, self._pending.pop(result.number))
 
     def close(self, *, finished: bool) -> None:
-        """Release the journal."""
+        """Release the stored study."""
         if self._journal is not None:
             self._journal.close(finished=finished)
             self._journal = None
 
-    def _ask(self) -> Candidate:
-        number = self._asked
-        self._asked += 1
-        written = self._written.get(number)
+    def _propose(self) -> Candidate:
+        number = self._n_proposed
+        self._n_proposed += 1
+        stored = self._stored.get(number)
         with quiet():
             self._study.sampler = self._search.sampler(number)
-            if written is not None and not self._search.deterministic:
-                self._study.enqueue_trial(written.point)
+            if stored is not None and not self._search.deterministic:
+                self._study.enqueue_trial(stored.point)
             trial = self._study.ask(self._distributions)
         drawn = trial.params
         point = {key: drawn[key] for key in self._distributions}
-        if written is not None and written.point != point:
-            # Another version of Optuna draws otherwise: what is written belongs to other points.
-            written = None
-        self._under_way[number] = _UnderWay(trial, point, len(self._told), written)
+        if stored is not None and stored.point != point:
+            # Another version of Optuna draws other points, to which the stored result belongs.
+            stored = None
+        self._pending[number] = _Pending(trial, point, len(self._observed), stored)
         return Candidate(number, {**self._params, **point})
 
-    def _judge(
-        self, pruning: Pruning, number: int, under_way: _UnderWay, scores: Sequence[float]
+    def _decide_pruning(
+        self, pruning: Pruning, number: int, pending: _Pending, scores: Sequence[float]
     ) -> bool:
-        if under_way.judged is None:
-            under_way.judged = under_way.trial
+        if pending.pruning_trial is None:
+            pending.pruning_trial = pending.trial
             if self._search.deterministic:
-                told = self._told[: under_way.told_before]
-                under_way.judged = pruning.trial_as_of(told, number)
+                observed = self._observed[: pending.n_observed]
+                pending.pruning_trial = pruning.trial_at_proposal(observed, number)
         with quiet():
             values = pruning.values(scores)
-            for step in range(under_way.folds_judged, len(scores)):
-                under_way.judged.report(values[step], step)
-            under_way.folds_judged = len(scores)
-            under_way.pruned = under_way.judged.should_prune()
-        return under_way.pruned
+            for step in range(pending.n_folds_decided, len(scores)):
+                pending.pruning_trial.report(values[step], step)
+            pending.n_folds_decided = len(scores)
+            pending.pruned = pending.pruning_trial.should_prune()
+        return pending.pruned
 
-    def _tell(self, result: CandidateResult, under_way: _UnderWay) -> None:
+    def _tell(self, result: CandidateResult, pending: _Pending) -> None:
         if self._pruning is not None:
-            self._report(self._pruning, result, under_way)
-        state, value = _outcome(result, self._facts.metric, pruned=under_way.pruned)
+            self._report_folds(self._pruning, result, pending)
+        state, value = _outcome(result, self._facts.metric, pruned=pending.pruned)
         with quiet():
-            self._study.tell(under_way.trial, value, state)
+            self._study.tell(pending.trial, value, state)
         trial = self._study.get_trials(deepcopy=False)[result.number]
-        self._told.append(trial_for_decisions(trial, under_way.judged))
-        self._write(result, under_way, trial)
+        self._observed.append(trial_for_decisions(trial, pending.pruning_trial))
+        self._store(result, pending, trial)
 
-    def _report(self, pruning: Pruning, result: CandidateResult, under_way: _UnderWay) -> None:
-        """Let the study know the folds, which later decisions compare with."""
+    def _report_folds(self, pruning: Pruning, result: CandidateResult, pending: _Pending) -> None:
+        """Report the folds to the study, because later decisions compare with them."""
         scores = _scores(result, self._facts.metric)
-        self._judge_recalled(pruning, result.number, under_way, scores)
-        reported = under_way.folds_judged if under_way.judged is under_way.trial else 0
+        self._repeat_decisions(pruning, result.number, pending, scores)
+        reported = pending.n_folds_decided if pending.pruning_trial is pending.trial else 0
         values = pruning.values(scores)
         with quiet():
             for step in range(reported, len(values)):
-                under_way.trial.report(values[step], step)
+                pending.trial.report(values[step], step)
 
-    def _judge_recalled(
-        self, pruning: Pruning, number: int, under_way: _UnderWay, scores: Sequence[float]
+    def _repeat_decisions(
+        self, pruning: Pruning, number: int, pending: _Pending, scores: Sequence[float]
     ) -> None:
-        """Decide again on recalled folds: later decisions look at the marks that this leaves."""
-        judged = min(len(scores), self._facts.folds - 1)
-        for folds in range(under_way.folds_judged + 1, judged + 1):
-            self._judge(pruning, number, under_way, scores[:folds])
-        if under_way.written is not None:
-            under_way.pruned = under_way.written.pruned_after is not None
+        """Decide again on recalled folds: later decisions read the attributes that this sets."""
+        n_decisions = min(len(scores), self._facts.folds - 1)
+        for folds in range(pending.n_folds_decided + 1, n_decisions + 1):
+            self._decide_pruning(pruning, number, pending, scores[:folds])
+        if pending.stored is not None:
+            pending.pruned = pending.stored.pruned_after is not None
 
-    def _write(
-        self, result: CandidateResult, under_way: _UnderWay, trial: optuna.trial.FrozenTrial
+    def _store(
+        self, result: CandidateResult, pending: _Pending, trial: optuna.trial.FrozenTrial
     ) -> None:
-        if self._journal is None or under_way.written is not None:
+        if self._journal is None or pending.stored is not None:
             return
-        if result.status is Status.KILLED and not under_way.pruned:
-            return  # it was stopped from outside: a search that goes on runs it again
+        if result.status is Status.KILLED and not pending.pruned:
+            return  # stopped from outside: a resumed search runs it again
         self._journal.write(result, trial)
 
 
 def _scores(result: CandidateResult, metric: str) -> list[float]:
-    """Of its folds, up to the first that has none."""
+    """Return the scores of the folds before the first one without a finite score."""
     scores = [trial.scores.get(metric, math.nan) for trial in result.trials]
     return list(takewhile(math.isfinite, scores))
 
@@ -215,7 +216,7 @@ def _scores(result: CandidateResult, metric: str) -> list[float]:
 def _outcome(
     result: CandidateResult, metric: str, *, pruned: bool
 ) -> tuple[TrialState, float | None]:
-    """The state and the value to tell Optuna, which takes a pruned one's value from its folds."""
+    """Return the state and the value for Optuna, which derives a pruned value from folds."""
     from optuna.trial import TrialState
 
     mean = result.mean_scores.get(metric, math.nan)
@@ -223,4 +224,4 @@ def _outcome(
         return TrialState.COMPLETE, mean
     if result.status is Status.KILLED and pruned:
         return TrialState.PRUNED, None
-    return TrialState.FAIL, None  # or stopped from outside, of which nothing can be learned
+    return TrialState.FAIL, None  # also if stopped from outside: its scores are incomplete

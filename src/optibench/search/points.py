@@ -1,4 +1,4 @@
-"""Points of a search space: drawn at random, or at its corners."""
+"""Points of a search space: random draws and corners."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ Point = dict[str, Any]
 
 
 def draw_points(space: Space, n_points: int, seed: int) -> list[Point]:
-    """Draw `n_points` points with scikit-learn's ParameterSampler.
+    """Return `n_points` points drawn with scikit-learn's ParameterSampler.
 
-    They are without repetition where the space has lists only, then at most all of them.
+    A space that contains only lists is sampled without replacement; all its points are returned
+    if it has fewer than `n_points`.
     """
     from sklearn.model_selection import ParameterSampler
 
     sampler = ParameterSampler(space, n_iter=n_points, random_state=seed)
     with warnings.catch_warnings():
-        # A list-only space smaller than n_points is walked whole; plan=true and n_candidates
-        # tell so.
+        # The warning that a space of lists has fewer points; plan=true and n_candidates show
+        # their number.
         warnings.filterwarnings("ignore", "The total space of parameters", UserWarning)
         return list(sampler)
 
 
 def corner_points(space: Space) -> Iterator[Point]:
-    """Every value that a list holds, and both ends of every distribution, at least once.
+    """Yield points that cover every value of each list and both ends of each distribution.
 
-    Each is put on top of the first values of the other keys, which are the first point; so that
-    their number is the sum of the choices, and not the product.
+    The first point has the first value of every key; each other point changes one key of it. The
+    number of points therefore grows with the sum of the choices, not with their product.
     """
     ends = {key: _ends(entry) for key, entry in space.items()}
     first = {key: values[0] for key, values in ends.items()}

@@ -1,4 +1,4 @@
-"""What searches have in common while they run, and the one whose candidates are known."""
+"""The base class of running searches, and the search with a fixed list of candidates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Proposals:
-    """The usual answers of a `SearchState`: nothing is written, recalled, pruned or learned."""
+    """Default methods of a `SearchState`, which stores, recalls, prunes and learns nothing."""
 
     total: int
     examples: Sequence[Candidate]
@@ -22,39 +22,39 @@ class Proposals:
     prunes = False
 
     def open(self, journal: Journal) -> None:
-        """Nothing is written down."""
+        """Do nothing, because nothing is stored."""
 
     def recall(self, candidate: Candidate) -> Sequence[Trial]:
-        """Nothing is known from before."""
+        """Return no trials, because none are stored."""
         del candidate
         return ()
 
     def prune(self, candidate: Candidate, scores: Sequence[float]) -> bool:
-        """Every candidate is evaluated on all folds."""
+        """Return False: every candidate is evaluated on all folds."""
         del candidate, scores
         return False
 
     def tell(self, results: Sequence[CandidateResult]) -> None:
-        """Nothing is learned: what is proposed does not depend on results."""
+        """Do nothing, because proposals do not depend on results."""
 
     def close(self, *, finished: bool) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""
 
 
 class FixedProposals(Proposals):
-    """Candidates in the order given."""
+    """Candidates in a given order."""
 
     def __init__(
         self, params: Params, points: Iterable[Mapping[str, Any]], *, uses_folds: bool = True
     ) -> None:
-        """Put each point of the space on top of the fixed `params` and number them."""
+        """Create one candidate per point: `params` updated with the point."""
         self.examples = [Candidate(i, {**params, **point}) for i, point in enumerate(points)]
         self.total = len(self.examples)
         self.uses_folds = uses_folds
-        self._asked = 0
+        self._n_proposed = 0
 
     def ask(self, room: int) -> Sequence[Candidate]:
-        """The next candidates."""
-        asked = self.examples[self._asked : self._asked + room]
-        self._asked += len(asked)
-        return asked
+        """Return the next candidates."""
+        candidates = self.examples[self._n_proposed : self._n_proposed + room]
+        self._n_proposed += len(candidates)
+        return candidates

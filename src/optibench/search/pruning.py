@@ -1,7 +1,7 @@
-"""Stops candidates after some of their folds, with the pruners of Optuna.
+"""Early stopping of candidates after some of their folds, with Optuna's pruners.
 
-A pruner is asked after each fold but the last. What it sees at step i is the mean of the folds 0
-to i, or for the Wilcoxon test, which pairs folds, the score of fold i itself.
+A pruner decides after each fold but the last. At step i it gets the mean score of folds 0 to i.
+The Wilcoxon test pairs folds and therefore gets the score of fold i itself.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
     from optibench.contracts import SearchFacts
 
-# Optuna's Hyperband derives a trial's bracket from the name of the study and its number.
+# Optuna's Hyperband derives the bracket of a trial from the study's name and the trial's number.
 STUDY_NAME = "optibench"
-RUNG_MARK = "completed_rung_"  # written by Optuna's halving pruners, which compare such marks
-# With fewer folds a pruner never decides: the first rung of the halving ones is at step 1, and a
-# Wilcoxon test of n pairs has p >= 0.5**n, which is below its threshold of 0.1 from 4 pairs on.
-LEAST_FOLDS = {
+RUNG_PREFIX = "completed_rung_"  # of attributes that Optuna's halving pruners compare
+# With fewer folds a pruner never stops a candidate: the halving pruners have their first rung at
+# step 1, and a Wilcoxon test of n pairs has p >= 0.5**n, which is below its threshold of 0.1 from
+# 4 pairs on.
+MIN_FOLDS = {
     "median": 2,
     "percentile": 2,
     "successive_halving": 3,
@@ -37,39 +38,39 @@ LEAST_FOLDS = {
 
 
 class Pruning:
-    """One kind of pruning, the same for all candidates of a search."""
+    """The pruner of a search, and the studies in which it decides."""
 
     def __init__(self, name: str, facts: SearchFacts) -> None:
-        """Make the pruner.
+        """Create the pruner.
 
         Raises:
-            ConfigError: there is no such pruner, or it could never decide with so few folds.
+            ConfigError: the pruner is unknown, or needs more folds to stop any candidate.
         """
-        if name not in LEAST_FOLDS:
-            msg = f"search.pruner={name}: allowed is null or one of {', '.join(LEAST_FOLDS)}."
+        if name not in MIN_FOLDS:
+            msg = f"search.pruner={name}: allowed is null or one of {', '.join(MIN_FOLDS)}."
             raise ConfigError(msg)
-        if facts.folds < LEAST_FOLDS[name]:
+        if facts.folds < MIN_FOLDS[name]:
             msg = (
                 f"search.pruner={name} cannot stop anything with evaluation.folds={facts.folds}: "
-                f"use at least {LEAST_FOLDS[name]} folds, or search.pruner=null."
+                f"use at least {MIN_FOLDS[name]} folds, or search.pruner=null."
             )
             raise ConfigError(msg)
-        self._of_fold = name == "wilcoxon"
+        self._uses_single_folds = name == "wilcoxon"
         self._facts = facts
         with quiet():
             self.pruner = _pruner(name, facts.folds)
-            # Hyperband lays out its brackets when it is first asked. That must not depend on when
-            # a first fold happens to be over, so it is asked now about a trial without folds.
+            # Hyperband creates its brackets at its first decision. They must not depend on which
+            # fold finishes first, so the first decision is about a trial without folds.
             self.study([]).ask().should_prune()
 
     def values(self, scores: Sequence[float]) -> list[float]:
-        """What the pruner sees at each step."""
-        if self._of_fold:
+        """Return the value that the pruner gets at each step."""
+        if self._uses_single_folds:
             return [float(score) for score in scores]
         return [float(np.mean(scores[: step + 1])) for step in range(len(scores))]
 
-    def study(self, told: Sequence[FrozenTrial]) -> Study:
-        """A study that holds `told` and samples nothing, for decisions only."""
+    def study(self, observed: Sequence[FrozenTrial]) -> Study:
+        """Return a study of the trials `observed`, which decides on pruning and never samples."""
         import optuna
 
         study = optuna.create_study(
@@ -78,45 +79,46 @@ class Pruning:
             sampler=optuna.samplers.RandomSampler(seed=0),
             pruner=self.pruner,
         )
-        study.add_trials(told)
+        study.add_trials(observed)
         return study
 
-    def trial_as_of(self, told: Sequence[FrozenTrial], number: int) -> Trial:
-        """Trial `number` in a study that knows no more than was told when it was asked for.
+    def trial_at_proposal(self, observed: Sequence[FrozenTrial], number: int) -> Trial:
+        """Return trial `number` in a study of the results known when it was proposed.
 
-        A decision then depends on the order of the search alone, and not on how many results
-        have come in by the time that a fold is over.
+        A decision then depends only on the order of the search, and not on how many results have
+        arrived when a fold finishes.
 
         Args:
-            told: the trials from 0 on, without a gap; those after them are under way.
-            number: of the trial.
+            observed: trials 0, 1, ... without a gap; the later ones count as running.
+            number: the number of the trial.
         """
         import optuna
 
         with quiet():
-            study = self.study(told)
-            for _ in range(number - len(told)):
+            study = self.study(observed)
+            for _ in range(number - len(observed)):
                 study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING))
             return study.ask()
 
 
-def trial_for_decisions(trial: FrozenTrial, judged: Trial | None) -> FrozenTrial:
-    """A told trial with the marks that the pruner has left, and without what no pruner looks at.
+def trial_for_decisions(trial: FrozenTrial, pruning_trial: Trial | None) -> FrozenTrial:
+    """Return a finished trial with its pruner's attributes, without what no pruner reads.
 
     Args:
-        trial: as Optuna's study has it.
-        judged: the trial that was asked whether to stop; None: it never was.
+        trial: the trial in the search's study.
+        pruning_trial: the trial that the pruner decided on; None: it made no decision.
     """
     from optuna.trial import create_trial
 
-    marks = {}
-    if judged is not None:
-        marks = judged.study.get_trials(deepcopy=False)[judged.number].system_attrs
+    attributes = {}
+    if pruning_trial is not None:
+        trials = pruning_trial.study.get_trials(deepcopy=False)
+        attributes = trials[pruning_trial.number].system_attrs
     return create_trial(
         state=trial.state,
         value=trial.value,
         intermediate_values=trial.intermediate_values,
-        system_attrs={key: mark for key, mark in marks.items() if key.startswith(RUNG_MARK)},
+        system_attrs={k: v for k, v in attributes.items() if k.startswith(RUNG_PREFIX)},
     )
 
 

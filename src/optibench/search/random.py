@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RandomSearch(SearchSettings):
-    """`n_iter` points.
+    """Random search over `n_iter` points.
 
-    They are without repetition where the space has lists only (then at most all of them).
+    A space that contains only lists is sampled without replacement, so that at most all its
+    points are proposed.
     """
 
     name: str = "random"
@@ -31,7 +32,7 @@ class RandomSearch(SearchSettings):
     def start(
         self, params: Params, space: Mapping[str, Any], facts: SearchFacts
     ) -> FixedProposals:
-        """Draw the points.
+        """Return a search over randomly drawn points.
 
         Raises:
             ConfigError: the space is empty, or `n_iter` is below 1.

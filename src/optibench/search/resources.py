@@ -1,4 +1,4 @@
-"""What successive halving gives more of to fewer candidates: rows, or a whole hyperparameter."""
+"""The resource that successive halving distributes: rows, or an integer hyperparameter."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from optibench.search.points import Point
 
 ROWS = "rows"
-DEFAULT_STEPS = 3  # min_resource is max_resource / factor**3 where it is not given: four rungs
-_DENOMINATOR = 10**9  # 1/27 as a float is meant to be 1/27 exactly
+DEFAULT_STEPS = 3  # the default of min_resource is max_resource / factor**3: four rungs
+_DENOMINATOR = 10**9  # a float of 1/27 stands for exactly 1/27
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """The amounts of a resource that rungs stand for.
+    """The amounts of a resource on the rungs.
 
     Attributes:
-        params: the fixed hyperparameters, below every point of the space.
+        params: the fixed hyperparameters, which a point of the space overrides.
         resource: "rows", or the name of the hyperparameter.
-        levels: smallest first, each about `factor` times the one before; the last is the full
-            resource exactly. Shares of the rows, or whole numbers.
+        levels: shares of the rows or whole numbers, smallest first, each about `factor` times the
+            one before; the last is exactly the full resource.
     """
 
     params: Params
@@ -39,11 +39,14 @@ class Ladder:
     def candidate(
         self, number: int, point: Point, level: int, continues: int | None = None
     ) -> Candidate:
-        """One point at one level; `continues` is the candidate that it was one level below."""
+        """Return the candidate of a point at a level.
+
+        `continues` is the number of the candidate with the same point one level below.
+        """
         amount, full = self.levels[level], self.levels[-1]
         params = {**self.params, **point}
         if self.resource == ROWS:
-            # A fit on more rows begins anew: there is nothing to go on from.
+            # A fit on more rows starts from scratch, so that it continues no other fit.
             return Candidate(number, params, rows=amount, budget=amount / full)
         return Candidate(
             number,
@@ -56,7 +59,7 @@ class Ladder:
 
 @dataclass(frozen=True)
 class Resource:
-    """What the configuration says about the resource (`search.resource` and its ends)."""
+    """The resource as configured (`search.resource` and its limits)."""
 
     name: str
     smallest: float | None
@@ -64,23 +67,23 @@ class Resource:
     factor: int
 
     def ladder(self, params: Params, space: Mapping[str, Any]) -> Ladder:
-        """Work out the levels.
+        """Return the levels of the resource.
 
         Raises:
-            ConfigError: an amount that is not allowed, or the resource is searched as well.
+            ConfigError: an amount is not allowed, or the resource is in the search space as well.
         """
         if self.factor < 2:  # noqa: PLR2004
             msg = (
                 f"search.factor={self.factor}: a whole number of at least 2 is allowed; one in "
-                "`factor` candidates goes on to the next rung."
+                "`factor` candidates is promoted to the next rung."
             )
             raise ConfigError(msg)
         if self.name in space:
             msg = (
                 f"search.resource={self.name} is in the search space as well "
-                f"(model.space.{self.name}={space[self.name]!r}): candidates get the same amount "
-                f"of the resource, so take it out with ~model.space.{self.name}, or choose another"
-                " resource, e.g. search.resource=rows."
+                f"(model.space.{self.name}={space[self.name]!r}): all candidates of a rung get "
+                f"the same amount of it, so remove it with ~model.space.{self.name}, or choose "
+                "another resource, e.g. search.resource=rows."
             )
             raise ConfigError(msg)
         levels = self._shares() if self.name == ROWS else self._whole_numbers(params)
@@ -97,24 +100,24 @@ class Resource:
                 )
                 raise ConfigError(msg)
         _check_order(smallest, full)
-        exact = Fraction(full).limit_denominator(_DENOMINATOR)
-        least = Fraction(smallest).limit_denominator(_DENOMINATOR)
-        steps = _steps(exact, least, self.factor)
-        return (*(float(exact / self.factor**step) for step in range(steps, 0, -1)), full)
+        exact_full = Fraction(full).limit_denominator(_DENOMINATOR)
+        exact_smallest = Fraction(smallest).limit_denominator(_DENOMINATOR)
+        steps = _count_steps(exact_full, exact_smallest, self.factor)
+        return (*(float(exact_full / self.factor**step) for step in range(steps, 0, -1)), full)
 
     def _whole_numbers(self, params: Params) -> tuple[int, ...]:
         full = self._full_number(params)
         smallest = self.smallest
         if smallest is None:
             smallest = max(1, full // self.factor**DEFAULT_STEPS)
-        smallest = _whole(f"search.min_resource={smallest}", smallest)
+        smallest = _whole_number(f"search.min_resource={smallest}", smallest)
         _check_order(smallest, full)
-        steps = _steps(Fraction(full), Fraction(smallest), self.factor)
+        steps = _count_steps(Fraction(full), Fraction(smallest), self.factor)
         return tuple(full // self.factor**step for step in range(steps, -1, -1))
 
     def _full_number(self, params: Params) -> int:
         if self.full is not None:
-            return _whole(f"search.max_resource={self.full}", self.full)
+            return _whole_number(f"search.max_resource={self.full}", self.full)
         if self.name not in params:
             msg = (
                 f"search.max_resource=null with search.resource={self.name}: give the largest "
@@ -122,7 +125,7 @@ class Resource:
             )
             raise ConfigError(msg)
         value = params[self.name]
-        return _whole(f"model.params.{self.name}={value}", value)
+        return _whole_number(f"model.params.{self.name}={value}", value)
 
 
 def _check_order(smallest: float, full: float) -> None:
@@ -134,7 +137,7 @@ def _check_order(smallest: float, full: float) -> None:
         raise ConfigError(msg)
 
 
-def _whole(setting: str, value: object) -> int:
+def _whole_number(setting: str, value: object) -> int:
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0.5
     if number != number // 1 or number < 1:
         msg = (
@@ -145,9 +148,9 @@ def _whole(setting: str, value: object) -> int:
     return int(number)
 
 
-def _steps(full: Fraction, least: Fraction, factor: int) -> int:
-    """How often `full` can be divided by `factor` without falling below `least`."""
+def _count_steps(full: Fraction, smallest: Fraction, factor: int) -> int:
+    """Return how often `full` can be divided by `factor` without falling below `smallest`."""
     steps = 0
-    while full / factor ** (steps + 1) >= least:
+    while full / factor ** (steps + 1) >= smallest:
         steps += 1
     return steps

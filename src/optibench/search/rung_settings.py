@@ -1,4 +1,4 @@
-"""What the searches over rungs have in common: halving and Hyperband."""
+"""The common settings of the searches over rungs, halving and Hyperband."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RungSettings(SearchSettings):
-    """The resource that candidates get more of from rung to rung.
+    """Settings of a search in which candidates get more of a resource from rung to rung.
 
     Attributes:
-        factor: one in `factor` goes on, with `factor` times the resource.
-        resource: "rows", or a whole hyperparameter such as n_estimators.
-        min_resource: None: max_resource / factor**3, which makes four levels.
-        max_resource: None: all rows, or `model.params.<resource>`.
+        factor: one in `factor` candidates is promoted, with `factor` times the resource.
+        resource: "rows", or an integer hyperparameter such as n_estimators.
+        min_resource: the smallest amount; None: max_resource / factor**3, so four levels.
+        max_resource: the largest amount; None: all rows, or `model.params.<resource>`.
     """
 
     factor: int = 3
@@ -35,7 +35,7 @@ class RungSettings(SearchSettings):
     max_resource: float | None = None
 
     def ladder(self, params: Params, space: Mapping[str, Any]) -> Ladder:
-        """The levels of the resource.
+        """Return the levels of the resource.
 
         Raises:
             ConfigError: a setting is not allowed.
@@ -43,9 +43,9 @@ class RungSettings(SearchSettings):
         resource = Resource(self.resource, self.min_resource, self.max_resource, self.factor)
         return resource.ladder(params, space)
 
-    def begin(
+    def proposals(
         self, ladder: Ladder, space: Space, brackets: Sequence[Bracket], facts: SearchFacts
     ) -> RungProposals:
-        """The search over `brackets`, which wait for whole rungs or not."""
+        """Return the search over `brackets`; with `deterministic` it waits for whole rungs."""
         state = RungProposals if self.deterministic else AsynchronousRungProposals
         return state(ladder, space, brackets, facts)

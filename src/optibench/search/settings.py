@@ -1,4 +1,4 @@
-"""The keys that every search has."""
+"""The configuration keys of every search."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """What conf/search/*.yaml may say for every search.
+    """Keys that conf/search/*.yaml may set for every search.
 
     Attributes:
-        seed: of what the search draws.
+        seed: seed of the points that the search draws.
         reuse: share fits, scores and matrices between candidates where that changes no score.
-        deterministic: tell results in the order in which candidates were asked for.
-        max_seconds: nothing new is begun after so many seconds of search; None: no limit.
-        target: a mean score at which the search ends; None: none.
+        deterministic: record results in the order in which candidates were proposed.
+        max_seconds: seconds of search after which no trial starts; None: no limit.
+        target: mean score at which the search ends; None: no target.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The search space: a list of choices or a distribution `{low, high, log, int}` for each key."""
+"""The search space: a list of values or a distribution `{low, high, log, int}` for each key."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ DISTRIBUTION_KEYS = ("low", "high", "log", "int")
 
 @dataclass(frozen=True)
 class Distribution:
-    """Uniform between `low` and `high`, both included.
+    """A uniform distribution between `low` and `high`, both included.
 
-    It is uniform in the logarithm where `log`, and gives whole numbers where `int`.
+    Attributes:
+        log: uniform in the logarithm.
+        integer: only whole numbers.
     """
 
     low: float
@@ -28,8 +30,8 @@ class Distribution:
     integer: bool = False
 
     def rvs(self, random_state: np.random.RandomState) -> float | int:
-        """Draw one value; the name and the signature are those that ParameterSampler asks for."""
-        # Widened, so that the two ends are as likely as the numbers between.
+        """Return one drawn value; ParameterSampler requires this name and signature."""
+        # Widened, so that the two limits are as likely as the numbers between them.
         widen = 0.5 if self.integer else 0.0
         low, high = self.low - widen, self.high + widen
         if self.log:
@@ -44,7 +46,7 @@ Space = Mapping[str, "list[Any] | Distribution"]
 
 
 def parse_space(space: Mapping[str, Any]) -> dict[str, list[Any] | Distribution]:
-    """Check `model.space` and turn its `{low, high}` entries into distributions.
+    """Return the checked `model.space` with its `{low, high}` entries as distributions.
 
     Raises:
         ConfigError: the space or one of its lists is empty, or an entry is neither a list nor a
@@ -62,11 +64,11 @@ def parse_space(space: Mapping[str, Any]) -> dict[str, list[Any] | Distribution]
 def _parse_entry(key: str, entry: object) -> list[Any] | Distribution:
     if isinstance(entry, list):
         if not entry:
-            msg = f"{key}=[] is empty: give at least one value, or take it out with ~{key}."
+            msg = f"{key}=[] is empty: give at least one value, or remove it with ~{key}."
             raise ConfigError(msg)
         if any(isinstance(value, dict) for value in entry):
             msg = (
-                f"{key}={entry!r}: a list holds values; "
+                f"{key}={entry!r}: a list contains values; "
                 "give one {low, high} or a list, not both."
             )
             raise ConfigError(msg)

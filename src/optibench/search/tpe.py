@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TPESearch(OptunaSearch):
-    """TPE, multivariate."""
+    """Multivariate TPE."""
 
     name: str = "tpe"
 
     def sampler(self, number: int) -> BaseSampler:
-        """A TPE sampler; candidates under way count as bad ones, so that they are not repeated."""
+        """Return a TPE sampler, which avoids the points of pending candidates."""
         from optuna.samplers import TPESampler
 
         return TPESampler(

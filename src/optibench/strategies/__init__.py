@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from optibench.config.schema import Config
     from optibench.contracts import Engine, EngineTaskMetrics, Scheduler
     from optibench.records import Params
+    from optibench.strategies.data_parallel.files import SurveyedFiles
     from optibench.strategies.settings import StrategySettings
 
 
@@ -67,12 +68,20 @@ def strategy_modules(config: Config) -> tuple[str, ...]:
     return ()
 
 
-def strategy_for(parallelism: str, settings: StrategySettings) -> Strategy:
-    """Return the strategy of `parallelism`: trials or data."""
+def strategy_for(
+    parallelism: str, settings: StrategySettings, files: SurveyedFiles | None
+) -> Strategy:
+    """Return the strategy that `parallelism` names.
+
+    Args:
+        parallelism: trials or data.
+        settings: what splits, fits and scores depend on.
+        files: the files that workers read themselves; None where the driver holds the table.
+    """
     if parallelism == "data":
         from optibench.strategies.data_parallel.strategy import DataParallel
 
-        return DataParallel(settings)
+        return DataParallel(settings, files)
     from optibench.strategies.trial_parallel.strategy import TrialParallel
 
     return TrialParallel(settings)

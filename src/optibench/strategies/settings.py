@@ -12,7 +12,6 @@ from optibench.records import DataFacts, Task
 if TYPE_CHECKING:
     from optibench.contracts import EvaluationSettings, Model, Search, SearchState
     from optibench.records import Dataset
-    from optibench.strategies.data_parallel.files import SurveyedFiles
 
 EXAMPLE_ROWS = 5  # rows of the table that the logged model has as its input example
 
@@ -25,7 +24,6 @@ class StrategySettings:
         model, search, evaluation: as configured.
         state: the search that proposes candidates.
         dataset: the whole table, or its first rows where no process holds the whole table.
-        files: the files that workers read themselves; None where the driver holds the table.
         scaling: features are standardised on the train part.
         metric: ranks candidates.
         seed: of splits, folds and estimators.
@@ -39,7 +37,6 @@ class StrategySettings:
     evaluation: EvaluationSettings
     state: SearchState
     dataset: Dataset
-    files: SurveyedFiles | None
     scaling: bool
     metric: str
     seed: int

@@ -1,1 +1,1 @@
-"""Trials: batched over the engine, fitted and scored in workers, the winner refitted."""
+"""Trials: batches on the engine, fits and scores in workers, the refit of the winner."""

@@ -1,7 +1,7 @@
-"""Fits that were left behind for larger ones to go on from, in files.
+"""Checkpoints of fits, in files, from which larger fits continue.
 
-Asynchronous searches may go on from any of them until they end, and those of K-means hold a label
-of each row: together they can be larger than the table.
+An asynchronous search may continue any of them until it ends, and a checkpoint of K-means holds a
+label of each row: together they can be larger than the table.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 
 
 class Checkpoints:
-    """Pickled fits by their place; `close` removes all."""
+    """Pickled fits by key, in a temporary folder."""
 
     def __init__(self) -> None:
-        """Hold none."""
+        """Start empty."""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._paths: dict[Hashable, Path] = {}
         self._count = 0
 
-    def put(self, place: Hashable, state: bytes) -> None:
-        """Keep a fit."""
+    def put(self, key: Hashable, state: bytes) -> None:
+        """Store a fit."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="optibench-fits-")
         path = Path(self._folder.name) / str(self._count)
         self._count += 1
         path.write_bytes(state)
-        self._paths[place] = path
+        self._paths[key] = path
 
-    def get(self, place: Hashable) -> bytes | None:
-        """A fit that is kept, or None."""
-        path = self._paths.get(place)
+    def get(self, key: Hashable) -> bytes | None:
+        """Return a stored fit, or None."""
+        path = self._paths.get(key)
         return None if path is None else path.read_bytes()
 
-    def drop(self, place: Hashable) -> None:
-        """Remove a fit, if it is kept: nobody else goes on from it."""
-        path = self._paths.pop(place, None)
+    def drop(self, key: Hashable) -> None:
+        """Remove a fit that no other fit will continue, if it is stored."""
+        path = self._paths.pop(key, None)
         if path is not None:
             path.unlink()
 
     def close(self) -> None:
-        """Remove all."""
+        """Remove all fits and their folder."""
         self._paths.clear()
         if self._folder is not None:
             self._folder.cleanup()

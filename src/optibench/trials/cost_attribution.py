@@ -1,4 +1,4 @@
-"""What each trial of a unit pays, and what it would have paid alone."""
+"""The cost of each trial of a unit: its part of shared work, and its cost without sharing."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from optibench.records import Reused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MOST = tuple(Reused)  # the most telling last
+REUSE_ORDER = tuple(Reused)  # from nothing to everything
 
 
 class TrialCosts:
-    """Implements `contracts.CostAttribution` for the trials of one unit, by their position.
+    """Implements `contracts.CostAttribution`: costs of the trials of one unit, by position.
 
     Attributes:
-        fit_seconds, score_seconds: wall time, each shared stretch in equal parts.
-        cpu_seconds: of this process, in the same way; they add up to what was really spent.
-        standalone_cpu_seconds: the same with every shared stretch in full.
-        reused: what each had from others.
+        fit_seconds, score_seconds: wall time, with shared intervals divided equally.
+        cpu_seconds: CPU time of this process, divided in the same way; the sum is the CPU time
+            that was really used.
+        standalone_cpu_seconds: the same, with shared intervals counted in full for each trial.
+        reused: what each trial reused of others.
     """
 
     def __init__(self, count: int) -> None:
-        """Begin an empty bill for `count` trials."""
+        """Start with zero costs of `count` trials."""
         self.fit_seconds = [0.0] * count
         self.score_seconds = [0.0] * count
         self.cpu_seconds = [0.0] * count
@@ -34,18 +35,18 @@ class TrialCosts:
 
     @contextmanager
     def fit(self) -> Iterator[list[int]]:
-        """Time a stretch of fitting; those who share it are added to the list inside."""
+        """Time an interval of fitting; the caller adds the trials that share it to the list."""
         yield from self._timed(self.fit_seconds)
 
     @contextmanager
     def score(self) -> Iterator[list[int]]:
-        """Time a stretch of predicting and scoring."""
+        """Time an interval of predicting and scoring, in the same way as `fit`."""
         yield from self._timed(self.score_seconds)
 
     def reuse(self, members: Sequence[int], what: Reused, cpu_seconds: float = 0.0) -> None:
-        """Note what members had from others, and what it would have cost each of them."""
+        """Record what members reused, and the CPU time that it would have cost each of them."""
         for member in members:
-            self.reused[member] = max(self.reused[member], what, key=MOST.index)
+            self.reused[member] = max(self.reused[member], what, key=REUSE_ORDER.index)
             self.standalone_cpu_seconds[member] += cpu_seconds
 
     def _timed(self, seconds: list[float]) -> Iterator[list[int]]:

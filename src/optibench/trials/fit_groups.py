@@ -1,4 +1,4 @@
-"""Candidates and folds to units: those that share fits are run together."""
+"""Units of candidates and folds: candidates that share fits run together."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ if TYPE_CHECKING:
     from optibench.contracts import FitSharing
 
 
-def group(wanted: Sequence[tuple[Candidate, int]], fit_sharing: FitSharing | None) -> list[Unit]:
-    """Make units of pairs of candidate and fold, in the order of the candidates.
+def group(pairs: Sequence[tuple[Candidate, int]], fit_sharing: FitSharing | None) -> list[Unit]:
+    """Return the units of pairs of candidate and fold, in the order of the candidates.
 
-    A family is never split: its largest candidate alone costs what all of them cost together.
+    A fit group is never split: its largest candidate alone costs as much as all together.
 
     Args:
-        wanted: what is to be run, each pair once.
-        fit_sharing: says which candidates share fits; None: none do.
+        pairs: the trials to run, each pair once.
+        fit_sharing: decides which candidates share fits; None: none do.
     """
     fit_groups: dict[tuple[int, Hashable], list[Candidate]] = defaultdict(list)
-    for candidate, fold in wanted:
+    for candidate, fold in pairs:
         fit_groups[fold, _fit_group(candidate, fit_sharing)].append(candidate)
     units = [Unit(tuple(members), fold) for (fold, _), members in fit_groups.items()]
     return sorted(units, key=lambda unit: (unit.candidates[0].number, unit.fold))
 
 
 def _fit_group(candidate: Candidate, fit_sharing: FitSharing | None) -> Hashable:
-    """Candidates that go on from earlier fits are each fitted by themselves."""
+    """Return a key that is equal for candidates that are fitted together.
+
+    Candidates that continue earlier fits, or will be continued, are fitted individually.
+    """
     alone = candidate.continues is not None or candidate.resumable or fit_sharing is None
     fit_group = None if alone or fit_sharing is None else fit_sharing.fit_group(candidate.params)
     return candidate.number if fit_group is None else (fit_group, candidate.rows)

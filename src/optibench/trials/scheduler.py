@@ -1,11 +1,12 @@
-"""Units to batches to workers, as workers become free.
+"""The scheduler: it sends batches of units to workers as they become free.
 
-A batch holds a share of the work that is left (guided self-scheduling, Polychronopoulos and Kuck,
-1987, with half a slot's share) by a cost model that learns as units come back, and a worker gives
-back what it has not begun when its time slice is over. Units so long that they could leave a
-worker waiting at the end go first, the longest before all; the others go fold by fold, because a
-worker keeps what it made of a fold, and the longest of a fold first. So batches are long against
-the engine's cost per task, and short at the end where balance matters.
+A batch is a share of the remaining work (guided self-scheduling, Polychronopoulos and Kuck, 1987,
+with half a slot's share). A cost model that learns from finished units estimates the work, and a
+worker returns the units that it has not started when its time slice ends. Units so long that they
+could leave a worker idle at the end go first, the longest one before the others. The other units
+go fold by fold, because workers cache objects of a fold, and the longest of a fold go first.
+Batches are therefore long relative to the engine's cost per task, and short at the end, where
+balance matters.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-SLICE_SECONDS = 1.0  # so that results come in steadily
-FIRST_SLICE_SECONDS = 0.2  # until it is known what units cost
+SLICE_SECONDS = 1.0  # so that results arrive steadily
+FIRST_SLICE_SECONDS = 0.2  # while the cost of units is unknown
 # A slice lasts at least this many times the engine's cost per task: at most 1.3 % is lost.
 SLICE_OVERHEADS = 80.0
-FEWEST_OVERHEADS = 4.0  # and a last, small batch at least this many times
-REHEARSALS = 10  # per slot; after as many, a Spark task takes half as long as the first
+FEWEST_OVERHEADS = 4.0  # the same for a last, small batch
+REHEARSALS = 10  # per slot; a Spark task then takes half as long as the first one
 QUEUED_PER_SLOT = 2  # one runs, one waits, so that a worker never waits for the driver
-LONG_SHARE = 8.0  # a unit longer than this part of a slot's share of the work is a long one
+LONG_SHARE = 8.0  # a unit is long if it exceeds a slot's share of the work divided by this
 
 
 def rehearse(engine: Engine) -> None:
-    """Send empty batches the way that real ones go, before the clock of the search starts.
+    """Run empty batches on the engine before the clock of the search starts.
 
-    The first tasks of an engine pay for connections, lazy imports and the JVM's compiler.
+    The first tasks of an engine take longer: connections, lazy imports, the JVM's compiler.
     """
     shared = engine.share(np.zeros(1))
     batch = Batch((), 0.0)
@@ -50,7 +51,7 @@ def rehearse(engine: Engine) -> None:
 
 
 def do_nothing(_value: object, batch: Batch) -> BatchOutcome:
-    """The worker task of a rehearsal."""
+    """Return the outcome of an empty batch; `rehearse` submits this function."""
     return BatchOutcome((), batch.units, None)
 
 
@@ -58,8 +59,8 @@ class TrialScheduler(Generic[V]):
     """Implements `contracts.Scheduler` for trials, each of which runs in one worker.
 
     Attributes:
-        begin_before: no unit is begun after this moment, seconds since the epoch.
-        profiles: of the batches that came back.
+        begin_before: no unit starts after this time, in seconds since the epoch.
+        profiles: the profiles of finished batches.
     """
 
     def __init__(
@@ -70,9 +71,9 @@ class TrialScheduler(Generic[V]):
         *,
         in_order: bool = False,
     ) -> None:
-        """Send `task` with the handle `shared` to `engine` for every batch.
+        """Submit `task` to `engine` for every batch, with the handle `shared`.
 
-        `in_order`: units run in the order in which they are added, whatever they cost.
+        With `in_order` units run in the order in which they are added, whatever they cost.
         """
         self.begin_before = math.inf
         self._engine = engine
@@ -81,9 +82,9 @@ class TrialScheduler(Generic[V]):
         self._in_order = in_order
         self._stopped = False
         self._cost = CostModel()
-        self._queue: deque[tuple[Unit, float]] = deque()  # with the seconds that are expected
-        self._sorted_at = 0  # so many observations,
-        self._sorted_seconds = 0.0  # and so much work left
+        self._queue: deque[tuple[Unit, float]] = deque()  # with expected seconds
+        self._sorted_at = 0  # number of observations at the last sort
+        self._sorted_seconds = 0.0  # work in the queue at the last sort
         self._running: set[Future[BatchOutcome]] = set()
         self.profiles: list[bytes] = []
 
@@ -94,11 +95,11 @@ class TrialScheduler(Generic[V]):
 
     @property
     def slots(self) -> int:
-        """How many units run at the same time."""
+        """Number of batches that run at the same time."""
         return self._engine.slots
 
     def add(self, units: Iterable[Unit]) -> None:
-        """Queue more units."""
+        """Queue units."""
         units = list(units)
         if not units:
             return
@@ -106,26 +107,26 @@ class TrialScheduler(Generic[V]):
         self._sort()
 
     def wait(self, timeout_seconds: float | None = None) -> list[UnitOutcome]:
-        """Send what the workers can take, and return what comes back first."""
+        """Submit batches, and return the units of those that finish first."""
         self._send()
         if not self._running:
             return []
         done, self._running = wait(self._running, timeout_seconds, return_when=FIRST_COMPLETED)
         well = {future for future in done if not (future.cancelled() or future.exception())}
-        if well:  # they are recorded before the error of another one is raised
+        if well:  # returned before the error of another batch is raised
             self._running |= done - well
         return [unit for future in well or done for unit in self._receive(future.result())]
 
     def stop(self) -> None:
-        """Drop what is queued; batches under way count, and `wait` returns them.
+        """Drop queued units; submitted batches run to their end, and `wait` returns them.
 
-        They are not called back: Dask would let them run on, beside whatever comes next.
+        They are not cancelled, because Dask would let them run on during the next phase.
         """
         self._stopped = True
         self._queue.clear()
 
     def cancel(self) -> None:
-        """Call back what no worker has begun."""
+        """Cancel the batches that no worker has started."""
         for future in self._running:
             future.cancel()
 
@@ -143,15 +144,17 @@ class TrialScheduler(Generic[V]):
         if self._stopped:
             return outcome.units
         self._queue.extendleft(reversed(list(zip(left, self._cost.expect(left), strict=True))))
-        much_news = self._cost.observations >= 2 * self._sorted_at
-        if much_news or self._left() <= self._sorted_seconds / 2:
+        many_new = self._cost.observations >= 2 * self._sorted_at
+        if many_new or self._left() <= self._sorted_seconds / 2:
             self._sort()
         return outcome.units
 
     def _most_in_flight(self) -> int:
-        """A queued batch waits for its worker: where it is long, another could come free first.
+        """Return how many batches may be submitted at a time.
 
-        Not before what is left has gone, where each slot has two slices more of it.
+        A batch waits for the worker that it was sent to; if the work is long, another worker may
+        become free first. Long units therefore wait in workers only while the remaining work is
+        at least two slices per slot.
         """
         slots, (_, next_seconds) = self._engine.slots, self._queue[0]
         if not self._cost.observations or next_seconds <= self._first_slice_seconds:
@@ -160,7 +163,7 @@ class TrialScheduler(Generic[V]):
         return QUEUED_PER_SLOT * slots if self._left() > enough else slots
 
     def _left(self) -> float:
-        """Seconds of work in the queue."""
+        """Return the seconds of work in the queue."""
         return math.fsum(seconds for _, seconds in self._queue)
 
     @property
@@ -173,7 +176,7 @@ class TrialScheduler(Generic[V]):
         return max(SLICE_SECONDS, first) if self._cost.observations else first
 
     def _take(self) -> Batch:
-        """The next batch, at least one unit."""
+        """Return the next batch, of at least one unit."""
         left = self._left()
         aim = left / (2 * self._engine.slots)
         if self._cost.observations:

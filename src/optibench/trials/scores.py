@@ -1,4 +1,4 @@
-"""Scores on one fold: equal cluster labels are scored once, distances are computed once."""
+"""Scores on one fold; equal cluster labels are scored once, distances are computed once."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from optibench.contracts import CostAttribution
+    from optibench.trials.context import TrialContext
     from optibench.trials.fold import Fold
-    from optibench.trials.worker import TrialContext
 
-LABEL_BYTES = 500  # an entry of the memory: a digest and four numbers
+SCORES_BYTES = 500  # of a cache entry: a digest and four numbers
 
 
 class CachedScores:
-    """Scores predictions on the validation rows of a fold, whose memory it uses."""
+    """Scores predictions on the validation rows of a fold, with the fold's cache."""
 
     def __init__(self, context: TrialContext, fold: Fold) -> None:
-        """Score on `fold` as `context` says."""
+        """Use the task and the scoring settings of `context`."""
         self._context = context
         self._fold = fold
         self._distance_seconds = 0.0
@@ -36,20 +36,20 @@ class CachedScores:
     def score(
         self, prediction: Prediction, members: Sequence[int], costs: CostAttribution
     ) -> Scores:
-        """Every metric; the members share the cost."""
+        """Return every metric; the members share the cost."""
         with costs.score() as sharers:
             sharers.extend(members)
             task = self._context.model.task
             if task is not Task.CLUSTERING:
                 y = self._fold.y_validation
                 return score_target(task, y, prediction, self._context.scoring)
-            found, owed = self._score_clusters(prediction)
-        if owed:
-            costs.reuse(members, Reused.MATRIX, owed)
-        return found
+            scores, saved_seconds = self._score_clusters(prediction)
+        if saved_seconds:
+            costs.reuse(members, Reused.MATRIX, saved_seconds)
+        return scores
 
     def _score_clusters(self, prediction: Prediction) -> tuple[Scores, float]:
-        """Score by the labels; return also the CPU seconds that were saved."""
+        """Return the scores of the labels, and the CPU seconds that the cache saved."""
         fold, settings = self._fold, self._context.scoring
         self._distance_seconds = 0.0
         X = fold.X_validation
@@ -60,25 +60,25 @@ class CachedScores:
             return scores, time.process_time() - begin + self._distance_seconds
 
         digest = hashlib.blake2b(prediction.labels.tobytes(), digest_size=16).digest()
-        kept = fold.keep(("labels", digest), compute, LABEL_BYTES)
-        scores, alone_seconds = kept.value
-        owed = self._distance_seconds if kept.fresh else alone_seconds
-        return _with_inertia(scores, prediction.inertia), owed
+        entry = fold.keep(("labels", digest), compute, SCORES_BYTES)
+        scores, standalone_seconds = entry.value
+        saved_seconds = self._distance_seconds if entry.fresh else standalone_seconds
+        return _with_inertia(scores, prediction.inertia), saved_seconds
 
     def _distances(self, X: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Those between the rows that the silhouette is computed on, where there is room."""
+        """Return the distances between the rows of the silhouette, or None if they do not fit."""
         n_bytes = len(X) ** 2 * X.itemsize
         if not self._fold.may_cache("distances", n_bytes):
             return None
-        kept = self._fold.keep("distances", lambda: distances_between(X), n_bytes)
-        if not kept.fresh:
-            self._distance_seconds = kept.cpu_seconds
-        found: NDArray[np.float64] = kept.value
-        return found
+        entry = self._fold.keep("distances", lambda: distances_between(X), n_bytes)
+        if not entry.fresh:
+            self._distance_seconds = entry.cpu_seconds
+        distances: NDArray[np.float64] = entry.value
+        return distances
 
 
 def _with_inertia(scores: Scores, inertia: float | None) -> Scores:
-    """Equal labels may come with another inertia, in its last bits."""
+    """Replace the cached inertia, whose last bits may differ between equal labels."""
     if inertia is None:
         return scores
     return replace(scores, values={**scores.values, "inertia": inertia})

@@ -1,8 +1,8 @@
-"""Who has which trials: the candidates of a search, what was run for them and what is to be run.
+"""The trials of a search, by candidate and fold: finished, running and still to run.
 
-A candidate that was evaluated before in the same way (a repeat of random search, another name of
-the same hyperparameter, one that comes to a rung on which an equal one has started) gets the same
-trials. Candidates wanted at the same time that share fits make one unit per fold.
+A candidate that equals an earlier one (drawn again by random search, written with another name of
+the same hyperparameter, or promoted to a rung on which an equal one has started) gets the same
+trials. Candidates that are requested at the same time and share fits make one unit per fold.
 """
 
 from __future__ import annotations
@@ -23,124 +23,131 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Evaluation:
-    """A candidate on its way.
+    """A candidate and its trials so far.
 
     Attributes:
         key: equal for candidates whose trials are the same.
         trials: by fold.
-        stopped: why the rest of its folds is not run, or None.
-        over: nothing more will be run for it.
+        stopped: why its remaining folds do not run, or None.
+        complete: no more of its folds will run.
     """
 
     candidate: Candidate
     key: Hashable
     trials: dict[int, Trial] = field(default_factory=dict)
     stopped: str | None = None
-    over: bool = False
+    complete: bool = False
 
     def stop(self, reason: str) -> None:
-        """Run no more of its folds."""
-        self.stopped, self.over = reason, True
+        """Complete it without its remaining folds."""
+        self.stopped, self.complete = reason, True
 
 
 class TrialCache:
-    """Keeps the evaluations of one search, each fold of equal ones run once.
+    """The evaluations of one search; equal candidates run each fold once.
 
     Attributes:
-        evaluations: all that were begun, by the candidate's number.
+        evaluations: all evaluations, by candidate number.
     """
 
     def __init__(self, model: Model, *, reuse: bool) -> None:
-        """Begin empty; without `reuse` every candidate is run for itself."""
+        """Start empty; without `reuse` every candidate runs its own trials."""
         self.evaluations: dict[int, Evaluation] = {}
         self._model = model
         self._reuse = reuse
-        self._known: dict[tuple[Hashable, int], Trial | list[Evaluation]] = {}
-        self._fits = Checkpoints()
-        self._wanted: list[tuple[Candidate, int]] = []
+        self._entries: dict[tuple[Hashable, int], Trial | list[Evaluation]] = {}
+        self._checkpoints = Checkpoints()
+        self._requested: list[tuple[Candidate, int]] = []
 
     def begin(self, candidate: Candidate, recalled: Iterable[Trial]) -> Evaluation:
-        """Enter a candidate; `recalled` trials of an earlier run need not be run again."""
+        """Return the evaluation of a new candidate, whose `recalled` trials do not run again."""
         evaluation = Evaluation(candidate, self._key(candidate))
         self.evaluations[candidate.number] = evaluation
         for trial in recalled:
-            self._known.setdefault((evaluation.key, trial.fold), replace(trial, reused=Reused.RUN))
+            entry_key = (evaluation.key, trial.fold)
+            self._entries.setdefault(entry_key, replace(trial, reused=Reused.RUN))
         return evaluation
 
-    def want(self, evaluation: Evaluation, fold: int) -> Trial | None:
-        """The trial of a fold where there is one; else it will come from `receive`."""
-        place = (evaluation.key, fold)
-        known = self._known.get(place)
-        if isinstance(known, Trial):
-            return _unpaid(known, evaluation.candidate)
-        if known is not None:
-            known.append(evaluation)
+    def request(self, evaluation: Evaluation, fold: int) -> Trial | None:
+        """Return the trial of a fold if it is cached; otherwise `receive` will yield it."""
+        entry_key = (evaluation.key, fold)
+        entry = self._entries.get(entry_key)
+        if isinstance(entry, Trial):
+            return _free_copy(entry, evaluation.candidate)
+        if entry is not None:
+            entry.append(evaluation)
         else:
-            self._known[place] = []
-            self._wanted.append((evaluation.candidate, fold))
+            self._entries[entry_key] = []
+            self._requested.append((evaluation.candidate, fold))
         return None
 
     def units(self) -> list[Unit]:
-        """What is wanted and not yet on its way."""
-        wanted, self._wanted = self._wanted, []
-        units = group(wanted, self._model.fit_sharing if self._reuse else None)
-        return [self._with_states(unit) for unit in units]
+        """Return the units of the trials requested since the last call."""
+        requested, self._requested = self._requested, []
+        units = group(requested, self._model.fit_sharing if self._reuse else None)
+        return [self._with_checkpoints(unit) for unit in units]
 
     def receive(self, outcome: UnitOutcome) -> Iterator[tuple[Evaluation, Trial]]:
-        """The trials of a unit with the candidates whose they are, equal ones included."""
-        for position, trial in enumerate(map(self._with_beginning, outcome.trials)):
+        """Yield each trial with every evaluation it belongs to, equal candidates included."""
+        for position, trial in enumerate(map(self._with_inherited_cost, outcome.trials)):
             evaluation = self.evaluations[trial.candidate]
-            place = (evaluation.key, trial.fold)
-            waiting = self._known.get(place)
-            self._known[place] = trial
+            entry_key = (evaluation.key, trial.fold)
+            waiting = self._entries.get(entry_key)
+            self._entries[entry_key] = trial
             if outcome.states and (state := outcome.states[position]) is not None:
-                self._fits.put(place, state)
+                self._checkpoints.put(entry_key, state)
             if (parent := self._parent(evaluation.candidate)) is not None:
-                self._fits.drop((parent.key, trial.fold))
+                self._checkpoints.drop((parent.key, trial.fold))
             yield evaluation, trial
             for other in waiting if isinstance(waiting, list) else ():
-                yield other, _unpaid(trial, other.candidate)
+                yield other, _free_copy(trial, other.candidate)
 
     def close(self) -> None:
-        """Remove what fits have left."""
-        self._fits.close()
+        """Remove the checkpoints."""
+        self._checkpoints.close()
 
     def _key(self, candidate: Candidate) -> Hashable:
-        """What its trials depend on; where a fit goes on and draws anew, also what from."""
+        """Return what the trials of a candidate depend on.
+
+        That includes the candidate it continues, unless the fit equals an uninterrupted one.
+        """
         if not self._reuse:
             return candidate.number
-        own = self._model.identity(candidate.params), candidate.rows
+        identity = self._model.identity(candidate.params), candidate.rows
         parent, fit_sharing = self._parent(candidate), self._model.fit_sharing
         if (
             parent is None
             or fit_sharing is None
             or fit_sharing.continues_exactly(candidate.params)
         ):
-            return own
-        return own, parent.key
+            return identity
+        return identity, parent.key
 
     def _parent(self, candidate: Candidate) -> Evaluation | None:
-        """The one whose fits a candidate goes on from."""
+        """Return the evaluation whose fits a candidate continues, or None."""
         number = candidate.continues
         return None if number is None else self.evaluations[number]
 
-    def _with_states(self, unit: Unit) -> Unit:
-        parents = [self._parent(candidate) for candidate in unit.candidates]
-        states = tuple(None if p is None else self._fits.get((p.key, unit.fold)) for p in parents)
+    def _with_checkpoints(self, unit: Unit) -> Unit:
+        states = tuple(self._checkpoint(candidate, unit.fold) for candidate in unit.candidates)
         return replace(unit, states=states) if any(states) else unit
 
-    def _with_beginning(self, trial: Trial) -> Trial:
-        """A fit that went on from another: alone it would have had to begin it, too."""
+    def _checkpoint(self, candidate: Candidate, fold: int) -> bytes | None:
+        parent = self._parent(candidate)
+        return None if parent is None else self._checkpoints.get((parent.key, fold))
+
+    def _with_inherited_cost(self, trial: Trial) -> Trial:
+        """Add the cost of the continued fit to the cost of a trial without sharing."""
         parent = self._parent(self.evaluations[trial.candidate].candidate)
         if parent is None or trial.reused not in (Reused.BEGINNING, Reused.FIT):
             return trial
         first = parent.trials[trial.fold]
-        begun = max(0.0, first.standalone_cpu_seconds - first.score_seconds)
-        return replace(trial, standalone_cpu_seconds=trial.standalone_cpu_seconds + begun)
+        inherited = max(0.0, first.standalone_cpu_seconds - first.score_seconds)
+        return replace(trial, standalone_cpu_seconds=trial.standalone_cpu_seconds + inherited)
 
 
-def _unpaid(trial: Trial, candidate: Candidate) -> Trial:
-    """The same trial for another candidate, which pays nothing for it."""
+def _free_copy(trial: Trial, candidate: Candidate) -> Trial:
+    """Return the trial as that of another candidate, to which no cost is charged."""
     return replace(
         trial,
         candidate=candidate.number,

@@ -1,4 +1,4 @@
-"""Runs one unit in a worker: its trials together where they share fits, else one by one."""
+"""One unit in a worker: trials that share fits run together, others one by one."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from optibench.trials.scores import CachedScores
 
 if TYPE_CHECKING:
     from optibench.measure.profiles.trial_profiles import TrialProfiler
+    from optibench.trials.context import TrialContext
     from optibench.trials.fold import Fold
-    from optibench.trials.worker import TrialContext
 
 TIME_OF_DAY = re.compile(r"^\[\d\d:\d\d:\d\d\] ")
 
@@ -29,41 +29,44 @@ TIME_OF_DAY = re.compile(r"^\[\d\d:\d\d:\d\d\] ")
 def run_unit(context: TrialContext, unit: Unit, profiler: TrialProfiler) -> UnitOutcome:
     """Fit and score the candidates of a unit on its fold; errors make FAILED trials."""
     begin = time.perf_counter()
-    fold = context.held.get(context, unit.fold, unit.candidates[0].rows)
-    count, outcome, spent = len(unit.candidates), None, 0.0
-    if _fits_together(context, unit):
+    fold = context.fold(unit.fold, unit.candidates[0].rows)
+    count, outcome, attempt_seconds = len(unit.candidates), None, 0.0
+    if _shares_fits(context, unit):
         cpu = time.process_time()
-        outcome = _run_together(context, unit, fold, profiler)
-        spent = (time.process_time() - cpu) / count
-    if outcome is None:  # then what was spent is paid beside the plain fits
+        outcome = _run_shared(context, unit, fold, profiler)
+        attempt_seconds = (time.process_time() - cpu) / count
+    if outcome is None:  # a failed attempt is charged in addition to the individual fits
         alone = [_run_alone(context, unit, i, fold, profiler) for i in range(count)]
-        outcome = (tuple(replace(t, cpu_seconds=t.cpu_seconds + spent) for t in alone), ())
+        outcome = (
+            tuple(replace(t, cpu_seconds=t.cpu_seconds + attempt_seconds) for t in alone),
+            (),
+        )
     trials, states = outcome
-    done = replace(unit, states=()) if unit.states else unit  # they need not travel back
+    done = replace(unit, states=()) if unit.states else unit  # the driver has these checkpoints
     return UnitOutcome(done, trials, time.perf_counter() - begin, states)
 
 
-Together = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]
+SharedOutcome = tuple[tuple[Trial, ...], tuple[bytes | None, ...]]
 
 
-def _fits_together(context: TrialContext, unit: Unit) -> bool:
-    """True where the model has savings for these candidates, and they may or must be taken."""
+def _shares_fits(context: TrialContext, unit: Unit) -> bool:
+    """Return whether the model can share fits of these candidates, and may or must do so."""
     fit_sharing, candidates = context.model.fit_sharing, unit.candidates
-    goes_on = any(unit.states) or any(candidate.resumable for candidate in candidates)
-    wanted = context.reuse or goes_on
+    resumes = any(unit.states) or any(candidate.resumable for candidate in candidates)
+    sharing = context.reuse or resumes
     return (
-        wanted
+        sharing
         and fit_sharing is not None
         and fit_sharing.fit_group(candidates[0].params) is not None
     )
 
 
-def _run_together(
+def _run_shared(
     context: TrialContext, unit: Unit, fold: Fold, profiler: TrialProfiler
-) -> Together | None:
-    """By the model's savings; None where they raise.
+) -> SharedOutcome | None:
+    """Fit the candidates together with the model's `FitSharing`; return None if it raises.
 
-    What went wrong is then told by the plain fit of each candidate, as in a plain search.
+    The individual fits then report what is wrong, as in a search without sharing.
     """
     fit_sharing, candidates = context.model.fit_sharing, unit.candidates
     if fit_sharing is None:
@@ -74,29 +77,29 @@ def _run_together(
         for c, state in zip(candidates, states, strict=True)
     ]
     setting = FitSetting(context.facts, context.seed, context.threads)
-    costs, kept = TrialCosts(len(members)), CachedScores(context, fold)
+    costs, scorer = TrialCosts(len(members)), CachedScores(context, fold)
     start, begin = time.time(), time.perf_counter()
     scores: dict[int, Scores] = {}
-    left: dict[int, bytes] = {}
+    checkpoints: dict[int, bytes] = {}
     try:
         with profiler:
             for shared in fit_sharing.fit(members, fold, costs, setting):
-                scored = kept.score(shared.prediction, shared.members, costs)
+                scored = scorer.score(shared.prediction, shared.members, costs)
                 scores |= dict.fromkeys(shared.members, scored)
-                left |= shared.states
+                checkpoints |= shared.states
     except Exception:
-        # To the worker's log: where the plain fits then succeed, it is the sharing that is broken.
+        # To the worker's log: if the individual fits then succeed, the sharing itself is broken.
         traceback.print_exc()
         return None
     interval = Interval(start, start + time.perf_counter() - begin)
     trials = [interval.trial(context, unit, i, scores[i], costs) for i in range(len(members))]
-    return tuple(trials), tuple(left.get(i) for i in range(len(members)))
+    return tuple(trials), tuple(checkpoints.get(i) for i in range(len(members)))
 
 
 def _run_alone(
     context: TrialContext, unit: Unit, position: int, fold: Fold, profiler: TrialProfiler
 ) -> Trial:
-    """Make, fit and score one estimator."""
+    """Create, fit and score one estimator."""
     candidate: Candidate = unit.candidates[position]
     model, costs = context.model, TrialCosts(1)
     start, begin = time.time(), time.perf_counter()
@@ -116,20 +119,20 @@ def _run_alone(
                 scored = score(
                     model.task, X_validation, fold.y_validation, prediction, context.scoring
                 )
-    except Exception as problem:
-        error = f"{type(problem).__name__}: {_cause(problem)}"
+    except Exception as raised:
+        error = f"{type(raised).__name__}: {_message(raised)}"
     interval = Interval(start, start + time.perf_counter() - begin, error)
     return interval.trial(context, Unit((candidate,), unit.fold), 0, scored, costs)
 
 
-def _cause(problem: Exception) -> str:
-    """What went wrong, without XGBoost's time of day and stack: equal causes are counted."""
-    return TIME_OF_DAY.sub("", str(problem)).partition("\nStack trace:")[0].strip()
+def _message(raised: Exception) -> str:
+    """Return the message without XGBoost's time and stack, so that equal causes are equal."""
+    return TIME_OF_DAY.sub("", str(raised)).partition("\nStack trace:")[0].strip()
 
 
 @dataclass(frozen=True)
 class Interval:
-    """When trials ran, in seconds since the epoch, and the error that ended them."""
+    """Start and end of trials in seconds since the epoch, and the error that ended them."""
 
     start: float
     end: float
@@ -138,7 +141,7 @@ class Interval:
     def trial(
         self, context: TrialContext, unit: Unit, position: int, scored: Scores, costs: TrialCosts
     ) -> Trial:
-        """The record of one trial of `unit`; without a finite ranking metric it has failed."""
+        """Return the record of one trial of `unit`; it fails without a finite ranking metric."""
         candidate, metric, error = unit.candidates[position], context.metric, self.error
         value = scored.values.get(metric, math.nan)
         if error is None and not math.isfinite(value):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Trainer,
     )
     from optibench.records import Chunk, Params
+    from optibench.strategies.data_parallel.files import SurveyedFiles
     from optibench.strategies.settings import StrategySettings
 
 SCORED_BYTES = 64 * 2**20  # of the rows that the driver gathers to score one part
@@ -38,9 +39,9 @@ COPIES = 4  # copies of labels, positions and probabilities that metrics make to
 class DataParallel:
     """Implements `Strategy`."""
 
-    def __init__(self, settings: StrategySettings) -> None:
-        """Begin with the whole table."""
-        self._settings = settings
+    def __init__(self, settings: StrategySettings, files: SurveyedFiles | None) -> None:
+        """Begin with the table in `files`, or with the table that the driver holds."""
+        self._settings, self._files = settings, files
         self._table: PartitionedTable
         self._parts: Parts
         self._trainer: Trainer
@@ -58,15 +59,15 @@ class DataParallel:
         """Assign rows to parts by a hash of seed, file and row number."""
         settings = self._settings
         dataset, plan = settings.dataset, settings.part_plan
-        if settings.files is not None:
-            self._table, facts = settings.files.table, settings.files.parts
+        if self._files is not None:
+            self._table, facts = self._files.table, self._files.parts
         else:
             y = None if settings.task is Task.CLUSTERING else dataset.y
             self._table = TableInMemory(dataset.name, dataset.X, y)
             facts = survey(self._table, self._table.blocks, plan)
         self._parts = Parts.make(plan, facts, scale=settings.scaling)
         self._parts.check(len(dataset.classes))
-        self._settings = settings.without_rows()
+        self._settings, self._files = settings.without_rows(), None
 
     def task_metrics(self, engine: Engine) -> EngineTaskMetrics:
         """Return the engine's metrics by phase of the run."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from optibench.evaluation.split import SplitPlan, split
 from optibench.measure.processes.machine import available_memory_bytes
 from optibench.strategies.trial_parallel.refit import evaluate, refit
+from optibench.trials.context import TrialContext
 from optibench.trials.scheduler import TrialScheduler
-from optibench.trials.worker import TrialContext, run_batch
+from optibench.trials.worker import run_batch
 from optibench.validation import validate_split
 
 if TYPE_CHECKING:
