@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import optibench
+from optibench._version import __version__
 from optibench.measure.processes.machine import library_versions, machine_facts
 from optibench.records import RunHeader
 from optibench.redaction import redact
@@ -45,7 +45,7 @@ def make_header(settled: RunSettings, start: float) -> RunHeader:
 
 def platform_digest() -> str:
     """Differs where the same candidate may get other scores: versions, machine type."""
-    facts = {**library_versions(LIBRARIES), **machine_facts(), "optibench": optibench.__version__}
+    facts = {**library_versions(LIBRARIES), **machine_facts(), "optibench": __version__}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -60,7 +60,7 @@ def run_tags(settled: RunSettings) -> dict[str, str]:
     facts = machine_facts()
     tags = {
         "optibench.kind": "benchmark",
-        "optibench.version": optibench.__version__,
+        "optibench.version": __version__,
         "optibench.config_digest": digest[:16],
         "optibench.dataset_digest": settled.dataset.digest[:16]
         if isinstance(settled, PreparedRun)
