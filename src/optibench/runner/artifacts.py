@@ -6,7 +6,7 @@ import cProfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from optibench.measure.profiles.trial_profiles import write_profiles
+from optibench.measure.profiles.profile_files import write_profiles
 from optibench.measure.timeline import write_resources
 from optibench.redaction import redact
 from optibench.report.tables import write_trials

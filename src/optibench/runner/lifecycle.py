@@ -154,7 +154,7 @@ class RunLifecycle:
     def engine_metrics(self, own: EngineTaskMetrics | None) -> AbstractContextManager[None]:
         """Keep what the engine itself will say; after an error it is asked before it ends."""
         self._engine_record = EngineMetricsFile(own, self._files.folder / "profile")
-        return self._engine_record.before_the_end()
+        return self._engine_record.written_on_error()
 
     def note_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep parameters that were found on the way."""

@@ -120,14 +120,14 @@ class WorkerMonitors:
             except BaseException as error:
                 answer.set_exception(error)
 
-        threading.Thread(target=ask, name="optibench-watches", daemon=True).start()
+        threading.Thread(target=ask, name="optibench-monitors", daemon=True).start()
         return answer.result(seconds)
 
     def _is_own(self, worker: MonitoredWorker | Series) -> bool:
         """It descends from this process, whose tree has it already."""
         if worker.machine != machine_identity():
             return False
-        self._clock.tree.look()
+        self._clock.tree.snapshot()
         return worker.root in self._clock.tree.members()
 
     def _told(self, series: Iterable[Series], present: Iterable[MonitoredWorker]) -> list[str]:
