@@ -28,7 +28,7 @@ from optibench.contracts.fit_sharing import (
     GroupMember,
     SharedFit,
 )
-from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettings, Model, Search
+from optibench.contracts.plugins import Backend, DatasetSource, Evaluation, Model, Search
 from optibench.contracts.running import Engine, RemoteEngine, Tracker, WorkerTask
 from optibench.contracts.searching import Journal, SearchFacts, SearchState
 
@@ -41,7 +41,7 @@ __all__ = [
     "DistributedFit",
     "Engine",
     "EngineTaskMetrics",
-    "EvaluationSettings",
+    "Evaluation",
     "FitJob",
     "FitSetting",
     "FitSharing",

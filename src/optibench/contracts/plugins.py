@@ -93,8 +93,8 @@ class Model(Protocol):
         """Ask a fitted estimator about rows."""
 
 
-class EvaluationSettings(Protocol):
-    """How a model is judged (conf/evaluation)."""
+class Evaluation(Protocol):
+    """How a model is evaluated (conf/evaluation)."""
 
     test_size: float
     folds: int
