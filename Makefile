@@ -37,7 +37,7 @@ bench: $(VENV)/.bench
 env: $(VENV)/.dev
 
 # A stamp is as new as the last good installation: a second call starts at once, a changed pin installs again.
-$(VENV)/.%: pyproject.toml constraints.txt scripts/make_env.sh
+$(VENV)/.%: pyproject.toml constraints.txt scripts/make_env.sh src/optibench/_version.py
 	@sh scripts/make_env.sh $(VENV) $*
 	@touch $@
 

@@ -41,7 +41,7 @@ def open_variant(
     backend: str, variant: str, study: Study, cores: int
 ) -> Iterator[Callable[[], Outcome]]:
     """One backend with some of the three switched on."""
-    from optibench.measure.processes.tree import sampler
+    from optibench.measure.processes import sampler
 
     samples, overrides = VARIANTS[variant]
     if not samples:

@@ -14,6 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from optibench import __version__
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINS = (ROOT / "constraints.txt").read_text().splitlines()
@@ -88,14 +90,14 @@ def test_the_wheel_holds_every_module_once_and_nothing_else(wheel: zipfile.ZipFi
     source = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
     assert source <= set(names)
     assert len(names) == len(set(names))
-    dist_info = f"optibench-{PROJECT['version']}.dist-info/"
+    dist_info = f"optibench-{__version__}.dist-info/"
     allowed = ("optibench/", "hydra_plugins/optibench_", dist_info)
     assert [name for name in names if not name.startswith(allowed)] == []
     assert not [name for name in names if "__pycache__" in name]
 
 
 def test_the_wheel_installs_the_command_and_carries_the_licence(wheel: zipfile.ZipFile) -> None:
-    dist_info = f"optibench-{PROJECT['version']}.dist-info"
+    dist_info = f"optibench-{__version__}.dist-info"
 
     entry_points = wheel.read(f"{dist_info}/entry_points.txt").decode()
 

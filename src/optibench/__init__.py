@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from optibench._version import __version__
+
 __all__ = ["Result", "__version__", "plan", "release_engine", "run"]
 
 if TYPE_CHECKING:

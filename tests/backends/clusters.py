@@ -58,7 +58,7 @@ def run_beside(folder, *words):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert not list(Path(tempfile.gettempdir()).glob("optibench-watch-*.csv"))
+    assert not list(Path(tempfile.gettempdir()).glob("optibench-monitor-*.csv"))
     return json.loads(done.stdout.splitlines()[-1])
 
 

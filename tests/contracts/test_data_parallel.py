@@ -418,7 +418,7 @@ def test_spark_gives_a_task_the_cores_of_its_threads():
 def test_the_profile_is_that_of_what_workers_do(engine, words, own):
     _, told = run(*words, "search=none", "profiling=cprofile", f"backend={engine}")
     text = told.artifacts["profile/functions.txt"].decode()
-    assert text.startswith("Workers: reading, training and answering of ")
+    assert text.startswith("Workers: reading, training and predicting of ")
     assert "see engine.json" in text
     found = marshal.loads(told.artifacts["profile/workers.prof"])  # noqa: S302 - our own
     in_workers = {(file, name) for file, _, name in found}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from optibench.measure.clock.phases import Span
+from optibench.measure.clock.spans import Span
 from optibench.measure.timeline import plot_timeline, write_samples
 from optibench.records import Sample
 

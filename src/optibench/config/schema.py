@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optibench.contracts import Backend, DatasetSource, EvaluationSettings, Model, Search
+    from optibench.contracts import Backend, DatasetSource, Evaluation, Model, Search
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Config:
     backend: Backend
     search: Search
     dataset: DatasetSource
-    evaluation: EvaluationSettings
+    evaluation: Evaluation
     profiling: ProfilingSettings
     tracking: TrackingSettings
     resolved: Mapping[str, Any]

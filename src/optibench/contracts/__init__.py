@@ -27,7 +27,7 @@ from optibench.contracts.fit_sharing import (
     SharedFit,
 )
 from optibench.contracts.models import DistributedFitSupport, Model
-from optibench.contracts.plugins import Backend, DatasetSource, EvaluationSettings, Search
+from optibench.contracts.plugins import Backend, DatasetSource, Evaluation, Search
 from optibench.contracts.running import Engine, EngineReuse, RemoteWorkers
 from optibench.contracts.scheduling import Scheduler
 from optibench.contracts.searching import Journal, SearchFacts, SearchState
@@ -46,7 +46,7 @@ __all__ = [
     "Engine",
     "EngineReuse",
     "EngineTaskMetrics",
-    "EvaluationSettings",
+    "Evaluation",
     "FitJob",
     "FitSetting",
     "FitSharing",

@@ -31,7 +31,7 @@ class DatasetSource(Protocol):
         """
 
 
-class EvaluationSettings(Protocol):
+class Evaluation(Protocol):
     """How a model is evaluated (conf/evaluation)."""
 
     test_size: float

@@ -1,1 +1,1 @@
-"""Split, score, rank: the same for every model and engine."""
+"""Split the table, score predictions and rank candidates, the same for every model and engine."""

@@ -2,13 +2,14 @@
 
 On the 123 rows of a Pima fold scikit-learn spends more time on checking its input, once per
 cluster, than on the metric. The input here was checked when the table was read, so each function
-does scikit-learn's own operations in scikit-learn's order and nothing else; the tests hold the
-results equal to `sklearn.metrics` to the last bit. All take X (n, n_features) float64, finite, and
-labels (n,) with 2 to n-1 distinct values.
+performs only scikit-learn's operations, in scikit-learn's order. Tests assert that the results
+equal those of `sklearn.metrics` to the last bit. All functions take X (n, n_features) float64,
+finite, and labels (n,) with 2 to n-1 distinct values.
 
-Distances are computed in pieces of 64 MiB, as scikit-learn does with `working_memory=64`: with its
-own 1024 the 800 MB of 10,000 rows take three times as long to be touched as to be computed. Up to
-2,896 rows that is one piece either way; of more the last bits depend on the pieces.
+Distances are computed in chunks of 64 MiB, like scikit-learn with `working_memory=64`. With its
+default of 1024, page faults on the 800 MB for 10,000 rows take three times as long as the
+arithmetic. Up to 2,896 rows both settings make one chunk; beyond, the last bits of the results
+depend on the chunks.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
     Labels = NDArray[np.int64]
 
-# Up to here all distances take 8 MB; beyond it the checks no longer matter.
+# Up to this size all distances take 8 MB; beyond it scikit-learn's checks no longer matter.
 DIRECT_SILHOUETTE_ROWS = 1_000
-PIECE_MIB = 64
-NO_DISTANCE = 1e-8  # the absolute tolerance of numpy.isclose, which scikit-learn asks here
+CHUNK_MIB = 64
+NO_DISTANCE = 1e-8  # the absolute tolerance of numpy.isclose, which scikit-learn uses here
 
 
 def consecutive(labels: Labels) -> tuple[Labels, int]:
-    """Renumber labels as 0..k-1 in their sorted order, and count them."""
-    found, codes = np.unique(labels, return_inverse=True)
-    return codes, len(found)
+    """Return the labels as codes 0..k-1 in sorted order, and k."""
+    distinct, codes = np.unique(labels, return_inverse=True)
+    return codes, len(distinct)
 
 
 def euclidean(X: Matrix, Y: Matrix) -> Matrix:
-    """Distances (n, m) by |x|^2 - 2xy + |y|^2, rounded as scikit-learn rounds them."""
+    """Return distances (n, m) by |x|^2 - 2xy + |y|^2, with scikit-learn's rounding."""
     distances = -2 * (X @ Y.T)
     distances += np.einsum("ij,ij->i", X, X)[:, None]
     distances += np.einsum("ij,ij->i", Y, Y)[None, :]
@@ -47,31 +48,34 @@ def euclidean(X: Matrix, Y: Matrix) -> Matrix:
 
 
 def distances_between(X: Matrix) -> Matrix:
-    """Of each row to each (n, n), as `silhouette` computes them."""
+    """Return the distances between all rows (n, n) exactly as `silhouette` computes them."""
     if len(X) <= DIRECT_SILHOUETTE_ROWS:
         return euclidean(X, X)
     from sklearn import config_context
     from sklearn.metrics import pairwise_distances_chunked
 
-    found, row = np.empty((len(X), len(X))), 0
-    with config_context(working_memory=PIECE_MIB):
-        for piece in pairwise_distances_chunked(X):
-            found[row : row + len(piece)] = piece
-            row += len(piece)
-    return found
+    distances, row = np.empty((len(X), len(X))), 0
+    with config_context(working_memory=CHUNK_MIB):
+        for chunk in pairwise_distances_chunked(X):
+            distances[row : row + len(chunk)] = chunk
+            row += len(chunk)
+    return distances
 
 
 def silhouette(X: Matrix, labels: Labels, distances: Matrix | None = None) -> float:
-    """Mean silhouette coefficient with Euclidean distances (Rousseeuw 1987).
+    """Return the mean silhouette coefficient with Euclidean distances (Rousseeuw 1987).
 
-    `distances` (n, n) are `distances_between(X)` where they are at hand.
+    Args:
+        X: (n, n_features) the rows.
+        labels: (n,) their clusters.
+        distances: (n, n) `distances_between(X)` if known, else None.
     """
     if distances is None:
         if len(X) > DIRECT_SILHOUETTE_ROWS:
             from sklearn import config_context
             from sklearn.metrics import silhouette_score
 
-            with config_context(working_memory=PIECE_MIB):
+            with config_context(working_memory=CHUNK_MIB):
                 return float(silhouette_score(X, labels))
         distances = euclidean(X, X)
     codes, n_labels = consecutive(labels)
@@ -88,7 +92,7 @@ def silhouette(X: Matrix, labels: Labels, distances: Matrix | None = None) -> fl
 
 
 def _sums_to_clusters(distances: Matrix, codes: Labels, n_labels: int) -> Matrix:
-    """Per row the sum of its distances to each cluster, added in scikit-learn's order."""
+    """Return per row its summed distances to each cluster, added in scikit-learn's order."""
     n_rows = len(codes)
     if n_rows > DIRECT_SILHOUETTE_ROWS:
         sums = np.empty((n_rows, n_labels))
@@ -102,7 +106,10 @@ def _sums_to_clusters(distances: Matrix, codes: Labels, n_labels: int) -> Matrix
 
 
 def davies_bouldin(X: Matrix, labels: Labels) -> float:
-    """Mean similarity of each cluster to the one most like it; lower is better."""
+    """Return the mean similarity of each cluster to its most similar one; lower is better.
+
+    Davies and Bouldin, 1979.
+    """
     codes, n_labels = consecutive(labels)
     spread = np.zeros(n_labels)
     centroids = np.zeros((n_labels, X.shape[1]))
@@ -118,7 +125,7 @@ def davies_bouldin(X: Matrix, labels: Labels) -> float:
 
 
 def calinski_harabasz(X: Matrix, labels: Labels) -> float:
-    """Ratio of the variance between clusters to that within them (Calinski & Harabasz 1974)."""
+    """Return the ratio of variances between and within clusters (Calinski and Harabasz 1974)."""
     codes, n_labels = consecutive(labels)
     between = within = 0.0
     centre = X.mean(axis=0)

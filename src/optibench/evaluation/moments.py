@@ -1,4 +1,4 @@
-"""Means and variances of a table that comes in pieces, in one pass."""
+"""Compute means and variances of a table in one pass over its pieces."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Of some rows, by feature, missing values left out.
+    """Moments of the features over some rows; missing values are ignored.
 
     Attributes:
-        count, mean, squares: (n_features,) how many values, their mean, and the sum of squared
-            deviations from it.
+        count: (n_features,) number of values.
+        mean: (n_features,) their mean.
+        squares: (n_features,) sum of their squared deviations from the mean.
     """
 
     count: Values
@@ -31,7 +32,7 @@ class Moments:
 
     @classmethod
     def of(cls, X: Values) -> Moments:
-        """Of the rows of X, (n, n_features)."""
+        """Compute the moments of the rows of X, (n, n_features)."""
         present = ~np.isnan(X)
         count = present.sum(axis=0).astype(np.float64)
         mean = np.where(present, X, 0.0).sum(axis=0) / np.maximum(count, 1)
@@ -40,7 +41,7 @@ class Moments:
 
     @classmethod
     def merge(cls, parts: Iterable[Moments]) -> Moments:
-        """Of all rows together (Chan, Golub and LeVeque, 1983)."""
+        """Return the moments of all rows of several parts (Chan, Golub and LeVeque, 1983)."""
         return reduce(cls._with, parts)
 
     def _with(self, other: Moments) -> Moments:
@@ -52,14 +53,14 @@ class Moments:
 
     @property
     def variance(self) -> Values:
-        """(n_features,), ddof 0."""
+        """Variance of each feature, (n_features,), with ddof 0."""
         return self.squares / np.maximum(self.count, 1)
 
 
 def scaler_of(moments: Moments) -> Any:
-    """The `StandardScaler` that has seen these rows.
+    """Return a `StandardScaler` that is fitted with these moments.
 
-    A feature that is constant up to rounding keeps its scale, by scikit-learn's own bound.
+    A feature that is constant up to rounding is not scaled; the bound is scikit-learn's.
     """
     from sklearn.preprocessing import StandardScaler
 

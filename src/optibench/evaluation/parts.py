@@ -1,8 +1,8 @@
-"""Splits a table that nobody holds whole: each row's part is a hash of seed, file and row.
+"""Split a table that no process holds whole: a hash of seed, file and row decides each row's part.
 
 So every engine, with any number of workers, holds out the same rows and makes the same folds, and
-a file that is added leaves the parts of all other rows as they are. The shares are those asked
-for up to chance; classes are not stratified.
+adding a file does not change the parts of other rows. The sizes of the parts match the requested
+shares on average; classes are not stratified.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     Keys = NDArray[np.uint64]
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-SAMPLING = np.uint64(0xD1B54A32D192ED03)  # makes the order of sampling another than that of parts
-EVERY_KEY = 2.0**64
+SAMPLING = np.uint64(0xD1B54A32D192ED03)  # makes the sampling order independent of the parts
+KEY_COUNT = 2.0**64
 
 
 @dataclass(frozen=True)
 class PartPlan:
-    """How rows are dealt out.
+    """How rows are assigned to parts.
 
     Attributes:
+        seed: of the hash.
         test_size: share of the rows that are held out.
-        folds: parts of the others; 1 where there is no search.
+        folds: number of parts of the other rows; 1 without a search.
     """
 
     seed: int
@@ -42,8 +43,8 @@ class PartPlan:
 def row_keys(seed: int, file: str, first_row: int, n_rows: int) -> Keys:
     """Return (n_rows,) uniform 64-bit keys of consecutive rows of `file`.
 
-    splitmix64 (Steele, Lea and Flood, 2014) of the row's number, from a start that BLAKE2b makes
-    of seed and file.
+    The key is splitmix64 (Steele, Lea and Flood, 2014) of the row's number, started from the
+    BLAKE2b hash of seed and file.
     """
     digest = hashlib.blake2b(f"{seed}\0{file}".encode(), digest_size=8).digest()
     start = np.frombuffer(digest, dtype="<u8")[0].astype(np.uint64)
@@ -53,24 +54,24 @@ def row_keys(seed: int, file: str, first_row: int, n_rows: int) -> Keys:
 
 
 def part_numbers(keys: Keys, plan: PartPlan) -> NDArray[np.int16]:
-    """Return the (n,) parts of rows: HELD_OUT, or the fold that they validate."""
-    uniform = keys / EVERY_KEY
-    left = (uniform - plan.test_size) / (1.0 - plan.test_size)
-    folds = np.minimum(np.floor(left * plan.folds), plan.folds - 1)
+    """Return the (n,) parts of rows: HELD_OUT, or the number of the fold that they validate."""
+    uniform = keys / KEY_COUNT
+    in_train = (uniform - plan.test_size) / (1.0 - plan.test_size)
+    folds = np.minimum(np.floor(in_train * plan.folds), plan.folds - 1)
     return np.where(uniform < plan.test_size, HELD_OUT, folds).astype(np.int16)
 
 
 def sampling_order(keys: Keys) -> Keys:
-    """Return the (n,) places of rows in a seeded order that has nothing to do with their parts."""
+    """Return the (n,) positions of rows in a seeded order that is independent of their parts."""
     with np.errstate(over="ignore"):
         return _mix(keys ^ SAMPLING)
 
 
 def sample_limit(n_rows: int, wanted: int) -> int:
-    """Rows whose order is below this limit are sampled: about `wanted` of `n_rows`, or all."""
+    """Return the order below which rows are sampled: about `wanted` of `n_rows`, or all."""
     if n_rows <= wanted:
         return 2**64
-    return int(wanted / n_rows * EVERY_KEY)
+    return int(wanted / n_rows * KEY_COUNT)
 
 
 def _mix(keys: Keys) -> Keys:

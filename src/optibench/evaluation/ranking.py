@@ -1,4 +1,4 @@
-"""From trials to candidates: means over folds, ranks, the winner."""
+"""Combine trials to candidates: means over folds, ranks, the winner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-CAUSES_TOLD = 3
+MAX_CAUSES = 3
 REUSED_FITS = (Reused.FIT, Reused.TRIAL, Reused.RUN)
 
 
@@ -29,18 +29,18 @@ def summarise(
     candidates: Mapping[int, Candidate] | None = None,
     stopped: Mapping[int, str] | None = None,
 ) -> list[CandidateResult]:
-    """Rank candidates by the mean of `metric` over their folds; the list is in candidate order.
+    """Return the candidates in their order, ranked by the mean of `metric` over their folds.
 
-    Ranks are scikit-learn's: 1 is the best, ties share the smaller rank. Candidates with more of
-    the budget rank before those with less. A candidate with a failed, missing or non-finite fold
-    is FAILED, one that was stopped is KILLED, and both share the last rank.
+    Ranks follow scikit-learn: 1 is the best, and ties share the smaller rank. Candidates with a
+    larger budget rank before those with a smaller one. A candidate with a failed, missing or
+    non-finite fold is FAILED, one that was stopped is KILLED, and both share the last rank.
 
     Args:
-        trials: finished ones, in any order.
+        trials: ended trials, in any order.
         metric: ranks the candidates.
-        n_folds: that each must have.
-        candidates: by number, where they differ in budget.
-        stopped: why a candidate was not run to its end, by number.
+        n_folds: number of folds that each candidate must have.
+        candidates: by number; needed if they differ in budget.
+        stopped: by number, why a candidate was stopped early.
     """
     candidates, stopped = candidates or {}, stopped or {}
     of_candidate: dict[int, list[Trial]] = defaultdict(list)
@@ -48,42 +48,42 @@ def summarise(
         of_candidate[trial.candidate].append(trial)
     numbers = sorted(of_candidate)
     ordered = [sorted(of_candidate[number], key=lambda trial: trial.fold) for number in numbers]
-    asked = [candidates.get(n, Candidate(n, of_candidate[n][0].params)) for n in numbers]
+    known = [candidates.get(n, Candidate(n, of_candidate[n][0].params)) for n in numbers]
     errors = [
         stopped.get(number) or _why_failed(folds, metric, n_folds)
         for number, folds in zip(numbers, ordered, strict=True)
     ]
     means = [_mean_of(metric, folds) for folds in ordered]
-    keys = _keys(asked, means, metric)
+    keys = _sort_keys(known, means, metric)
     ranks = _ranks(keys, errors)
     statuses = [
         Status.FINISHED if error is None else Status.KILLED if n in stopped else Status.FAILED
         for n, error in zip(numbers, errors, strict=True)
     ]
-    return [_result(*row) for row in zip(asked, ordered, ranks, statuses, errors, strict=True)]
+    return [_result(*row) for row in zip(known, ordered, ranks, statuses, errors, strict=True)]
 
 
 def best(results: Sequence[CandidateResult]) -> CandidateResult:
-    """The first candidate, in the order of the search, among those of rank 1.
+    """Return the winner: the candidate of rank 1 that the search proposed first.
 
     Raises:
-        SearchError: every candidate failed; the message counts the causes.
+        SearchError: no candidate has a finite score; the message counts the causes.
     """
     winners = [r for r in results if r.rank == 1 and r.status is Status.FINISHED]
     if winners:
         return min(winners, key=lambda result: result.number)
     if not results:
         msg = (
-            "The search evaluated no candidate: there is nothing to choose from. Where "
-            "search.max_seconds limits it, allow more."
+            "The search evaluated no candidate, so there is no winner. If search.max_seconds "
+            "limits the search, increase it."
         )
         raise SearchError(msg)
     causes = Counter(result.error or "no reason was recorded" for result in results)
-    told = "; ".join(
-        f"{cause} ({count} candidates)" for cause, count in causes.most_common(CAUSES_TOLD)
+    shown = "; ".join(
+        f"{cause} ({count} candidates)" for cause, count in causes.most_common(MAX_CAUSES)
     )
-    more = f"; and {len(causes) - CAUSES_TOLD} further causes" if len(causes) > CAUSES_TOLD else ""
-    msg = f"None of the {len(results)} candidates has a finite score. Causes: {told}{more}."
+    more = f"; and {len(causes) - MAX_CAUSES} further causes" if len(causes) > MAX_CAUSES else ""
+    msg = f"None of the {len(results)} candidates has a finite score. Causes: {shown}{more}."
     raise SearchError(msg)
 
 
@@ -111,16 +111,16 @@ def _over_folds(
     return {name: float(reduce(values)) for name, values in columns.items()}
 
 
-def _keys(
+def _sort_keys(
     candidates: Sequence[Candidate], means: Sequence[float], metric: str
 ) -> list[tuple[float, float]]:
-    """What sorts candidates: the larger budget, then the better mean."""
+    """Return keys that sort candidates by the larger budget, then by the better mean."""
     sign = -1.0 if greater_is_better(metric) else 1.0
     return [(-c.budget, sign * mean) for c, mean in zip(candidates, means, strict=True)]
 
 
 def _ranks(keys: Sequence[tuple[float, float]], errors: Sequence[str | None]) -> list[int]:
-    """Minimum ranks; those with an error share the rank after the last without."""
+    """Return minimum ranks; candidates with an error share the rank after all others."""
     finite = sorted(key for key, error in zip(keys, errors, strict=True) if error is None)
     return [
         bisect_left(finite, key) + 1 if error is None else len(finite) + 1

@@ -1,6 +1,6 @@
-"""One scoring function per task: the same on every backend, in the driver and in every worker.
+"""Score predictions, with one function per task for every backend, driver and worker.
 
-It runs once per trial (270 times in the K-means grid of the report), inside the measured time.
+Scoring runs once per trial, inside the measured time.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ LOWER_IS_BETTER = frozenset({"log_loss", "davies_bouldin", "inertia", "rmse", "m
 
 @dataclass(frozen=True)
 class ScoringSettings:
-    """What the metrics depend on beside the rows.
+    """Settings of the metrics.
 
     Attributes:
-        silhouette_sample: rows on which the silhouette is computed at most, drawn with `seed`.
-        seed: of that draw.
-        n_classes: classes of the whole table; 0 where there are none.
+        silhouette_sample: the silhouette is computed on at most this number of rows.
+        seed: of the random sample for the silhouette.
+        n_classes: number of classes in the whole table; 0 if there are none.
     """
 
     silhouette_sample: int = 10_000
@@ -44,12 +44,12 @@ class ScoringSettings:
 
 
 def greater_is_better(metric: str) -> bool:
-    """True where a larger value of `metric` ranks first."""
+    """Return True if a larger value of `metric` is better."""
     return metric not in LOWER_IS_BETTER
 
 
 def default_metric(task: Task) -> str:
-    """The metric that ranks candidates where `evaluation.metric` is null."""
+    """Return the metric that ranks candidates if `evaluation.metric` is null."""
     return METRICS[task][0]
 
 
@@ -60,9 +60,9 @@ def score(
     prediction: Prediction,
     settings: ScoringSettings,
 ) -> Scores:
-    """Compute every metric of `task`; NaN with a reason where one is not defined on these rows.
+    """Compute every metric of `task`; NaN and a reason for those undefined on these rows.
 
-    The values are those of scikit-learn's functions to the last bit.
+    The values equal those of scikit-learn's functions to the last bit.
     """
     if task is Task.CLUSTERING:
         return score_clusters(X, prediction, settings)
@@ -75,13 +75,13 @@ def score_target(
     prediction: Prediction,
     settings: ScoringSettings,
 ) -> Scores:
-    """Every metric of a task with a target, which needs no features.
+    """Compute every metric of classification or regression, which need no features.
 
     Raises:
-        ValueError: there is no target to compare with.
+        ValueError: `y` is None.
     """
     if y is None:
-        msg = f"{task} is scored from a target"
+        msg = f"scoring {task} needs a target"
         raise ValueError(msg)
     if task is Task.REGRESSION:
         return score_values(y, prediction)
@@ -89,7 +89,7 @@ def score_target(
 
 
 def score_values(y: NDArray[np.float64], prediction: Prediction) -> Scores:
-    """Every metric of regression."""
+    """Compute every metric of regression."""
     predicted = prediction.labels
     values = {
         "rmse": value_metrics.rmse(y, predicted),
@@ -97,7 +97,7 @@ def score_values(y: NDArray[np.float64], prediction: Prediction) -> Scores:
         "r2": value_metrics.r2(y, predicted),
     }
     if math.isnan(values["r2"]):
-        return Scores(values, {"r2": "a single row is scored, R2 needs at least 2"})
+        return Scores(values, {"r2": "R2 needs at least 2 scored rows, there is 1"})
     return Scores(values)
 
 
@@ -107,10 +107,13 @@ def score_clusters(
     settings: ScoringSettings,
     distances: Callable[[NDArray[np.float64]], NDArray[np.float64] | None] | None = None,
 ) -> Scores:
-    """Every metric of clustering.
+    """Compute every metric of clustering.
 
-    `distances` gives those between the rows that the silhouette is computed on where they are at
-    hand, else None.
+    Args:
+        X: (n, n_features) the rows.
+        prediction: their clusters.
+        settings: of the metrics.
+        distances: returns the known distances between the rows of the silhouette, or None.
     """
     labels = prediction.labels
     inertia = math.nan if prediction.inertia is None else prediction.inertia
@@ -130,23 +133,23 @@ def score_clusters(
     else:
         undefined = dict.fromkeys(values, reason)
     if math.isnan(inertia):
-        undefined["inertia"] = "the model gave none"
+        undefined["inertia"] = "the model returned no inertia"
     return Scores({**values, "inertia": inertia}, undefined)
 
 
 def _why_no_clusters(labels: NDArray[np.int64]) -> str | None:
     n_labels, n_rows = len(np.unique(labels)), len(labels)
     if n_labels == 1:
-        return f"all {n_rows} scored rows fall in one cluster, at least 2 clusters are needed"
+        return f"all {n_rows} scored rows are in one cluster, at least 2 clusters are needed"
     if n_labels >= n_rows:
-        return f"each of the {n_rows} scored rows is a cluster of its own, one must have two rows"
+        return f"each of the {n_rows} scored rows is its own cluster, one must have two rows"
     return None
 
 
 def _sample(
     X: NDArray[np.float64], labels: NDArray[np.int64], settings: ScoringSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Draw the rows that `silhouette_score(sample_size=, random_state=)` would draw."""
+    """Return the rows that `silhouette_score(sample_size=, random_state=)` would draw."""
     if len(X) <= settings.silhouette_sample:
         return X, labels
     random_state = np.random.RandomState(settings.seed)
@@ -157,14 +160,14 @@ def _sample(
 def score_classes(
     y: NDArray[np.int64], prediction: Prediction, settings: ScoringSettings
 ) -> Scores:
-    """Every metric of classification.
+    """Compute every metric of classification.
 
     Raises:
-        ValueError: there are no probabilities.
+        ValueError: the prediction has no probabilities.
     """
     labels, probabilities = prediction.labels, prediction.probabilities
     if probabilities is None:
-        msg = "classification is scored from probabilities, too"
+        msg = "scoring classification needs probabilities"
         raise ValueError(msg)
     n_classes = settings.n_classes
     values = {
@@ -184,9 +187,12 @@ def score_classes(
 
 
 def baselines(split: Split, task: Task, settings: ScoringSettings) -> dict[str, float]:
-    """Score a constant on the held-out part, as `baseline_<metric>`; empty for clustering.
+    """Score a constant prediction on the held-out part; empty for clustering.
 
-    The constant is the majority class of the train part, or for regression its mean.
+    The constant is the majority class of the train part, or for regression the mean of its target.
+
+    Returns:
+        The scores as `baseline_<metric>`.
     """
     if task is Task.CLUSTERING or split.y_train is None or split.y_test is None:
         return {}
@@ -200,13 +206,16 @@ def baselines(split: Split, task: Task, settings: ScoringSettings) -> dict[str, 
 def constant_scores(
     task: Task, y: NDArray[Any], constant: Any, settings: ScoringSettings
 ) -> dict[str, float]:
-    """Score one answer for all rows, as `baseline_<metric>`.
+    """Score one prediction for all rows.
 
     Args:
-        task: with a target.
+        task: classification or regression.
         y: (n,) the target.
-        constant: the value, or (n_classes,) the probabilities, of which the largest is the class.
+        constant: the predicted value, or (n_classes,) the predicted probabilities.
         settings: of the metrics.
+
+    Returns:
+        The scores as `baseline_<metric>`.
     """
     if task is Task.REGRESSION:
         prediction = Prediction(np.full(len(y), constant))

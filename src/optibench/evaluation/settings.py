@@ -1,4 +1,4 @@
-"""What conf/evaluation/ may say: how the table is split and how candidates are scored."""
+"""The keys of conf/evaluation/: how the table is split and how candidates are scored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class EvaluationSettings:
         name: the choice in conf/evaluation/.
         test_size: share of the rows that is held out from the search, above 0 and below 1.
         folds: cross-validation folds of the train part, at least 2.
-        metric: the metric that ranks candidates; None: silhouette for clustering, accuracy for
-            classification.
-        silhouette_sample: rows on which the silhouette is computed at most.
-        groups: a column; rows with one value of it never stand on both sides of a split.
-        time: a column; rows are ordered by it and every split trains on the earlier rows.
-        default_fit: fit the library's default hyperparameters, too, for `default_<metric>`.
+        metric: the metric that ranks candidates; None: the first metric of the task (accuracy,
+            silhouette or rmse).
+        silhouette_sample: the silhouette is computed on at most this number of rows.
+        groups: a column; rows that share its value are never on both sides of a split.
+        time: a column that orders the rows; every split trains on the earlier rows.
+        default_fit: also fit the library's default hyperparameters, for `default_<metric>`.
     """
 
     name: str = "default"

@@ -1,10 +1,10 @@
-"""Holds out rows, scales, makes the folds: once per run, from the seed, for every backend."""
+"""Hold out rows, scale the features and make the folds: once per run, from the seed."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,25 +12,29 @@ from optibench.errors import ConfigError, DataError
 from optibench.records import Dataset, Folds, Split, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
-    from optibench.contracts import EvaluationSettings
+    from optibench.contracts import Evaluation
 
     Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """How to split.
+    """How to split a table.
 
     Attributes:
-        scale: fit a StandardScaler on the train part and apply it to both (see `scaling_on`).
+        task: decides what is stratified.
+        settings: test size, folds, groups and time.
+        scale: fit a StandardScaler on the train part and apply it to both parts (`scaling_on`).
         seed: of the held-out part and of the folds.
         with_folds: False for search=none.
     """
 
     task: Task
-    settings: EvaluationSettings
+    settings: Evaluation
     scale: bool
     seed: int
     with_folds: bool = True
@@ -40,29 +44,29 @@ def scaling_on(scale: object, task: Task) -> bool:
     """Resolve `dataset.scale`: "auto" standardises for clustering only.
 
     Raises:
-        ConfigError: neither true, false nor auto.
+        ConfigError: the value is neither true, false nor auto.
     """
-    known = {"true": True, "false": False, "auto": task is Task.CLUSTERING}
-    answer = known.get(str(scale).lower())
-    if answer is None:
+    choices = {"true": True, "false": False, "auto": task is Task.CLUSTERING}
+    is_on = choices.get(str(scale).lower())
+    if is_on is None:
         msg = f"dataset.scale={scale!r}: allowed are true, false and auto."
         raise ConfigError(msg)
-    return answer
+    return is_on
 
 
 def split(dataset: Dataset, plan: SplitPlan) -> Split:
     """Split `dataset` into a train and a held-out part, and the train part into folds.
 
-    Plain tables: `train_test_split` and `StratifiedKFold` for classes, else `KFold`. With
-    groups: `GroupShuffleSplit`, and `StratifiedGroupKFold` or `GroupKFold`. With time: the latest
-    rows are held out and `TimeSeriesSplit` makes the folds.
+    Without groups and time it uses `train_test_split`, and `StratifiedKFold` for classes or else
+    `KFold`. With groups it uses `GroupShuffleSplit`, and `StratifiedGroupKFold` or `GroupKFold`.
+    With time it holds out the latest rows, and `TimeSeriesSplit` makes the folds.
 
     Raises:
         DataError: the train part has fewer rows of a class, or fewer groups, than folds.
     """
     settings = plan.settings
     y = None if plan.task is Task.CLUSTERING else dataset.y
-    codes = y if plan.task is Task.CLASSIFICATION else None  # what can be stratified
+    codes = y if plan.task is Task.CLASSIFICATION else None  # to stratify by
     train, test = _hold_out(dataset, codes, settings.test_size, plan.seed)
     X_train, X_test, scaler = dataset.X[train], dataset.X[test], None
     if plan.scale:
@@ -97,26 +101,47 @@ def _hold_out(dataset: Dataset, y: Rows | None, test_size: float, seed: int) -> 
     return train, test
 
 
-def _splitter(dataset: Dataset, folds: int, seed: int, *, stratified: bool) -> Any:
-    from sklearn import model_selection
+class _Splitter(Protocol):
+    """A splitter of scikit-learn, which ships no types."""
+
+    def split(
+        self, X: NDArray[np.float64], y: NDArray[Any] | None, groups: Rows | None
+    ) -> Iterable[tuple[Rows, Rows]]:
+        """Yield the (train, validation) row numbers of each fold."""
+
+
+def _splitter(dataset: Dataset, folds: int, seed: int, *, stratified: bool) -> _Splitter:
+    from sklearn.model_selection import (
+        GroupKFold,
+        KFold,
+        StratifiedGroupKFold,
+        StratifiedKFold,
+        TimeSeriesSplit,
+    )
 
     if dataset.time is not None:
-        return model_selection.TimeSeriesSplit(n_splits=folds)
+        in_time: _Splitter = TimeSeriesSplit(n_splits=folds)
+        return in_time
     if dataset.groups is not None:
-        name = "StratifiedGroupKFold" if stratified else "GroupKFold"
+        kind = StratifiedGroupKFold if stratified else GroupKFold
     else:
-        name = "StratifiedKFold" if stratified else "KFold"
-    return getattr(model_selection, name)(folds, shuffle=True, random_state=seed)
+        kind = StratifiedKFold if stratified else KFold
+    shuffled: _Splitter = kind(folds, shuffle=True, random_state=seed)
+    return shuffled
 
 
 def _check_counts(
-    dataset: Dataset, settings: EvaluationSettings, y: Rows | None, groups: Rows | None
+    dataset: Dataset, settings: Evaluation, y: Rows | None, groups: Rows | None
 ) -> None:
-    """Only here is it known how many rows of a class, and which groups, the train part got."""
+    """Refuse a train part with fewer groups, or fewer rows of a class, than folds.
+
+    Only after the split is it known which groups and how many rows of a class it has.
+    """
     if groups is not None and len(np.unique(groups)) < settings.folds:
         msg = (
-            f"evaluation.groups={settings.groups!r} has {len(np.unique(groups))} distinct values "
-            f"in the train part, fewer than evaluation.folds={settings.folds}: take fewer folds."
+            f"evaluation.groups={settings.groups!r}: the train part has "
+            f"{len(np.unique(groups))} groups, and evaluation.folds={settings.folds} needs at "
+            f"least {settings.folds}. Reduce evaluation.folds."
         )
         raise DataError(msg)
     if y is None or dataset.time is not None:
@@ -127,21 +152,21 @@ def _check_counts(
         msg = (
             f"Class {dataset.classes[rarest]!r} of column {dataset.target!r} has {counts[rarest]} "
             f"rows in the train part, fewer than evaluation.folds={settings.folds}: every fold "
-            "needs a row of every class. Take fewer folds, add rows, or leave the class out of "
-            "the file."
+            "needs a row of every class. Reduce evaluation.folds, add rows, or remove the rows "
+            "of that class from the file."
         )
         raise DataError(msg)
 
 
 def nested_share(rows: Rows, y: NDArray[Any] | None, share: float, seed: int) -> Rows:
-    """A seeded share of `rows`, in their order; a smaller share lies within every larger one.
+    """Return a seeded share of `rows` in their order; larger shares contain the smaller ones.
 
-    Stratified where there are classes: each class is shuffled, and its i-th of n rows comes in at
-    the share (i + 1/2) / n, the first of each class before all others.
+    It is stratified by class: each class is shuffled, and the i-th of its n rows is added at the
+    share (i + 1/2) / n, except that the first row of each class precedes all others.
 
     Args:
         rows: (n,) row numbers of the train part.
-        y: (n_train,) the target of the whole train part, or None; floats are no classes.
+        y: (n_train,) the target of the whole train part, or None; floats are not classes.
         share: above 0 and up to 1; the number of rows is rounded up.
         seed: of the shuffle.
     """
@@ -150,10 +175,10 @@ def nested_share(rows: Rows, y: NDArray[Any] | None, share: float, seed: int) ->
     classes = y is not None and y.dtype.kind == "i"
     codes = y[rows] if y is not None and classes else np.zeros(len(rows), dtype=np.int64)
     shuffled = np.random.RandomState(seed).permutation(len(rows))
-    enters = np.empty(len(rows))
+    added_at = np.empty(len(rows))
     for code in np.unique(codes):
         members = shuffled[codes[shuffled] == code]
-        enters[members] = (np.arange(len(members)) + 0.5) / len(members)
-        enters[members[0]] = 0.0
-    first = np.argsort(enters, kind="stable")[: math.ceil(share * len(rows))]
+        added_at[members] = (np.arange(len(members)) + 0.5) / len(members)
+        added_at[members[0]] = 0.0
+    first = np.argsort(added_at, kind="stable")[: math.ceil(share * len(rows))]
     return rows[np.sort(first)]

@@ -1,4 +1,4 @@
-"""The run over time: a picture and a table of the resource samples."""
+"""Write the resource samples of a run as a table and as a picture over time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from optibench.measure.clock.phases import Span
+from optibench.measure.clock.spans import Span
 from optibench.measure.remote.series import write_workers
 from optibench.records import Sample
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from optibench.measure.clock.phases import Recorder
 
-# Okabe and Ito's colours, which people with any colour vision tell apart, in a light shade.
+# Okabe and Ito's colours, which people with any colour vision can distinguish.
 _COLOURS = {
     "startup": "#9a9a9a",
     "load": "#56b4e9",
@@ -34,14 +34,13 @@ _COLOURS = {
 _DARK = ("split", "fit", "tracking", "shutdown")
 _CPU_COLOUR = "#1b3a5c"
 _MEMORY_COLOUR = "#7b2d5b"
-_MOST_POINTS = (
-    800  # more than that is a blur: each point is then a mean, in the band of its samples
-)
-_LEAST_SPAN = 0.0015  # of the width: a phase of 2 ms still shows as a line
+# With more points the line is a blur: each point is then a mean, drawn in the band of its samples.
+_MAX_POINTS = 800
+_MIN_SPAN = 0.0015  # of the width, so that a phase of 2 ms still shows as a line
 
 
 def write_resources(folder: Path, clock: Recorder) -> None:
-    """Write samples.csv and timeline.png, and workers.csv where workers elsewhere were watched."""
+    """Write samples.csv and timeline.png, and workers.csv if remote workers were monitored."""
     folder.mkdir(exist_ok=True)
     samples = clock.samples
     write_samples(folder / "samples.csv", samples)
@@ -59,20 +58,20 @@ def write_samples(path: Path, samples: Iterable[Sample]) -> None:
 
 
 def plot_timeline(path: Path, samples: Sequence[Sample], spans: Sequence[Span]) -> None:
-    """Draw CPU and memory over time as a PNG, the phases shaded behind.
+    """Draw CPU and memory over time as a PNG, with the phases shaded in the background.
 
-    Phases are named where their name fits; the legend names all of them with their seconds.
+    A phase is labelled if its name fits; the legend lists all phases with their seconds.
 
     Args:
         path: the PNG to write.
-        samples: in the order of time; there may be none.
-        spans: stretches of phases, in seconds since the epoch as the samples are.
+        samples: in the order of time; may be empty.
+        spans: intervals of the phases.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 5.4), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)  # the figure's own canvas: no global state, no screen
+    FigureCanvasAgg(figure)  # a canvas of its own needs no global state and no screen
     strip, cpu, memory = figure.subplots(3, 1, sharex=True, height_ratios=(0.45, 3, 3))
     times = [span.start for span in spans] + [sample.time for sample in samples]
     ends = [span.end for span in spans] + [sample.time for sample in samples]
@@ -88,13 +87,13 @@ def plot_timeline(path: Path, samples: Sequence[Sample], spans: Sequence[Span]) 
     memory.set_xlabel("seconds since the start")
     figure.align_ylabels((cpu, memory))
     _draw_legend(figure, seconds)
-    figure.draw_without_rendering()  # sizes are known only now
+    figure.draw_without_rendering()  # the sizes of texts are known only after drawing
     _name_phases(strip, spans, start)
     figure.savefig(path)
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Make one of neighbours of the same phase, which have one name to write."""
+    """Join consecutive spans of one phase, so that they get one label."""
     joined: list[Span] = []
     for span in spans:
         if joined and joined[-1].phase == span.phase:
@@ -112,7 +111,7 @@ def _draw_phases(axes: Sequence[Axes], spans: Sequence[Span], start: float, widt
         side.set_visible(False)
     for span in spans:
         left = span.start - start
-        right = max(span.end - start, left + width * _LEAST_SPAN)
+        right = max(span.end - start, left + width * _MIN_SPAN)
         colour = _COLOURS.get(span.phase, "#bbbbbb")
         strip.axvspan(left, right, color=colour, linewidth=0)
         for axis in axes[1:]:
@@ -121,7 +120,7 @@ def _draw_phases(axes: Sequence[Axes], spans: Sequence[Span], start: float, widt
 
 def _draw_series(axes: tuple[Axes, Axes], samples: Sequence[Sample], start: float) -> None:
     cpu, memory = axes
-    size = -(-len(samples) // _MOST_POINTS) or 1
+    size = -(-len(samples) // _MAX_POINTS) or 1
     groups = [samples[at : at + size] for at in range(0, len(samples), size)]
     times = [fmean(sample.time for sample in group) - start for group in groups]
     cpu_percents = [[sample.cpu_percent for sample in group] for group in groups]
@@ -131,7 +130,7 @@ def _draw_series(axes: tuple[Axes, Axes], samples: Sequence[Sample], start: floa
         (memory, memory_percents, _MEMORY_COLOUR, "memory, %"),
     )
     for axis, values, colour, label in lines:
-        # A single sample has no line: it is shown as a dot.
+        # A single sample makes no line and is drawn as a dot.
         means = [fmean(group) for group in values]
         axis.plot(times, means, color=colour, linewidth=1.4, marker="" if times[1:] else ".")
         lows, highs = [min(group) for group in values], [max(group) for group in values]
@@ -141,7 +140,7 @@ def _draw_series(axes: tuple[Axes, Axes], samples: Sequence[Sample], start: floa
         axis.grid(axis="y", alpha=0.3, linewidth=0.6)
         axis.spines[["top", "right"]].set_visible(False)
     cpu.set_ylim(0, 104)
-    # Memory has no fixed top: a run that uses 1 % would be a line at the bottom.
+    # The memory axis is not fixed: a run that uses 1 % would be a line at the bottom.
     memory.set_ylim(0, 1.15 * max(map(max, memory_percents), default=0.0) or 1.0)
 
 
@@ -157,7 +156,7 @@ def _draw_legend(figure: Figure, seconds: dict[str, float]) -> None:
 
 
 def _name_phases(strip: Axes, spans: Sequence[Span], start: float) -> None:
-    """Write a phase's name into its stretch of the strip, where it has room for it."""
+    """Write the name of each phase into its part of the strip if it fits."""
     left, right = strip.get_xlim()
     pixels_per_second = strip.get_window_extent().width / (right - left)
     for span in spans:
@@ -178,6 +177,6 @@ def _name_phases(strip: Axes, spans: Sequence[Span], start: float) -> None:
 
 
 def _readable(seconds: float) -> str:
-    if seconds < 0.1:  # noqa: PLR2004 - below it, milliseconds are easier to read
+    if seconds < 0.1:  # noqa: PLR2004 - milliseconds are easier to read below it
         return f"{seconds * 1000:.1f} ms"
     return f"{seconds:.2f} s" if seconds < 100 else f"{seconds:,.0f} s"  # noqa: PLR2004

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from optibench.measure.profiles.engine_metrics import EngineMetricsFile
-from optibench.measure.profiles.trial_profiles import write_profiles
+from optibench.measure.profiles.profile_files import write_profiles
 from optibench.measure.timeline import write_resources
 from optibench.redaction import redact
 from optibench.report.tables import write_trials
@@ -66,7 +66,7 @@ class RunArtifacts:
         The engine must still run when its metrics are read.
         """
         self._engine_metrics = EngineMetricsFile(metrics, self.folder / "profile")
-        return self._engine_metrics.before_the_end()
+        return self._engine_metrics.written_on_error()
 
     def write_engine_metrics(self) -> None:
         """Write profile/engine.json now, while the engine still runs."""

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import optibench
+from optibench._version import __version__
 from optibench.contracts import Journal
 from optibench.measure.processes.machine import library_versions, machine_facts
 from optibench.records import RunHeader
@@ -63,7 +63,7 @@ def journal_of(prepared: PreparedRun, folder: Path) -> Journal:
 
 def platform_digest() -> str:
     """Return a digest of what else scores depend on: library versions and machine type."""
-    facts = {**library_versions(LIBRARIES), **machine_facts(), "optibench": optibench.__version__}
+    facts = {**library_versions(LIBRARIES), **machine_facts(), "optibench": __version__}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -78,7 +78,7 @@ def run_tags(settings: RunSettings) -> dict[str, str]:
     facts = machine_facts()
     tags = {
         "optibench.kind": "benchmark",
-        "optibench.version": optibench.__version__,
+        "optibench.version": __version__,
         "optibench.config_digest": digest[:16],
         "optibench.dataset_digest": settings.dataset.digest[:16]
         if isinstance(settings, PreparedRun)

@@ -133,7 +133,7 @@ class WorkerMonitors:
         """Return whether the worker descends from this process, whose tree includes it already."""
         if worker.machine != machine_identity():
             return False
-        self._clock.tree.look()
+        self._clock.tree.snapshot()
         return worker.root in self._clock.tree.members()
 
     def _describe(

@@ -10,7 +10,7 @@ from optibench.evaluation.scoring import METRICS, ScoringSettings
 from optibench.records import DataFacts, Task
 
 if TYPE_CHECKING:
-    from optibench.contracts import EvaluationSettings, Model, Search, SearchState
+    from optibench.contracts import Evaluation, Model, Search, SearchState
     from optibench.records import Dataset
 
 EXAMPLE_ROWS = 5  # rows of the table that the logged model has as its input example
@@ -34,7 +34,7 @@ class StrategySettings:
 
     model: Model
     search: Search
-    evaluation: EvaluationSettings
+    evaluation: Evaluation
     state: SearchState
     dataset: Dataset
     scaling: bool
@@ -77,6 +77,6 @@ class StrategySettings:
         return DataFacts(len(self.dataset.classes), types)
 
 
-def part_plan(evaluation: EvaluationSettings, seed: int, *, with_folds: bool) -> PartPlan:
+def part_plan(evaluation: Evaluation, seed: int, *, with_folds: bool) -> PartPlan:
     """Return the plan of the parts into which a hash divides the rows of a table."""
     return PartPlan(seed, evaluation.test_size, evaluation.folds if with_folds else 1)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from optibench.config.schema import Config
-    from optibench.contracts import EvaluationSettings, Model
+    from optibench.contracts import Evaluation, Model
     from optibench.datasets.columns import Kind
     from optibench.datasets.facts import Column
     from optibench.records import Candidate
@@ -68,7 +68,7 @@ class Case:
         return self.config.model
 
     @property
-    def evaluation(self) -> EvaluationSettings:
+    def evaluation(self) -> Evaluation:
         """How the table will be split."""
         return self.config.evaluation
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optibench.measure.clock.merged import Merged
-from optibench.measure.clock.phases import Span
+from optibench.measure.clock.merged import MergedResources
+from optibench.measure.clock.spans import Span
 from optibench.measure.processes.sampler import Scale
 from optibench.measure.processes.tree import ProcessKey
 from optibench.measure.remote.monitor import GONE, STOPPED
@@ -31,7 +31,7 @@ def sample(time, cpu_percent=0.0, mib=100, phase="search"):
 
 
 def merged(*workers, samples=()):
-    return Merged(workers, samples, Scale(4.0, 1000 * MIB, 0.0), HERE)
+    return MergedResources(workers, samples, Scale(4.0, 1000 * MIB, 0.0), HERE)
 
 
 def own_metrics(*phases, cpu_seconds=1.0, mib=100):
@@ -101,11 +101,11 @@ def test_percentages_are_of_each_machine_once():
     workers = [series((0, 0, 100), (10, 40, 100)), series((0, 0, 100), (10, 40, 100), pid=8)]
     driver = [sample(0), sample(10, cpu_percent=50.0)]
     elsewhere = merged(*workers, samples=driver)
-    assert elsewhere.whole.cores == 8
+    assert elsewhere.all_machines.cores == 8
     # 2 of the driver's 4 cores, and 8 in the workers: more than a machine of 4 can do.
     assert elsewhere.merged_samples()[1].cpu_percent == 100.0
     here = merged(replace(workers[0], machine=HERE), samples=driver)
-    assert here.whole.cores == 4
+    assert here.all_machines.cores == 4
     half = merged(series((0, 0, 100), (10, 10, 100)), samples=driver).merged_samples()[1]
     assert half.cpu_percent == pytest.approx(100 * (2 + 1) / 8)
     assert half.memory_percent == pytest.approx(100 * (100 + 100) / 2000)

@@ -11,7 +11,7 @@ import pytest
 
 from optibench.measure.processes.counters import Reading, system_counters
 from optibench.measure.processes.memory import MemoryGauge
-from optibench.measure.processes.tree import Look, ProcessTree
+from optibench.measure.processes.tree import ProcessTree, Snapshot
 
 MEGABYTE = 1024 * 1024
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="PSS is Linux's")
@@ -28,16 +28,16 @@ def test_memory_shared_by_forked_processes_counts_once() -> None:
             if child == 0:
                 signal.pause()
             children.append(child)
-        look = tree.look()
-        weight = MemoryGauge(tree.counters).weigh(look, 0.0)
+        snapshot = tree.snapshot()
+        reading = MemoryGauge(tree.counters).measure(snapshot, 0.0)
     finally:
         for child in children:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-    assert len(look.pids) >= 4
-    assert weight.pss_bytes is not None
-    assert look.rss_bytes > 4 * len(block)
-    assert len(block) < weight.pss_bytes < look.rss_bytes - 2 * len(block)
+    assert len(snapshot.pids) >= 4
+    assert reading.pss_bytes is not None
+    assert snapshot.rss_bytes > 4 * len(block)
+    assert len(block) < reading.pss_bytes < snapshot.rss_bytes - 2 * len(block)
 
 
 class _Counters:
@@ -68,40 +68,40 @@ class _Counters:
         return self.pss
 
 
-def look(seconds: float, rss_bytes: int = 100) -> Look:
-    return Look(seconds, 0.0, rss_bytes, (1,))
+def snapshot(seconds: float, rss_bytes: int = 100) -> Snapshot:
+    return Snapshot(seconds, 0.0, rss_bytes, (1,))
 
 
 def test_the_pss_is_read_when_old_and_estimated_from_rss_in_between() -> None:
     counters = _Counters()
     gauge = MemoryGauge(counters)
-    assert gauge.weigh(look(0.0), 2.0) == (60, 60)
-    assert gauge.weigh(look(1.9, rss_bytes=50), 2.0) == (30, None)
-    assert gauge.weigh(look(2.0), 2.0) == (60, 60)
+    assert gauge.measure(snapshot(0.0), 2.0) == (60, 60)
+    assert gauge.measure(snapshot(1.9, rss_bytes=50), 2.0) == (30, None)
+    assert gauge.measure(snapshot(2.0), 2.0) == (60, 60)
     assert counters.reads == 2
 
 
 def test_a_new_high_of_rss_is_read_at_once_but_at_most_twice_a_second() -> None:
     gauge = MemoryGauge(_Counters())
-    gauge.weigh(look(0.0), 2.0)
-    assert gauge.weigh(look(0.6, rss_bytes=104), 2.0).pss_bytes is None
-    assert gauge.weigh(look(0.6, rss_bytes=106), 2.0).pss_bytes == 60
-    assert gauge.weigh(look(0.8, rss_bytes=200), 2.0).pss_bytes is None
-    assert gauge.weigh(look(1.1, rss_bytes=200), 2.0).pss_bytes == 60
+    gauge.measure(snapshot(0.0), 2.0)
+    assert gauge.measure(snapshot(0.6, rss_bytes=104), 2.0).pss_bytes is None
+    assert gauge.measure(snapshot(0.6, rss_bytes=106), 2.0).pss_bytes == 60
+    assert gauge.measure(snapshot(0.8, rss_bytes=200), 2.0).pss_bytes is None
+    assert gauge.measure(snapshot(1.1, rss_bytes=200), 2.0).pss_bytes == 60
     # No new high: it was as much before.
-    assert gauge.weigh(look(1.7, rss_bytes=200), 2.0).pss_bytes is None
+    assert gauge.measure(snapshot(1.7, rss_bytes=200), 2.0).pss_bytes is None
 
 
 def test_an_expensive_reading_is_made_less_often() -> None:
     gauge = MemoryGauge(_Counters(read_seconds=0.04))
-    gauge.weigh(look(0.0), 2.0)
-    assert gauge.weigh(look(4.0), 2.0).pss_bytes is None
-    assert gauge.weigh(look(20.0), 2.0).pss_bytes == 60
+    gauge.measure(snapshot(0.0), 2.0)
+    assert gauge.measure(snapshot(4.0), 2.0).pss_bytes is None
+    assert gauge.measure(snapshot(20.0), 2.0).pss_bytes == 60
 
 
 def test_a_process_whose_pss_may_not_be_read_counts_with_its_rss_and_is_told() -> None:
     gauge = MemoryGauge(_Counters(pss_bytes=None))
-    assert gauge.weigh(look(0.0), 2.0).memory_bytes == 77
+    assert gauge.measure(snapshot(0.0), 2.0).memory_bytes == 77
     assert gauge.unreadable == {1}
 
 

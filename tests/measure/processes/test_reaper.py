@@ -82,7 +82,7 @@ def test_an_orphan_that_was_seen_during_the_run_is_stopped_too() -> None:
     known = descendants()
     tree = ProcessTree()
     process, grandchild = start(PARENT)
-    tree.look()
+    tree.snapshot()
     process.kill()
     process.wait()
     assert is_running(grandchild)

@@ -12,8 +12,8 @@ import pytest
 from optibench.measure.clock.phases import Recorder
 from optibench.measure.processes.machine import available_cores
 from optibench.measure.processes.memory import MemoryGauge
-from optibench.measure.processes.sampler import Place, Sampler, Scale
-from optibench.measure.processes.tree import Look, ProcessTree
+from optibench.measure.processes.sampler import OpenPhase, Sampler, Scale
+from optibench.measure.processes.tree import ProcessTree, Snapshot
 
 SPIN = "import time\nend = time.time() + {}\nwhile time.time() < end: pass\n"
 
@@ -49,12 +49,12 @@ def test_a_busy_child_shows_as_a_share_of_the_cores() -> None:
 
 def test_a_long_run_keeps_few_samples_and_every_peak() -> None:
     tree = ProcessTree()
-    looks = [Look(float(n), float(n if n != 500 else 500.5), n, (1,)) for n in range(1, 1001)]
+    looks = [Snapshot(float(n), float(n if n != 500 else 500.5), n, (1,)) for n in range(1, 1001)]
     pending = iter(looks)
-    tree.look = lambda: next(pending)  # type: ignore[method-assign]
-    place = Place("search", 1)
+    tree.snapshot = lambda: next(pending)  # type: ignore[method-assign]
+    place = OpenPhase("search", 1)
     sampler = Sampler(tree, MemoryGauge(tree.counters), lambda: place, Scale(4.0, 10**9, 0.0))
-    sampler.most_samples = 100
+    sampler.max_samples = 100
     for _ in looks:
         sampler._sample()  # a thousand samples without the seconds between them
     assert 50 <= len(sampler.samples) <= 100
@@ -73,16 +73,16 @@ def test_the_thread_ends_with_the_recorder() -> None:
 
 def test_a_look_that_the_system_refuses_is_counted_and_told() -> None:
     with Recorder(time.perf_counter()) as recorder:
-        look = recorder.tree.look
+        snapshot = recorder.tree.snapshot
         refusals = iter([True])
 
-        def refuse_once() -> Look:
+        def refuse_once() -> Snapshot:
             if next(refusals, False):
                 message = "too many open files"
                 raise OSError(message)
-            return look()
+            return snapshot()
 
-        recorder.tree.look = refuse_once  # type: ignore[method-assign]
+        recorder.tree.snapshot = refuse_once  # type: ignore[method-assign]
         time.sleep(0.5)
     assert recorder.notes == ["1 resource samples are missing"]
     assert len(recorder.samples) >= 2

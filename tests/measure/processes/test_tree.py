@@ -70,10 +70,10 @@ def wait_until(condition: object, seconds: float = 5.0) -> None:
 
 def test_two_milliseconds_of_this_process_are_seen() -> None:
     tree = ProcessTree()
-    before = tree.look().cpu_seconds
+    before = tree.snapshot().cpu_seconds
     own = time.process_time()
     spin(0.002)
-    after = tree.look().cpu_seconds
+    after = tree.snapshot().cpu_seconds
     paid = time.process_time() - own
     assert 0.002 <= after - before <= paid + 0.002
 
@@ -82,20 +82,20 @@ def test_two_milliseconds_of_this_process_are_seen() -> None:
 def test_a_live_child_counts_to_the_millisecond() -> None:
     tree = ProcessTree()
     with ready(SPIN.format(0.2) + "print(1, flush=True)\ntime.sleep(60)") as child:
-        own = tree.look().cpu_seconds
+        own = tree.snapshot().cpu_seconds
         clock = time.clock_gettime(((~child.pid) << 3) | 2)
         driver = time.process_time()
         assert own >= clock - 0.001
         assert own <= clock + driver
-        assert child.pid in tree.look().pids
+        assert child.pid in tree.snapshot().pids
 
 
 def test_children_that_lived_between_two_looks_are_counted() -> None:
     tree = ProcessTree()
-    before, paid = tree.look().cpu_seconds, paid_seconds()
+    before, paid = tree.snapshot().cpu_seconds, paid_seconds()
     for _ in range(5):
         python(SPIN.format(0.06)).wait()
-    used = tree.look().cpu_seconds - before
+    used = tree.snapshot().cpu_seconds - before
     assert used == pytest.approx(paid_seconds() - paid, abs=0.02)
     assert used >= 5 * 0.06 * 0.95
 
@@ -106,9 +106,9 @@ def test_a_child_that_has_ended_stays_counted_and_the_total_never_falls() -> Non
     child = python(SPIN.format(0.4))
     totals = []
     while child.poll() is None:
-        totals.append(tree.look().cpu_seconds)
+        totals.append(tree.snapshot().cpu_seconds)
         time.sleep(0.02)
-    totals += [tree.look().cpu_seconds for _ in range(3)]
+    totals += [tree.snapshot().cpu_seconds for _ in range(3)]
     assert totals == sorted(totals)
     assert totals[-1] == pytest.approx(paid_seconds() - paid, abs=0.02)
 
@@ -116,19 +116,19 @@ def test_a_child_that_has_ended_stays_counted_and_the_total_never_falls() -> Non
 def test_what_was_alive_before_counts_only_from_then() -> None:
     with ready(SPIN.format(0.3) + "print(1, flush=True)\ntime.sleep(60)") as child:
         tree = ProcessTree()
-        before = tree.look().cpu_seconds
+        before = tree.snapshot().cpu_seconds
         child.kill()
         child.wait()
-        assert tree.look().cpu_seconds - before < 0.1
+        assert tree.snapshot().cpu_seconds - before < 0.1
         # The dead child's 0.3 s now stand in this process's counters, and must not hide new work.
         spin(0.1)
-        assert tree.look().cpu_seconds - before >= 0.1 - 0.03
+        assert tree.snapshot().cpu_seconds - before >= 0.1 - 0.03
 
 
 def test_own_time_can_be_counted_from_an_earlier_moment() -> None:
     earlier = time.process_time()
     spin(0.05)
-    assert ProcessTree(own_before_seconds=earlier).look().cpu_seconds >= 0.05
+    assert ProcessTree(own_before_seconds=earlier).snapshot().cpu_seconds >= 0.05
 
 
 @LINUX
@@ -140,29 +140,29 @@ def test_an_orphan_stays_in_the_tree_and_is_counted_once_it_has_ended() -> None:
         "time.sleep(60)"
     )
     tree = ProcessTree()
-    others = set(tree.look().pids)  # left by other tests: a resource tracker, say
+    others = set(tree.snapshot().pids)  # left by other tests: a resource tracker, say
     process = python(parent, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdin is not None
     process.stdout.readline()
-    pids = set(tree.look().pids) - others - {process.pid}
+    pids = set(tree.snapshot().pids) - others - {process.pid}
     assert len(pids) == 1
     process.kill()
     process.wait()
-    before = tree.look()
+    before = tree.snapshot()
     assert pids <= set(before.pids)
     process.stdin.write(b"go\n")
     process.stdin.close()
     (pid,) = pids
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        tree.look()
+        tree.snapshot()
         time.sleep(0.005)
-    after = tree.look()
+    after = tree.snapshot()
     assert after.cpu_seconds - before.cpu_seconds >= 0.25
     spin(0.05)
     # Its time is not lost to the sum that holds the waited-for children either.
     python(SPIN.format(0.1)).wait()
-    assert tree.look().cpu_seconds - after.cpu_seconds >= 0.05 + 0.1 - 0.03
+    assert tree.snapshot().cpu_seconds - after.cpu_seconds >= 0.05 + 0.1 - 0.03
     process.stdout.close()
 
 
@@ -174,15 +174,15 @@ def test_a_whole_branch_that_ends_between_two_looks_is_counted_once() -> None:
         "time.sleep(0.1)\nprint(1, flush=True)\np.wait()"
     )
     tree = ProcessTree()
-    others = set(tree.look().pids)
-    paid, before = paid_seconds(), tree.look().cpu_seconds
+    others = set(tree.snapshot().pids)
+    paid, before = paid_seconds(), tree.snapshot().cpu_seconds
     process = python(middle, stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
-    assert len(set(tree.look().pids) - others) == 2
+    assert len(set(tree.snapshot().pids) - others) == 2
     process.wait()
     process.stdout.close()
-    used = tree.look().cpu_seconds - before
+    used = tree.snapshot().cpu_seconds - before
     assert used == pytest.approx(paid_seconds() - paid, abs=0.025)
 
 
@@ -191,11 +191,11 @@ def test_a_zombie_is_counted_but_is_no_live_process() -> None:
     tree = ProcessTree()
     child = python(SPIN.format(0.2))
     wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
-    look = tree.look()
-    assert child.pid not in look.pids
-    assert look.cpu_seconds >= 0.19
+    snapshot = tree.snapshot()
+    assert child.pid not in snapshot.pids
+    assert snapshot.cpu_seconds >= 0.19
     child.wait()
-    assert tree.look().cpu_seconds >= look.cpu_seconds
+    assert tree.snapshot().cpu_seconds >= snapshot.cpu_seconds
 
 
 def test_descendants_finds_every_generation_and_not_this_process() -> None:
@@ -222,7 +222,7 @@ def test_psutil_gives_the_same_tree_where_there_is_no_proc() -> None:
     tree = ProcessTree(counters=PsutilCounters())
     paid = paid_seconds()
     python(SPIN.format(0.2)).wait()
-    used = tree.look().cpu_seconds
+    used = tree.snapshot().cpu_seconds
     assert used == pytest.approx(paid_seconds() - paid, abs=0.05)
     assert tree.counters.notes
 
@@ -253,7 +253,7 @@ def test_a_child_that_a_thread_started_belongs_to_the_tree() -> None:
     thread.start()
     wait_until(lambda: bool(started))
     try:
-        assert started[0].pid in ProcessTree().look().pids
+        assert started[0].pid in ProcessTree().snapshot().pids
         assert started[0].pid in {key.pid for key in descendants()}
     finally:
         done.set()
@@ -302,14 +302,14 @@ def test_an_orphan_that_init_waited_for_is_not_missing_beside_waited_for_childre
     tree = ProcessTree(counters=script)
     script.set(101, me, own=1.0)
     script.set(102, 101, own=3.0, reaped=1.0)
-    assert tree.look().cpu_seconds == pytest.approx(5.0)
+    assert tree.snapshot().cpu_seconds == pytest.approx(5.0)
     del script.readings[101]
     script.set(me, 0, own=5.0, reaped=3.0)
     script.set(102, 1, own=4.0, reaped=1.0)
-    assert tree.look().cpu_seconds == pytest.approx(6.0)
+    assert tree.snapshot().cpu_seconds == pytest.approx(6.0)
     del script.readings[102]
     script.set(me, 0, own=5.0, reaped=3.5)  # half a second of children that were never seen
-    assert tree.look().cpu_seconds == pytest.approx(6.5)
+    assert tree.snapshot().cpu_seconds == pytest.approx(6.5)
 
 
 def test_the_total_does_not_fall_while_a_child_is_between_its_end_and_its_parents_counters(
@@ -318,11 +318,11 @@ def test_the_total_does_not_fall_while_a_child_is_between_its_end_and_its_parent
     me = os.getpid()
     tree = ProcessTree(counters=script)
     script.set(101, me, own=1.0, reaped=2.0)
-    assert tree.look().cpu_seconds == pytest.approx(3.0)
+    assert tree.snapshot().cpu_seconds == pytest.approx(3.0)
     del script.readings[101]
-    assert tree.look().cpu_seconds == pytest.approx(3.0)
+    assert tree.snapshot().cpu_seconds == pytest.approx(3.0)
     script.set(me, 0, own=5.0, reaped=5.2)
-    assert tree.look().cpu_seconds == pytest.approx(3.2)
+    assert tree.snapshot().cpu_seconds == pytest.approx(3.2)
 
 
 def test_waited_for_time_in_coarse_ticks_does_not_hide_the_fine_last_value(script: Script) -> None:
@@ -330,25 +330,25 @@ def test_waited_for_time_in_coarse_ticks_does_not_hide_the_fine_last_value(scrip
     tree = ProcessTree(counters=script)
     script.set(101, me, own=0.0)
     script.set(102, 101, own=0.0199)
-    tree.look()
+    tree.snapshot()
     del script.readings[102]
     script.set(101, me, own=0.0, reaped=0.01)
     script.set(me, 0, own=5.5, reaped=2.0)
-    assert tree.look().cpu_seconds == pytest.approx(0.5199)
+    assert tree.snapshot().cpu_seconds == pytest.approx(0.5199)
 
 
 def test_a_pid_that_was_given_away_again_is_a_new_process(script: Script) -> None:
     me = os.getpid()
     tree = ProcessTree(counters=script)
     script.set(101, me, own=3.0)
-    tree.look()
+    tree.snapshot()
     script.set(me, 0, own=5.0, reaped=5.0)
     script.set(101, me, own=0.5, start=2.0)
-    assert tree.look().cpu_seconds == pytest.approx(3.5)
+    assert tree.snapshot().cpu_seconds == pytest.approx(3.5)
     script.set(me, 0, own=5.0, reaped=5.5)
     script.set(101, 7, own=90.0, start=3.0)  # somebody else's
-    assert tree.look().cpu_seconds == pytest.approx(3.5)
-    assert tree.look().pids == (me,)
+    assert tree.snapshot().cpu_seconds == pytest.approx(3.5)
+    assert tree.snapshot().pids == (me,)
 
 
 def test_a_pid_that_nobody_has_reads_as_none() -> None:

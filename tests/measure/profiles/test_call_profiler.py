@@ -3,7 +3,7 @@
 import time
 
 from optibench.measure.profiles.call_profiler import CallProfiler
-from optibench.measure.profiles.trial_profiles import merge
+from optibench.measure.profiles.merged_profile import merge
 
 
 def much():

@@ -30,14 +30,14 @@ def test_it_is_asked_once(tmp_path):
 
 def test_an_error_in_the_block_asks_it_before_the_engine_ends(tmp_path):
     record = EngineMetricsFile(Says({"engine": "fake"}), tmp_path)
-    with pytest.raises(KeyError), record.before_the_end():
+    with pytest.raises(KeyError), record.written_on_error():
         {}.pop("the run's own")
     assert (tmp_path / "engine.json").exists()
 
 
 def test_an_interruption_does_not_wait_for_the_engine(tmp_path):
     says = Says({})
-    with pytest.raises(KeyboardInterrupt), EngineMetricsFile(says, tmp_path).before_the_end():
+    with pytest.raises(KeyboardInterrupt), EngineMetricsFile(says, tmp_path).written_on_error():
         raise KeyboardInterrupt
     assert says.asked == 0
 

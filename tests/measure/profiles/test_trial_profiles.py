@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from optibench.measure.profiles.trial_profiles import TrialProfiler, merge, write_profiles
+from optibench.measure.profiles.merged_profile import merge
+from optibench.measure.profiles.profile_files import write_profiles
+from optibench.measure.profiles.trial_profiles import TrialProfiler
 
 if TYPE_CHECKING:
     from pathlib import Path

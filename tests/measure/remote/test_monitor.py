@@ -1,4 +1,4 @@
-"""The watch beside a process, compared with what the kernel tells the parent of that process."""
+"""The monitor of a process, compared with what the kernel tells the parent of that process."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from optibench.measure.remote import monitors
 from optibench.measure.remote.monitor import GONE, REPLACED, STOPPED
 from optibench.measure.remote.series import Series
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the watch detaches by fork")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the monitor detaches by fork")
 MIB = 2**20
 # It waits for a line, burns CPU itself and in a child that ends, holds memory, and waits again.
 WORK = """
@@ -46,7 +46,7 @@ def worker():
 
 @pytest.fixture
 def token():
-    """Of a run; its watch ends with the test."""
+    """Of a run; its monitor ends with the test."""
     token = uuid4().hex
     yield token
     monitors.remove(token)
@@ -94,7 +94,7 @@ def test_what_is_known_of_a_killed_worker_survives_it(worker, token):
     assert series.points[-1].cpu_seconds >= 0.9
 
 
-def test_the_watch_is_no_child_and_there_is_one_for_all_workers_of_a_root(worker, token):
+def test_the_monitor_is_no_child_and_there_is_one_for_all_workers_of_a_root(worker, token):
     before = descendants()
     told = [monitors.begin(token, lambda: worker.pid) for _ in range(2)]
     assert told[0] == told[1]
@@ -103,7 +103,7 @@ def test_the_watch_is_no_child_and_there_is_one_for_all_workers_of_a_root(worker
     assert monitors.collect(token, lambda: worker.pid).texts == ()
 
 
-def test_the_watch_of_a_newer_run_ends_an_older_one(worker, token):
+def test_the_monitor_of_a_newer_run_ends_an_older_one(worker, token):
     older = uuid4().hex
     monitors.begin(older, lambda: worker.pid)
     monitors.begin(token, lambda: worker.pid)
@@ -112,7 +112,7 @@ def test_the_watch_of_a_newer_run_ends_an_older_one(worker, token):
     assert only_series(monitors.collect(token, lambda: worker.pid)).end == STOPPED
 
 
-def test_a_watch_ends_when_its_file_is_removed(worker, token):
+def test_a_monitor_ends_when_its_file_is_removed(worker, token):
     monitors.begin(token, lambda: worker.pid)
     assert processes_with(token)
     monitors.remove(token)
@@ -129,7 +129,7 @@ def processes_with(word):
     return [p for p in running if word in " ".join(p.info["cmdline"] or ())]
 
 
-def test_why_there_is_no_watch_is_told(token, monkeypatch, tmp_path):
+def test_why_there_is_no_monitor_is_told(token, monkeypatch, tmp_path):
     gone = subprocess.Popen([sys.executable, "-S", "-E", "-c", ""])
     gone.wait()
     assert monitors.begin(token, lambda: gone.pid).reason == f"process {gone.pid} cannot be read"

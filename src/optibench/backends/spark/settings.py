@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import optibench
 from optibench.backends.common import worker_process
 from optibench.redaction import is_secret_key
 
@@ -31,6 +30,7 @@ PROPERTIES = {
 }
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 PYTHON = "spark.pyspark.python"
+PACKAGE_PARENT = Path(__file__).resolve().parents[3]  # the folder that holds the package optibench
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _python_path() -> list[str]:
 
     The paths are absolute, because the driver may use relative ones.
     """
-    package = Path(optibench.__file__).resolve().parents[1]
+    package = PACKAGE_PARENT
     installed = (Path(sys.prefix), Path(sys.base_prefix))
     entries = [Path(entry).resolve() for entry in sys.path]
     return [

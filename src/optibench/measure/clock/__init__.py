@@ -1,1 +1,1 @@
-"""Measure phases, and merge samples of several processes into metrics."""
+"""Record the phases of a run and compute its time and resource metrics."""

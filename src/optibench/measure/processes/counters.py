@@ -1,4 +1,7 @@
-"""Reads one process's own counters: CPU seconds, resident memory, children. psutil off Linux."""
+"""Read the counters of one process: CPU seconds, resident memory, children.
+
+Linux has them in /proc; on other systems psutil reads them.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,18 @@ _CHUNK_BYTES = 4096
 
 
 class Reading(NamedTuple):
-    """What one process says of itself at one moment.
+    """The counters of one process at one moment.
 
     Attributes:
-        start: when it started, in the kernel's own mark; with the pid it names a process for good.
-        parent: pid of the present parent.
-        own_seconds: CPU seconds of all its threads, dead ones included.
-        reaped_seconds: CPU seconds of the children that it has waited for, and of theirs.
+        start: start time in the kernel's own unit; pid and start together identify a process, even
+            after its pid is used again.
+        parent: pid of its current parent.
+        own_seconds: CPU seconds of all its threads, ended threads included.
+        reaped_seconds: CPU seconds of the children that it has waited for, and of their waited-for
+            children.
         rss_bytes: resident set size.
-        threads: how many threads it has.
-        zombie: it is dead, and nobody has waited for it yet.
+        threads: number of threads.
+        zombie: it has ended and its parent has not waited for it yet.
     """
 
     start: float
@@ -36,42 +41,49 @@ class Reading(NamedTuple):
 
 
 class Counters(Protocol):
-    """Where the numbers of a process come from."""
+    """Source of the counters of processes.
+
+    Attributes:
+        notes: limits of this source, in sentences for the user.
+    """
 
     notes: tuple[str, ...]
 
     def read(self, pid: int) -> Reading | None:
-        """Read one process; None where there is none of that pid."""
+        """Read one process; return None if no process has that pid."""
 
     def children(self, pid: int, threads: int) -> list[int]:
-        """Pids of the children that a process has now."""
+        """Return the pids of the current children of a process."""
 
     def pss_bytes(self, pid: int) -> int | None:
-        """Proportional set size, shared pages divided by their sharers; None if not readable."""
+        """Return the proportional set size (PSS); None if it cannot be read.
+
+        The PSS counts a shared page divided by the number of processes that share it.
+        """
 
     def births(self) -> int:
-        """A number that changes when a process may have been born since the last call."""
+        """Return a number that changes when a process may have started since the last call."""
 
 
 class ProcCounters:
-    """The counters of Linux, read from /proc and from the processes' own CPU clocks."""
+    """The counters of Linux, read from /proc and from the CPU clock of each process."""
 
     notes: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        """Look up the units of /proc once."""
+        """Snapshot up the units of /proc once."""
         self._pid = os.getpid()
         self._tick_seconds = 1.0 / os.sysconf("SC_CLK_TCK")
         self._page_bytes = os.sysconf("SC_PAGE_SIZE")
 
     def read(self, pid: int) -> Reading | None:
-        """Read /proc/<pid>/stat, and the process's CPU clock for what stat rounds to 10 ms."""
+        """Read /proc/<pid>/stat, and the process's CPU clock because stat rounds to 10 ms."""
         try:
             text = _content(f"/proc/{pid}/stat")
         except _GONE:
             return None
-        # The name in brackets may hold spaces and brackets itself: fields are counted after the
-        # last one.
+        # The name in brackets may contain spaces and brackets: fields are counted after the last
+        # closing bracket.
         field = text[text.rindex(b")") + 2 :].split()
         own_ticks = int(field[11]) + int(field[12])
         reaped_ticks = int(field[13]) + int(field[14])
@@ -83,25 +95,26 @@ class ProcCounters:
             reaped_seconds=self._reaped_seconds(pid, reaped_ticks * self._tick_seconds),
             rss_bytes=int(field[21]) * self._page_bytes,
             threads=threads,
-            # Where only the first thread has ended, the process lives on.
+            # If only the first thread has ended, the process is still running.
             zombie=field[0] in (b"Z", b"X") and threads <= 1,
         )
 
     def children(self, pid: int, threads: int) -> list[int]:
-        """Read /proc/<pid>/task/*/children: the kernel keeps the list per thread that forked."""
+        """Read /proc/<pid>/task/*/children: the kernel keeps one list per thread that forked."""
         tasks = [str(pid)]
         if threads > 1:
             with contextlib.suppress(*_GONE), os.scandir(f"/proc/{pid}/task") as entries:
                 tasks = [entry.name for entry in entries]
-        found: list[int] = []
+        pids: list[int] = []
         for task in tasks:
-            # It may end while we look: the next look finds its children where they went.
+            # The thread may end during this loop; the next snapshot finds its children under their
+            # new parent.
             with contextlib.suppress(*_GONE):
-                found += map(int, _content(f"/proc/{pid}/task/{task}/children").split())
-        return found
+                pids += map(int, _content(f"/proc/{pid}/task/{task}/children").split())
+        return pids
 
     def pss_bytes(self, pid: int) -> int | None:
-        """Read /proc/<pid>/smaps_rollup; 0 for a process that has ended, None where we may not."""
+        """Read /proc/<pid>/smaps_rollup; 0 if the process has ended, None without permission."""
         try:
             text = _content(f"/proc/{pid}/smaps_rollup")
         except ProcessLookupError:
@@ -114,13 +127,14 @@ class ProcCounters:
         return int(text[at + 5 :].split(None, 1)[0]) * 1024 if at >= 0 else None
 
     def births(self) -> int:
-        """The last pid that the kernel has given away (the fifth word of /proc/loadavg)."""
+        """Return the last pid that the kernel assigned (the fifth word of /proc/loadavg)."""
         return int(_content("/proc/loadavg").split()[4])
 
     @staticmethod
     def _own_seconds(pid: int, rounded: float) -> float:
-        # clock_getcpuclockid(3) without the call: the clock of another process, in nanoseconds.
-        # It may just have ended, and some sandboxes have no such clock: then stat's value serves.
+        # The id that clock_getcpuclockid(3) returns for the CPU clock of another process, which
+        # counts nanoseconds. If the process has just ended, or a sandbox has no such clock, the
+        # value of stat is used.
         with contextlib.suppress(OSError):
             return max(rounded, time.clock_gettime(((~pid) << 3) | 2))
         return rounded
@@ -128,18 +142,18 @@ class ProcCounters:
     def _reaped_seconds(self, pid: int, rounded: float) -> float:
         if pid != self._pid:
             return rounded
-        import resource  # not on Windows
+        import resource  # does not exist on Windows
 
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)  # microseconds where stat has 10 ms
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)  # microseconds; stat has 10 ms
         return max(rounded, usage.ru_utime + usage.ru_stime)
 
 
 class PsutilCounters:
-    """The same through psutil, where there is no Linux /proc: slower, shared pages unknown."""
+    """The counters through psutil, for systems without a Linux /proc: slower, and without PSS."""
 
     notes: tuple[str, ...] = (
-        "no Linux /proc here: processes are read through psutil, CPU seconds of short-lived "
-        "children may be missing, memory is RSS (shared pages counted once per process)",
+        "this system has no Linux /proc: processes are read through psutil, CPU seconds of "
+        "short-lived children may be missing, memory is RSS (shared pages count once per process)",
     )
 
     def read(self, pid: int) -> Reading | None:
@@ -154,17 +168,18 @@ class PsutilCounters:
                     start=process.create_time(),
                     parent=process.ppid(),
                     own_seconds=cpu.user + cpu.system,
-                    reaped_seconds=getattr(cpu, "children_user", 0.0)
-                    + getattr(cpu, "children_system", 0.0),
+                    reaped_seconds=cpu.children_user + cpu.children_system,
                     rss_bytes=process.memory_info().rss,
                     threads=1,
                     zombie=process.status() == psutil.STATUS_ZOMBIE,
                 )
         except (psutil.NoSuchProcess, psutil.AccessDenied):
-            return None  # a process of another user counts through its parent, once it has ended
+            return (
+                None  # the CPU time of another user's process counts when its parent waits for it
+            )
 
     def children(self, pid: int, threads: int) -> list[int]:  # noqa: ARG002 - the protocol's signature
-        """Ask psutil, which walks over all processes of the machine."""
+        """Ask psutil, which goes through all processes of the machine."""
         import psutil
 
         try:
@@ -173,16 +188,16 @@ class PsutilCounters:
             return []
 
     def pss_bytes(self, pid: int) -> int | None:  # noqa: ARG002 - the protocol's signature
-        """No system but Linux tells it."""
+        """Return None: only Linux reports the PSS."""
         return None
 
     def births(self) -> int:
-        """A new number every second: walking over all processes more often costs too much."""
+        """Return a new number every second: searching all processes more often costs too much."""
         return int(time.monotonic())
 
 
 def system_counters() -> Counters:
-    """Choose what this system offers."""
+    """Return the best source of counters on this system."""
     pid = os.getpid()
     if sys.platform == "linux" and Path(f"/proc/self/task/{pid}/children").exists():
         return ProcCounters()
@@ -190,8 +205,8 @@ def system_counters() -> Counters:
 
 
 def _content(path: str) -> bytes:
-    # Bare descriptors: a third of the cost of a file object, five times a second for every
-    # process.
+    # A bare descriptor costs a third of a file object, and this is called five times a second for
+    # every process.
     descriptor = os.open(path, os.O_RDONLY)
     try:
         chunk = content = os.read(descriptor, _CHUNK_BYTES)

@@ -1,4 +1,4 @@
-"""What this process may use of the machine, and what the machine is. Quick to import."""
+"""Cores and memory that this process may use, and facts about the machine. Quick to import."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ _ROOT = Path("/")
 
 
 def available_cores(root: Path = _ROOT) -> int:
-    """Count the cores that this process may use: affinity, cgroup quota; at least 1."""
+    """Count the cores that this process may use (affinity, cgroup quota); at least 1."""
     return max(1, math.floor(core_capacity(root)))
 
 
 def core_capacity(root: Path = _ROOT) -> float:
-    """Say how many core-seconds a second this process may use; a cgroup quota makes it fractional.
+    """Return the core-seconds per second that this process may use.
+
+    A cgroup quota can make it fractional.
 
     Args:
-        root: the folder that holds proc/ and the cgroup mounts; another one than / in tests.
+        root: the folder with proc/ and the cgroup mounts; tests use another folder than /.
     """
     return min([float(_affinity_cores()), *_quotas(root)])
 
 
 def available_memory_bytes(root: Path = _ROOT) -> int:
-    """Say how many bytes this process may use: all memory, or the cgroup limit below it."""
+    """Return the bytes that this process may use: the physical memory, or a lower cgroup limit."""
     return min([_physical_bytes(), *_memory_limits(root)])
 
 
 def machine_facts() -> dict[str, str]:
-    """Describe the machine: CPU model, usable cores and memory, platform, Python."""
+    """Return the facts of the machine: CPU model, usable cores and memory, platform, Python."""
     return {
         "cpu_model": _cpu_model(),
         "cores": str(available_cores()),
@@ -47,7 +49,7 @@ def machine_facts() -> dict[str, str]:
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
-    """Look up installed versions, importing nothing; what is not installed is left out."""
+    """Return the versions of installed packages without importing them; others are left out."""
     versions: dict[str, str] = {}
     for name in names:
         for distribution in metadata.distributions(name=name):
@@ -59,8 +61,8 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
 class _Mount(NamedTuple):
     kind: str  # cgroup (version 1) or cgroup2
     controllers: frozenset[str]
-    top: Path  # the cgroup that is mounted here
-    folder: Path
+    top: Path  # the cgroup that is mounted
+    folder: Path  # where it is mounted
 
 
 def _affinity_cores() -> int:
@@ -90,11 +92,11 @@ def _memory_limits(root: Path) -> Iterator[int]:
     for folder in _cgroup_folders(root, "memory"):
         for word in _words(folder / "memory.max") + _words(folder / "memory.limit_in_bytes"):
             if word != "max":
-                yield int(word)  # version 1 says "none" by a number above any machine's memory
+                yield int(word)  # cgroup v1 states "no limit" as a number above any memory size
 
 
 def _cgroup_folders(root: Path, controller: str) -> Iterator[Path]:
-    """Go from this process's cgroup up to the top: every one on the way limits it."""
+    """Yield this process's cgroup and all its ancestors: each of them limits the process."""
     paths = _own_cgroups(root)
     for mount in _mounts(root):
         if mount.kind == "cgroup2":
@@ -105,8 +107,8 @@ def _cgroup_folders(root: Path, controller: str) -> Iterator[Path]:
             continue
         if own is None:
             continue
-        # In a container the mount shows a part of the tree only, and perhaps not under the name in
-        # /proc.
+        # In a container the mount shows only a part of the tree, possibly under another name than
+        # /proc states.
         inside = own.relative_to(mount.top) if own.is_relative_to(mount.top) else Path()
         folder = mount.folder / inside
         while True:
@@ -146,7 +148,7 @@ def _words(path: Path) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    """Read a file of the kernel; empty where this kernel has none, which limits nothing."""
+    """Read a file of the kernel; a missing file gives an empty text and sets no limit."""
     try:
         return path.read_text()
     except OSError:

@@ -1,4 +1,7 @@
-"""How much memory the tree uses: its proportional set size, read seldom, peaks not missed."""
+"""Measure the memory of a process tree by its proportional set size (PSS).
+
+Reading the PSS is expensive, so it is read seldom, and at once when the memory reaches a new peak.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from optibench.measure.processes.counters import Counters
-    from optibench.measure.processes.tree import Look
+    from optibench.measure.processes.tree import Snapshot
 
 _RISE = 1.05
 _RISE_AGE_SECONDS = 0.5
-# Of one core: a gigabyte in 4 kB pages takes 25 ms, which every 2 s would be more than 1 %.
+# Shares of one core that reading may cost. A gigabyte in 4 kB pages takes 25 ms, which would be
+# more than 1 % if it were read every 2 s.
 _REGULAR_SHARE = 0.005
 _RISE_SHARE = 0.04
 
 
-class Weight(NamedTuple):
-    """Memory of the tree at one moment.
+class MemoryReading(NamedTuple):
+    """Memory of a process tree at one moment.
 
     Attributes:
-        memory_bytes: the PSS where it was read, else an estimate: the RSS times what PSS/RSS was
-            last.
-        pss_bytes: proportional set size, shared pages once; None where it was not read at this
-            moment.
+        memory_bytes: the PSS if it was read, else an estimate: the RSS times the last known ratio
+            PSS / RSS.
+        pss_bytes: proportional set size, which counts shared pages once; None if it was not read
+            at this moment.
     """
 
     memory_bytes: int
@@ -32,10 +36,16 @@ class Weight(NamedTuple):
 
 
 class MemoryGauge:
-    """Reads the PSS when due: the kernel walks all page tables, 1-5 ms a process."""
+    """Reads the PSS of a process tree when due.
+
+    The kernel walks all page tables for it, which takes 1-5 ms per process.
+
+    Attributes:
+        unreadable: pids whose PSS could not be read; their RSS counts instead.
+    """
 
     def __init__(self, counters: Counters) -> None:
-        """Read through `counters`; nothing is read yet."""
+        """Prepare to read through `counters`."""
         self._counters = counters
         self._lock = threading.Lock()
         self._read_seconds = float("-inf")
@@ -45,36 +55,37 @@ class MemoryGauge:
         self._cost_seconds = 0.0
         self.unreadable: set[int] = set()
 
-    def weigh(self, look: Look, max_age_seconds: float) -> Weight:
-        """Say the memory at `look`.
+    def measure(self, snapshot: Snapshot, max_age_seconds: float) -> MemoryReading:
+        """Return the memory at `snapshot`.
 
-        The PSS is read where the last reading is older than `max_age_seconds`, and also (at most
-        twice a second) where the RSS is more than 5 % above the highest at which it was read: a
-        peak is not missed in between. Where a reading is expensive, it is made less often.
+        The PSS is read if the last reading is older than `max_age_seconds`. So that no peak is
+        missed in between, it is also read (at most twice a second) if the RSS is more than 5 %
+        above the highest RSS of an earlier reading. Expensive readings are made less often.
         """
         with self._lock:
-            if not self._is_due(look, max_age_seconds):
-                return self.estimate(look)
+            if not self._is_due(snapshot, max_age_seconds):
+                return self.estimate(snapshot)
             begin_seconds = time.thread_time()
-            pss_bytes = sum(self._process_bytes(pid) for pid in look.pids)
+            pss_bytes = sum(self._process_bytes(pid) for pid in snapshot.pids)
             self._cost_seconds = time.thread_time() - begin_seconds
-            self._read_seconds = look.seconds
-            self._rss_bytes, self._pss_bytes = look.rss_bytes, pss_bytes
-            self._highest_rss_bytes = max(self._highest_rss_bytes, look.rss_bytes)
-            return Weight(pss_bytes, pss_bytes)
+            self._read_seconds = snapshot.seconds
+            self._rss_bytes, self._pss_bytes = snapshot.rss_bytes, pss_bytes
+            self._highest_rss_bytes = max(self._highest_rss_bytes, snapshot.rss_bytes)
+            return MemoryReading(pss_bytes, pss_bytes)
 
-    def _is_due(self, look: Look, max_age_seconds: float) -> bool:
-        age_seconds = look.seconds - self._read_seconds
+    def _is_due(self, snapshot: Snapshot, max_age_seconds: float) -> bool:
+        age_seconds = snapshot.seconds - self._read_seconds
         if age_seconds >= max(max_age_seconds, self._cost_seconds / _REGULAR_SHARE):
             return True
-        risen = look.rss_bytes > self._highest_rss_bytes * _RISE
+        risen = snapshot.rss_bytes > self._highest_rss_bytes * _RISE
         return risen and age_seconds >= max(_RISE_AGE_SECONDS, self._cost_seconds / _RISE_SHARE)
 
-    def estimate(self, look: Look) -> Weight:
-        """Say the memory at `look` without reading anything."""
+    def estimate(self, snapshot: Snapshot) -> MemoryReading:
+        """Return the memory at `snapshot` without reading the PSS."""
         if not self._rss_bytes:
-            return Weight(look.rss_bytes, None)
-        return Weight(round(look.rss_bytes * min(1.0, self._pss_bytes / self._rss_bytes)), None)
+            return MemoryReading(snapshot.rss_bytes, None)
+        ratio = min(1.0, self._pss_bytes / self._rss_bytes)
+        return MemoryReading(round(snapshot.rss_bytes * ratio), None)
 
     def _process_bytes(self, pid: int) -> int:
         pss_bytes = self._counters.pss_bytes(pid)

@@ -1,21 +1,20 @@
-"""The process tree of the driver, or of a worker: who belongs to it, its CPU time since the start.
+"""Follow the process tree of the driver, or of a worker: its members and their CPU time.
 
-What the tree has used cannot be read in one number, because a process takes its counters with it
-when it ends. Two numbers can be read, and neither is ever above the truth:
+No single number states what the tree has used, because the counters of a process vanish when it
+ends. Two sums can be read, and neither ever exceeds the true value:
 
-a. Over the live processes, own time plus the time of the children that they have waited for. This
-   holds every process that came and went between two looks, but loses one that nobody in the tree
-   waited for: an orphan is waited for by init. Orphans are known when they end, so their last
-   value is added.
-b. Over the live processes, own time, plus the last own time seen of those that ended. This holds
-   orphans and has nanoseconds where the kernel keeps waited-for time in ticks of 10 ms, but misses
-   the short-lived.
+a. The own time of the live processes plus the time of the children that they have waited for. It
+   includes every process that started and ended between two snapshots. It misses orphans, because
+   init waits for those. An orphan is recognised before it ends, so its last value is added.
+b. The own time of the live processes plus the last known own time of those that ended. It includes
+   orphans, and it has nanoseconds where the kernel keeps waited-for time in ticks of 10 ms. It
+   misses short-lived processes.
 
-The tree's total is the larger of the two, and never falls. Processes alive before the run count
-from the value that they had then; it is taken off both sums for good, also after they end.
+The tree's total is the larger of the two, and it never falls. Processes that were alive before the
+run count from the value that they had then; it is subtracted from both sums, also after they end.
 
-Parents are read before their children: a child that ends in between is then missing from one look
-(the next has it), where the other order would count it twice.
+Parents are read before their children. A child that ends in between is then missing from one
+snapshot, and the next one includes it; the other order would count it twice.
 """
 
 from __future__ import annotations
@@ -35,20 +34,19 @@ _REDISCOVERY_SECONDS = 1.0
 
 
 class ProcessKey(NamedTuple):
-    """Names a process for good: pids are given away again, a pid with its start is not."""
+    """Identifies a process: the kernel reuses a pid, but never a pid with its start time."""
 
     pid: int
     start: float
 
 
-class Look(NamedTuple):
+class Snapshot(NamedTuple):
     """The tree at one moment.
 
     Attributes:
         seconds: `time.perf_counter()` just before the counters were read.
-        cpu_seconds: used by the whole tree since the run began, processes that have ended
-            included.
-        rss_bytes: summed over processes: pages shared by several are counted several times.
+        cpu_seconds: used by the whole tree since the run began, ended processes included.
+        rss_bytes: sum over the processes; a page that several share counts once for each.
         pids: the live processes.
     """
 
@@ -62,15 +60,19 @@ class Look(NamedTuple):
 class _Member:
     start: float
     last: Reading
-    orphan: bool = False  # at the last look its parent was not of the tree
+    orphan: bool = False  # at the last snapshot its parent was not in the tree
     own_before_seconds: float = 0.0
 
 
 class ProcessTree:
-    """A process and its descendants, also those that lost their parent once seen.
+    """A process and its descendants, including known ones that have lost their parent.
 
-    Not seen are processes that detach (double fork) and end between two looks. Safe to use from
-    several threads.
+    It misses processes that detach (double fork) and end between two snapshots. It is safe to use
+    from several threads.
+
+    Attributes:
+        counters: the source of the counters.
+        driver: pid of the process at the root of the tree.
     """
 
     def __init__(
@@ -79,13 +81,17 @@ class ProcessTree:
         counters: Counters | None = None,
         root: int | None = None,
     ) -> None:
-        """Take the values that count as zero.
+        """Read the values from which the tree counts.
 
         Args:
-            own_before_seconds: `time.process_time()` of this process where the run began, if that
-                is past.
-            counters: where to read; by default what the system offers.
-            root: pid of another process whose tree it is; this one never belongs to that.
+            own_before_seconds: `time.process_time()` of this process when the run began; None if
+                it begins now.
+            counters: source of the counters; by default the best one on this system.
+            root: pid of the process at the root of the tree, by default this process. If it is
+                another process, this one never belongs to the tree.
+
+        Raises:
+            OSError: the counters of the root cannot be read.
         """
         self.counters = counters or system_counters()
         self._lock = threading.Lock()
@@ -93,29 +99,29 @@ class ProcessTree:
         self._births = -1
         self._discovered_seconds = float("-inf")
         self._dead_own_seconds = 0.0
-        self._lost_seconds = 0.0
+        self._orphan_seconds = 0.0
         self._before_seconds = 0.0
         self._total_seconds = 0.0
         self.driver = root or os.getpid()
-        self._apart = {os.getpid()} - {self.driver}
+        self._excluded = {os.getpid()} - {self.driver}
         self._begin(own_before_seconds)
 
-    def look(self) -> Look:
-        """Read every counter; costs some 30 microseconds for each process."""
+    def snapshot(self) -> Snapshot:
+        """Read every counter; this takes about 30 microseconds per process."""
         with self._lock:
             now = time.perf_counter()
             self._read_all(now)
-            return Look(now, self._cpu_seconds(), self._rss_bytes(), self._live_pids())
+            return Snapshot(now, self._cpu_seconds(), self._rss_bytes(), self._live_pids())
 
     def members(self) -> set[ProcessKey]:
-        """The processes of the tree as of the last look, the driver included."""
+        """Return the processes in the last snapshot of the tree, the driver included."""
         with self._lock:
             return {ProcessKey(pid, member.start) for pid, member in self._members.items()}
 
     def _begin(self, own_before_seconds: float | None) -> None:
         driver = self.counters.read(self.driver)
         if driver is None:
-            message = f"process {self.driver} cannot read its own counters"
+            message = f"the counters of process {self.driver} cannot be read"
             raise OSError(message)
         self._members[self.driver] = _Member(driver.start, driver)
         self._read_all(time.perf_counter())
@@ -129,13 +135,13 @@ class ProcessTree:
 
     def _read_all(self, now: float) -> None:
         discover = self._is_discovery_due(now)
-        queue = list(self._members)  # in the order of discovery: parents first
+        queue = list(self._members)  # in the order of discovery, so parents come first
         for pid in queue:
             reading = self.counters.read(pid)
             member = self._members.get(pid)
             if member is not None and (reading is None or reading.start != member.start):
-                self._bury(pid)
-                # The pid may have gone to another process, which may be ours too.
+                self._remove_ended(pid)
+                # Another process may have got the pid, and it may belong to the tree too.
                 if reading is None or reading.parent not in self._members:
                     continue
                 member = None
@@ -150,25 +156,25 @@ class ProcessTree:
                 queue += [
                     child
                     for child in children
-                    if child not in self._members and child not in self._apart
+                    if child not in self._members and child not in self._excluded
                 ]
 
     def _is_discovery_due(self, now: float) -> bool:
         births = self.counters.births()
-        # Once a second in any case: the kernel's list may leave out a child while a sibling ends.
+        # At least once a second: the kernel's list may miss a child while a sibling ends.
         due = births != self._births or now - self._discovered_seconds >= _REDISCOVERY_SECONDS
         if due:
             self._births, self._discovered_seconds = births, now
         return due
 
-    def _bury(self, pid: int) -> None:
+    def _remove_ended(self, pid: int) -> None:
         member = self._members.pop(pid)
         self._dead_own_seconds += member.last.own_seconds - member.own_before_seconds
-        if member.orphan:  # waited for by init: no counter of the tree has its time
-            self._lost_seconds += member.last.own_seconds + member.last.reaped_seconds
+        if member.orphan:  # init waited for it: no counter of the tree includes its time
+            self._orphan_seconds += member.last.own_seconds + member.last.reaped_seconds
 
     def _cpu_seconds(self) -> float:
-        with_reaped = self._lost_seconds - self._before_seconds
+        with_reaped = self._orphan_seconds - self._before_seconds
         own_only = self._dead_own_seconds
         for member in self._members.values():
             with_reaped += member.last.own_seconds + member.last.reaped_seconds
@@ -184,22 +190,23 @@ class ProcessTree:
 
 
 def descendants(orphans: Iterable[ProcessKey] = ()) -> set[ProcessKey]:
-    """Find the live processes below this one (zombies and this one left out).
+    """Return the live descendants of this process, without zombies.
 
     Args:
-        orphans: processes that may have lost their parent: they and those below them count too.
+        orphans: processes that may have lost their parent; they and their descendants are
+            included.
     """
     counters = system_counters()
     driver = os.getpid()
     starts = dict(orphans)
     queue = [driver, *starts]
-    found: set[ProcessKey] = set()
+    live: set[ProcessKey] = set()
     for pid in queue:
         reading = counters.read(pid)
         if reading is None or starts.get(pid, reading.start) != reading.start:
             continue
         if pid != driver and not reading.zombie:
-            found.add(ProcessKey(pid, reading.start))
+            live.add(ProcessKey(pid, reading.start))
         known = set(queue)
         queue += [child for child in counters.children(pid, reading.threads) if child not in known]
-    return found
+    return live

@@ -1,8 +1,7 @@
-"""cProfile in the workers of fits that use all of them, around each call that they get.
+"""Profile data-parallel fits with cProfile: every call that a worker receives.
 
-Each process has one profiler, whose cost is held down as that of trials is, except that a run's
-first call of each kind is always profiled; what it has collected is handed over when the engine
-asks for it.
+Each process has one profiler, and its cost is limited as for trials, except that the first call of
+each kind in a run is always profiled. The engine collects the profiles.
 """
 
 from __future__ import annotations
@@ -16,25 +15,28 @@ from optibench.measure.profiles.trial_profiles import TrialProfiler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_HERE = TrialProfiler()
-_BEGUN: set[tuple[str, str]] = set()
+_PROFILER = TrialProfiler()
+_CALLED: set[tuple[str, str]] = set()  # run and name of a function
 
 
 @dataclass(frozen=True)
 class CallProfiler:
-    """Implements `contracts.CallProfiler`; of its run it holds a name alone."""
+    """Implements `contracts.WorkerProfiler`.
+
+    It can be sent to workers, because its only state is the identity of its run.
+    """
 
     run: str = field(default_factory=lambda: uuid4().hex)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """In a worker."""
+        """Call a function in a worker and profile it, unless profiling pauses there."""
         kind = self.run, getattr(function, "__qualname__", type(function).__name__)
-        if kind not in _BEGUN:
-            _BEGUN.add(kind)
-            _HERE.forgive()
-        with _HERE:
+        if kind not in _CALLED:
+            _CALLED.add(kind)
+            _PROFILER.end_pause()
+        with _PROFILER:
             return function(*arguments)
 
     def hand_over(self) -> bytes:
-        """In a worker: a part for `profiles.merge`."""
-        return _HERE.dump() or b""
+        """Return what was collected in this worker as a part for `merged_profile.merge`."""
+        return _PROFILER.dump() or b""

@@ -1,4 +1,4 @@
-"""profile/engine.json: what an engine itself says of the work of a run."""
+"""Write profile/engine.json: the task metrics that an engine keeps of a run."""
 
 from __future__ import annotations
 
@@ -16,35 +16,38 @@ if TYPE_CHECKING:
 
 
 class EngineMetricsFile:
-    """Is read once, while the engine is there to tell it.
+    """Writes the engine's task metrics once, while the engine is still running.
 
     Attributes:
-        notes: why there is none, in a sentence.
+        notes: a sentence on why the file is missing; empty if nothing failed.
     """
 
-    def __init__(self, own: EngineTaskMetrics | None, folder: Path) -> None:
-        """Write `own` into `folder`; None: the run's engine keeps none."""
+    def __init__(self, metrics: EngineTaskMetrics | None, folder: Path) -> None:
+        """Prepare to write into `folder`; `metrics` is None if the engine keeps none."""
         self.notes: tuple[str, ...] = ()
-        self._own = own
+        self._metrics = metrics
         self._folder = folder
 
     def write(self) -> None:
-        """The second time, nothing. A failure is noted: it is no reason for a run to fail."""
-        own, self._own = self._own, None
-        if own is None:
+        """Write the file; a second call does nothing.
+
+        A failure is noted and does not fail the run.
+        """
+        metrics, self._metrics = self._metrics, None
+        if metrics is None:
             return
         try:
-            told = redact(own.read())
+            values = redact(metrics.read())
             self._folder.mkdir(exist_ok=True)
-            text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+            text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
             (self._folder / "engine.json").write_text(f"{text}\n", encoding="utf-8")
         except Exception as error:
             problem = redact(f"{type(error).__name__}: {error}")
             self.notes = (f"there is no profile/engine.json: {problem}",)
 
     @contextmanager
-    def before_the_end(self) -> Iterator[None]:
-        """Write it at the latest where an error leaves the block."""
+    def written_on_error(self) -> Iterator[None]:
+        """Write the file if an error leaves the `with` block."""
         try:
             yield
         except Exception:

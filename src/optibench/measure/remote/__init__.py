@@ -1,1 +1,1 @@
-"""Monitor worker processes that other programs have started."""
+"""Monitor worker processes that another program has started."""

@@ -1,13 +1,15 @@
-"""A process beside a worker that somebody else has started: it writes down what the worker uses.
+"""The monitor: a process that samples a worker which another program has started.
 
     python -m optibench.measure.remote.monitor FILE PID START
 
-No thread of the worker: Spark ends idle Python workers while the executor goes on, what is known
-of a killed worker must survive it, and a thread would take turns with the work. The process is
-nobody's child, so that it neither counts as a part of the worker nor keeps it from its end.
+The monitor is a process and not a thread of the worker, because Spark ends idle Python workers
+while the executor goes on, because the samples must survive a killed worker, and because a thread
+would compete with the work. It detaches from the worker, so that it neither counts as a part of
+the worker nor keeps it from ending.
 
-FILE is a line of facts, then one of numbers for each look (`series.Point`), then the reason of the
-end. It runs where only code that has travelled is found: standard library alone.
+FILE gets one line of facts, one line of numbers per sample (`series.Point`), and a line with the
+reason for the end. On the worker's machine only shipped code is certain to be importable, so this
+module uses the standard library alone.
 """
 
 from __future__ import annotations
@@ -31,35 +33,36 @@ if TYPE_CHECKING:
 
 INTERVAL_SECONDS = 0.2
 PSS_AGE_SECONDS = 2.0
-LINES_PER_INTERVAL = 9_000  # then looks are half as frequent: a file of a day has 3 MB
+LINES_PER_INTERVAL = 9_000  # then the interval doubles: the file of a day has 3 MB
 LONGEST_SECONDS = 24 * 3600.0
 STARTER_SECONDS = 10.0
 
+# Reasons for the end of a monitor.
 STOPPED = "stopped"  # by its run
-REPLACED = "another run watches it now"
-GONE = "gone"  # the worker is
+REPLACED = "another run monitors it now"
+GONE = "gone"  # the worker has ended
 
 
 def stop_path(path: Path) -> Path:
-    """The file that asks a watch to end; its content is the reason."""
+    """Return the file that asks the monitor of `path` to end; it contains the reason."""
     return path.with_suffix(".stop")
 
 
 def machine_identity() -> str:
-    """The same for all processes of a machine or a container, for none of another."""
+    """Return an identity that all processes of one machine or container share."""
     boot = Path("/proc/sys/kernel/random/boot_id")
-    told = boot.read_text().strip() if boot.exists() else platform.node()
-    return f"{socket.gethostname()}/{told}"
+    boot_id = boot.read_text().strip() if boot.exists() else platform.node()
+    return f"{socket.gethostname()}/{boot_id}"
 
 
-class Watch:
-    """Looks at the tree of one process five times a second until there is a reason to end."""
+class Monitor:
+    """Samples the tree of one process five times a second until there is a reason to end."""
 
     def __init__(self, path: Path, root: ProcessKey) -> None:
-        """Take what counts as zero.
+        """Read the values from which the monitor counts.
 
         Raises:
-            OSError: the root is gone, or not to be read.
+            OSError: the root has ended, or its counters cannot be read.
         """
         self._path = path
         self._root = root
@@ -70,7 +73,7 @@ class Watch:
         self._lines = 0
 
     def run(self) -> None:
-        """Write until the end."""
+        """Write samples until there is a reason to end."""
         with self._path.open("a", encoding="utf-8", buffering=1) as file:
             file.write(json.dumps(self._facts()) + "\n")
             while not (reason := self._reason()):
@@ -92,23 +95,23 @@ class Watch:
         }
 
     def _write(self, file: TextIO) -> None:
-        look, now = self._tree.look(), time.time()
-        weight = self._gauge.weigh(look, PSS_AGE_SECONDS)
-        pss = "" if weight.pss_bytes is None else weight.pss_bytes
-        numbers = (now, look.cpu_seconds, look.rss_bytes, pss, len(look.pids))
+        snapshot, now = self._tree.snapshot(), time.time()
+        reading = self._gauge.measure(snapshot, PSS_AGE_SECONDS)
+        pss = "" if reading.pss_bytes is None else reading.pss_bytes
+        numbers = (now, snapshot.cpu_seconds, snapshot.rss_bytes, pss, len(snapshot.pids))
         file.write(",".join(map(str, numbers)) + "\n")
         self._lines += 1
         if self._lines % LINES_PER_INTERVAL == 0:
             self._interval_seconds *= 2
 
     def _wait(self) -> None:
-        """In steps, so that a reason is seen soon however long the interval has become."""
+        """Wait for one interval, in steps so that a reason to end is noticed soon."""
         end = time.monotonic() + self._interval_seconds
         while (left := end - time.monotonic()) > 0 and not self._reason():
             time.sleep(min(left, INTERVAL_SECONDS / 2))
 
     def _reason(self) -> str:
-        """Why it ends now; empty while it goes on."""
+        """Return why the monitor has to end; empty while it continues."""
         reading = self._tree.counters.read(self._root.pid)
         if reading is None or reading.zombie or reading.start != self._root.start:
             return GONE
@@ -120,20 +123,21 @@ class Watch:
             return "too old" if time.monotonic() > self._end_seconds else ""
 
 
-def main(words: list[str]) -> None:
-    """Leave whoever has started this, and watch."""
-    path, root = Path(words[0]), ProcessKey(int(words[1]), float(words[2]))
+def main(arguments: list[str]) -> None:
+    """Detach from the process that has started this one, and monitor the worker."""
+    path, root = Path(arguments[0]), ProcessKey(int(arguments[1]), float(arguments[2]))
     starter = os.getpid()
     if os.fork():
         os._exit(0)
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    null = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
-        os.dup2(nowhere, stream)
-    # What the starter has used counts for the worker once that has waited for it: not in here.
-    patience = time.monotonic() + STARTER_SECONDS
-    while system_counters().read(starter) is not None and time.monotonic() < patience:
+        os.dup2(null, stream)
+    # The CPU time of the starter counts for the worker once the worker has waited for it: begin
+    # after that.
+    deadline = time.monotonic() + STARTER_SECONDS
+    while system_counters().read(starter) is not None and time.monotonic() < deadline:
         time.sleep(0.002)
-    Watch(path, root).run()
+    Monitor(path, root).run()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What a worker that somebody else has started is asked for its watch: to begin it, to end it.
+"""Start and stop monitors on the machines of workers that another program has started.
 
-A series is a file in the temporary folder of the worker's machine, named by the run's token and
-the process that is watched.
+The functions `begin`, `ensure`, `collect` and `remove` run in a worker. A monitor writes its
+series to a file in the temporary folder of that machine; the token of the run and the monitored
+process are parts of the file's name.
 """
 
 from __future__ import annotations
@@ -35,21 +36,21 @@ BEGIN_SECONDS = 20.0
 END_SECONDS = 3.0
 FIRST_BYTES = 4096
 LAST_BYTES = 200
-FIRST_LINES = 2  # the facts, and the first look
-PREFIX = "optibench-watch"
+FIRST_LINES = 2  # the facts and the first sample
+PREFIX = "optibench-monitor"
 
-
-_ENSURED: dict[str, str] = {}  # by the token of a run, why there is no watch
+_ENSURED: dict[str, str] = {}  # token of a run -> why there is no monitor; empty if there is one
 
 
 @dataclass(frozen=True)
 class MonitoredWorker:
-    """A worker and the watch beside it.
+    """A worker and the state of its monitor.
 
     Attributes:
-        machine: as `watch.machine_identity` names it.
-        root: the process that is watched; its pid is 0 where it was not found.
-        reason: why there is no watch; empty where there is one.
+        host: name of the worker's machine.
+        machine: identity of the machine, from `monitor.machine_identity`.
+        root: the process that is monitored; its pid is 0 if it was not found.
+        reason: why there is no monitor; empty if there is one.
     """
 
     host: str
@@ -60,23 +61,29 @@ class MonitoredWorker:
 
 @dataclass(frozen=True)
 class Collected:
-    """What a worker says of itself, and the files that it has taken."""
+    """What one worker returns at the end of a run.
+
+    Attributes:
+        worker: the worker itself.
+        texts: contents of the series that it has collected.
+    """
 
     worker: MonitoredWorker
     texts: tuple[str, ...]
 
 
 def begin(token: str, find_root: Callable[[], int]) -> MonitoredWorker:
-    """In a worker: begin the watch, unless another worker of the same root has.
+    """Start the monitor of this worker, unless another worker of the same root has done so.
 
     Args:
-        token: of the run.
-        find_root: pid of the process that holds all that this worker uses.
+        token: identifies the run.
+        find_root: returns the pid of the process whose tree contains everything that this worker
+            uses.
     """
-    told = _told(find_root)
-    if told.reason:
-        return told
-    root = told.root
+    worker = _describe(find_root)
+    if worker.reason:
+        return worker
+    root = worker.root
     try:
         path = _folder() / f"{PREFIX}-{token}-{root.pid}-{root.start!r}.csv"
         if _is_first(path):
@@ -85,38 +92,38 @@ def begin(token: str, find_root: Callable[[], int]) -> MonitoredWorker:
         _wait_for_first(path)
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        return replace(told, reason=f"its program failed: {' '.join(last)}")
+        return replace(worker, reason=f"its program failed: {' '.join(last)}")
     except (OSError, LookupError, subprocess.SubprocessError) as error:
-        return replace(told, reason=str(error) or type(error).__name__)
-    return told
+        return replace(worker, reason=str(error) or type(error).__name__)
+    return worker
 
 
 def ensure(token: str, find_root: Callable[[], int]) -> None:
-    """In a worker: the same, before each piece of work; it may have come for a lost one."""
+    """Start the monitor before a batch: this worker may have replaced a lost one."""
     if token not in _ENSURED:
-        _ENSURED[token] = ""  # not again, whatever comes of it
+        _ENSURED[token] = ""  # only one attempt, even if it fails
         _ENSURED[token] = begin(token, find_root).reason
 
 
 def collect(token: str, find_root: Callable[[], int]) -> Collected:
-    """In a worker: end the watches of a run on this machine, and take what they have written.
+    """End the monitors of a run on this machine and return their series.
 
-    Of several workers on one machine each takes what no other has taken. Series of workers that
-    are gone are among them.
+    If several workers run on one machine, each series is returned by one of them. Series of
+    workers that have ended are included.
     """
     paths = list(_series(token))
     for path in paths:
         stop_path(path).write_text(STOPPED, encoding="utf-8")
-    patience = time.monotonic() + END_SECONDS
-    while any(not _has_ended(path) for path in paths) and time.monotonic() < patience:
+    deadline = time.monotonic() + END_SECONDS
+    while any(not _has_ended(path) for path in paths) and time.monotonic() < deadline:
         time.sleep(INTERVAL_SECONDS / 10)
-    texts = tuple(text for path in paths if (text := _taken(path)))
-    told = _told(find_root)
-    return Collected(replace(told, reason=told.reason or _ENSURED.get(token, "")), texts)
+    texts = tuple(text for path in paths if (text := _take(path)))
+    worker = _describe(find_root)
+    return Collected(replace(worker, reason=worker.reason or _ENSURED.get(token, "")), texts)
 
 
 def remove(token: str) -> None:
-    """In a worker: end the watches of a run on this machine; nobody wants their files."""
+    """End the monitors of a run on this machine and delete their series."""
     for path in _series(token):
         path.unlink(missing_ok=True)
         stop_path(path).unlink(missing_ok=True)
@@ -130,8 +137,8 @@ def _series(token: str) -> Iterator[Path]:
     yield from sorted(_folder().glob(f"{PREFIX}-{token}-*.csv"))
 
 
-def _told(find_root: Callable[[], int]) -> MonitoredWorker:
-    """Who is to be watched, or why that is not known."""
+def _describe(find_root: Callable[[], int]) -> MonitoredWorker:
+    """Return this worker with the process to monitor, or with why it cannot be found."""
     root, reason = ProcessKey(0, 0.0), ""
     try:
         pid = find_root()
@@ -146,6 +153,7 @@ def _told(find_root: Callable[[], int]) -> MonitoredWorker:
 
 
 def _is_first(path: Path) -> bool:
+    """Create the file of a series; False if another worker has created it."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
@@ -154,9 +162,9 @@ def _is_first(path: Path) -> bool:
 
 
 def _clear_old(path: Path, root: ProcessKey) -> None:
-    """End other runs' watches of this root; remove what was never collected."""
+    """End the monitors of other runs for this root; delete series that nobody collected."""
     for other in _folder().glob(f"{PREFIX}-*.csv"):
-        with suppress(OSError):  # another user's
+        with suppress(OSError):  # it belongs to another user
             if time.time() - other.stat().st_mtime > LONGEST_SECONDS:
                 other.unlink()
                 stop_path(other).unlink(missing_ok=True)
@@ -165,12 +173,12 @@ def _clear_old(path: Path, root: ProcessKey) -> None:
 
 
 def _start(path: Path, root: ProcessKey) -> None:
-    """Start the process, which detaches itself.
+    """Start the process of the monitor, which then detaches itself.
 
-    It looks for modules where this process does: our code may have travelled.
+    It gets the module search path of this process, because OptiBench may be shipped code here.
     """
-    found = [str(Path(entry).absolute()) for entry in sys.path]
-    words = [
+    search_path = [str(Path(entry).absolute()) for entry in sys.path]
+    arguments = [
         "-P",
         "-m",
         "optibench.measure.remote.monitor",
@@ -179,9 +187,9 @@ def _start(path: Path, root: ProcessKey) -> None:
         repr(root.start),
     ]
     try:
-        subprocess.run(  # noqa: S603 - no word of it comes from outside
-            [sys.executable, *words],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(found)},
+        subprocess.run(  # noqa: S603 - no argument comes from outside
+            [sys.executable, *arguments],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(search_path)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -195,11 +203,11 @@ def _start(path: Path, root: ProcessKey) -> None:
 
 
 def _wait_for_first(path: Path) -> None:
-    patience = time.monotonic() + BEGIN_SECONDS
+    deadline = time.monotonic() + BEGIN_SECONDS
     while _beginning(path).count(b"\n") < FIRST_LINES:
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             path.unlink(missing_ok=True)
-            msg = f"it has written nothing within {BEGIN_SECONDS:.0f} s"
+            msg = f"it wrote nothing within {BEGIN_SECONDS:.0f} s"
             raise LookupError(msg)
         time.sleep(INTERVAL_SECONDS / 20)
 
@@ -213,11 +221,11 @@ def _has_ended(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - LAST_BYTES))
         return b'{"end"' in file.read()
-    return True  # taken by another worker
+    return True  # another worker has taken the file
 
 
-def _taken(path: Path) -> str:
-    """The file's text; empty where another worker was first."""
+def _take(path: Path) -> str:
+    """Return the text of a series and delete its file; empty if another worker has taken it."""
     mine = path.with_suffix(f".{os.getpid()}")
     text = ""
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What the watch beside a worker has written down, read in the driver."""
+"""Series of samples that monitors of remote workers have written, as the driver reads them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ _COLUMNS = ("host", "pid", "time", "cpu_seconds", "rss_bytes", "pss_bytes", "pro
 
 
 class Point(NamedTuple):
-    """One look at a worker's tree.
+    """One sample of a worker's process tree.
 
     Attributes:
         time: seconds since the epoch.
-        cpu_seconds: used since the watch began.
-        pss_bytes: shared pages once; None where it was not read.
+        cpu_seconds: used since the monitor began.
+        rss_bytes: sum of the resident set sizes.
+        pss_bytes: memory with shared pages counted once; None if it was not read.
+        processes: number of live processes.
     """
 
     time: float
@@ -42,14 +44,16 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """The looks at one worker, in the order of time; there is at least one.
+    """The samples of one worker, in the order of time; there is at least one.
 
     Attributes:
-        machine: as `watch.machine_identity` names it.
-        root: the process that was watched.
-        cores, memory_bytes: what it may use of its machine.
-        end: why the watch ended; empty where it was cut off.
-        unreadable: so many processes' PSS could not be read; their RSS stands for it.
+        host: name of the worker's machine.
+        machine: identity of the machine, from `monitor.machine_identity`.
+        root: the process that was monitored.
+        cores, memory_bytes: what the worker may use of its machine.
+        points: the samples.
+        end: why the monitor ended; empty if it was cut off.
+        unreadable: number of processes whose PSS could not be read; their RSS counts instead.
     """
 
     host: str
@@ -63,7 +67,7 @@ class Series:
 
     @classmethod
     def parse(cls, text: str) -> Series | None:
-        """Read a file; None where no look is in it. A line that was cut off is left out."""
+        """Read the text of a file, without an incomplete last line; None if it has no sample."""
         lines = text.split("\n")[:-1]
         points = tuple(_point(line) for line in lines[1:] if line[:1].isdigit())
         if not points:
@@ -82,21 +86,21 @@ class Series:
         )
 
     def moved(self, seconds: float) -> Series:
-        """The same by a clock that shows `seconds` more."""
+        """Return the series with `seconds` added to its times."""
         moved = (point._replace(time=point.time + seconds) for point in self.points)
         return replace(self, points=tuple(moved))
 
     @property
     def last_time(self) -> float:
-        """Of the last look."""
+        """Time of the last sample."""
         return self.points[-1].time
 
     def cpu_seconds(self, times: Numbers) -> Numbers:
-        """Used up to each moment: nothing before the first look, no more after the last."""
+        """Return the CPU seconds used up to each time: 0 before the first sample."""
         return np.interp(times, self._column("time"), self._column("cpu_seconds"), left=0.0)
 
     def memory_bytes_at(self, times: Numbers) -> Numbers:
-        """The PSS that was last read, or the RSS where none ever was; 0 outside its life."""
+        """Return the last known PSS (RSS if it was never read); 0 while the worker is absent."""
         pss = self._column("pss_bytes")
         was_read = ~np.isnan(pss)
         if not was_read.any():
@@ -104,32 +108,32 @@ class Series:
         return self._steps(times, self._column("time")[was_read], pss[was_read])
 
     def rss_bytes_at(self, times: Numbers) -> Numbers:
-        """As it was last seen; 0 outside its life."""
+        """Return the last known RSS; 0 while the worker is absent."""
         return self._steps(times, self._column("time"), self._column("rss_bytes"))
 
     def processes_at(self, times: Numbers) -> Numbers:
-        """How many there were; 0 outside its life."""
+        """Return the last known number of processes; 0 while the worker is absent."""
         return self._steps(times, self._column("time"), self._column("processes"))
 
     @cached_property
     def _table(self) -> Numbers:
-        """One row per look; what was not read is NaN."""
+        """One row per sample; NaN for what was not read."""
         return np.array(self.points, dtype=float)
 
     def _column(self, name: str) -> Numbers:
         return self._table[:, Point._fields.index(name)]
 
-    def _steps(self, times: Numbers, looked: Numbers, values: Numbers) -> Numbers:
-        """The last value at or before each moment; what was lost uses nothing any more."""
-        found = np.searchsorted(looked, times, side="right") - 1
-        alive = found >= 0
+    def _steps(self, times: Numbers, sample_times: Numbers, values: Numbers) -> Numbers:
+        """Return the last value at or before each time; 0 before the first and after a loss."""
+        index = np.searchsorted(sample_times, times, side="right") - 1
+        alive = index >= 0
         if self.end == GONE:
             alive &= times < self.last_time
-        return np.where(alive, values[np.maximum(found, 0)], 0.0)
+        return np.where(alive, values[np.maximum(index, 0)], 0.0)
 
 
 def write_workers(path: Path, series: Iterable[Series]) -> None:
-    """Write one CSV row per look per worker; a moment without a reading of the PSS is empty."""
+    """Write one CSV row per sample and worker; the PSS is empty where it was not read."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
