@@ -194,7 +194,7 @@ class SparkKMeans:
     def _each(
         self, ask: PredictionRequest, function: Callable[[Chunk], dict[str, Any]], schema: str
     ) -> Any:
-        """Call a function on batches of the requested rows; return the results as an Arrow table."""
+        """Call a function on batches of the requested rows; return its results in Arrow."""
         function = self._profiles.around(function)
 
         def call(batches: Iterable[Any]) -> Iterator[Any]:
