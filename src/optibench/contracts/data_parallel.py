@@ -165,7 +165,7 @@ class Trainer(Protocol):
             in_files: a share exceeds a worker's memory, so its chunks are kept in files.
         """
 
-    def rows(self, ask: PredictionRequest) -> Chunk:
+    def rows(self, request: PredictionRequest) -> Chunk:
         """Gather the requested rows, sorted by their order; the part is the lowest of them."""
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +97,7 @@ class RemoteWorkers(Protocol):
     def clock_offsets(self) -> Mapping[str, float]:
         """By host, the seconds that a clock is ahead of the driver's; correct clocks left out."""
 
-    def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+    def run_on_all_workers(self, function: Callable[..., R], *arguments: object) -> list[R]:
         """Call a function in every worker and return the results.
 
         After worker loss it is called in every worker that may have taken over work.

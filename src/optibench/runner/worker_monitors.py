@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 from uuid import uuid4
 
 from optibench.measure.remote import monitors
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from optibench.measure.clock.phases import Recorder
     from optibench.measure.processes.tree import ProcessKey
     from optibench.measure.remote.monitors import MonitoredWorker
+
+R = TypeVar("R")
 
 BEGIN_SECONDS = 60.0
 COLLECT_SECONDS = 60.0
@@ -114,11 +116,11 @@ class WorkerMonitors:
         self,
         remote: RemoteWorkers,
         timeout_seconds: float,
-        function: Callable[..., Any],
+        function: Callable[..., R],
         *arguments: object,
-    ) -> list[Any]:
+    ) -> list[R]:
         """Call a function in every worker, and wait at most `timeout_seconds` for the answers."""
-        answer: Future[list[Any]] = Future()
+        answer: Future[list[R]] = Future()
 
         def call() -> None:
             try:

@@ -90,9 +90,7 @@ class ReusableEngine:
 
     def close(self, error: BaseException | None = None) -> None:
         """Stop the engine; it gets `error` and may raise it as an `EngineError`."""
-        if (
-            self._driver != os.getpid()
-        ):  # a fork of the driver has a copy of this object but no engine
+        if self._driver != os.getpid():  # a fork of the driver has this object but no engine
             return
         trace = error.__traceback__ if error is not None else None
         with self.reaping(self.processes):
@@ -174,9 +172,7 @@ def _to_be_kept(
             rehearse(kept.engine)
         yield Running(kept.engine, warm, kept.logs.copy_new)
     except BaseException as error:
-        if warm and isinstance(
-            error, StartAbandoned
-        ):  # it has surveyed wrong data at most, and is intact
+        if warm and isinstance(error, StartAbandoned):  # intact: it surveyed wrong data at most
             _Idle.engine = kept
             raise
         kept.logs.copy_new(request.logs)

@@ -148,7 +148,7 @@ class DaskEngine:
         self.clock_offsets = compatibility.clock_offsets(infos.values(), before, time.time())
         self.notes += compatibility.clock_notes(self.clock_offsets)
 
-    def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+    def run_on_all_workers(self, function: Callable[..., R], *arguments: object) -> list[R]:
         """Call a function in every worker in use; once one of them was lost, in all workers."""
         known = self.workers.known()
         workers = self._in_use if known.issuperset(self._in_use) else sorted(known)

@@ -18,7 +18,8 @@ from dask.delayed import delayed
 from dask_ml.cluster import KMeans
 from distributed.scheduler import KilledWorker
 
-from optibench.backends.dask.partitions import TRIES, DaskTrainer
+from optibench.backends.dask.partitions import TRIES
+from optibench.backends.dask.trainer import DaskTrainer
 from optibench.errors import EngineError, FitError
 from optibench.models.kmeans_distributed import DistributedKMeans
 
@@ -109,9 +110,11 @@ class DaskKMeans(DaskTrainer[DistributedKMeans]):
         )
         return float(sum(self._cpu_seconds.values()))
 
-    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Answer]:
+    def ask(self, estimator: Any, request: PredictionRequest) -> Sequence[Answer]:
         """Predict where the chunks are."""
-        return self.partitions.each(ask.parts, self.distributed_fit.answer, estimator, ask.limit)
+        return self.partitions.each(
+            request.parts, self.distributed_fit.answer, estimator, request.limit
+        )
 
     def _engine_params(self, full: Mapping[str, Any], seed: int, spread: float) -> dict[str, Any]:
         """Translate hyperparameters to dask-ml's; its other parameters do not matter here."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from distributed import get_worker, wait
 
-from optibench.backends.common.distributed_fit import distributed_fit_of
 from optibench.backends.common.memory_mapping import MappedValue
 from optibench.backends.dask.scattered_value import ScatteredValue
 from optibench.errors import EngineError
@@ -20,17 +19,13 @@ if TYPE_CHECKING:
 
     from optibench.backends.dask.engine import DaskEngine
     from optibench.contracts import (
-        DistributedFitSupport,
         PartitionedTable,
         PredictionRequest,
         ReadChunks,
         SharedValue,
         Shares,
-        TrainerRequest,
     )
     from optibench.records import Block
-
-F = TypeVar("F", bound="DistributedFitSupport")
 
 TRIES = 4  # per fit or read
 
@@ -100,13 +95,12 @@ class DaskPartitions:
     def in_place(self) -> bool:
         """Return True if every chunk is at the worker where it was put."""
         futures = [chunk.future for chunk in self.chunks]
-        if any(
-            future.cancelled() for future in futures
-        ):  # lost with the results from which they are computed
+        # A future is cancelled if the results from which it is computed were lost.
+        if any(future.cancelled() for future in futures):
             return False
         where = self._client.who_has(futures)
-        in_place = [chunk.worker in where.get(chunk.future.key, ()) for chunk in self.chunks]
-        return bool(in_place) and all(in_place)
+        present = [chunk.worker in where.get(chunk.future.key, ()) for chunk in self.chunks]
+        return bool(present) and all(present)
 
     def _hold(self) -> None:
         shared, shares, read = self._source
@@ -192,11 +186,11 @@ class DaskPartitions:
         ]
         return list(self._client.gather(calls))
 
-    def rows(self, ask: PredictionRequest, scored_by: str) -> Chunk:
+    def rows(self, request: PredictionRequest, scored_by: str) -> Chunk:
         """Gather the requested rows, sorted by their order."""
-        sampled = methodcaller(scored_by, ask.limit)
+        sampled = methodcaller(scored_by, request.limit)
         with self.in_use():
-            return Chunk.join(self.each(ask.parts, sampled)).in_order()
+            return Chunk.join(self.each(request.parts, sampled)).in_order()
 
     def at_each_worker(self) -> dict[str, list[str]]:
         """Return the keys of the chunks by worker; workers without chunks are left out."""
@@ -209,46 +203,6 @@ class DaskPartitions:
         """Free the chunks."""
         self.chunks.clear()
         self._engine.enable_spilling()
-
-
-class DaskTrainer(Generic[F]):
-    """What Dask's trainers have in common; each adds `fit`."""
-
-    def __init__(self, engine: DaskEngine, request: TrainerRequest, kind: type[F]) -> None:
-        """Create a trainer for the model's support of class `kind`; it holds no rows yet."""
-        self.engine = engine
-        self.request = request
-        self.distributed_fit = distributed_fit_of(request.model, kind)
-        self.partitions = DaskPartitions(engine)
-        engine.metrics.profiler = request.profiler
-        self.profiles()  # discard those of a run that ended before it fetched them
-
-    def hold(
-        self,
-        table: SharedValue[PartitionedTable],
-        shares: Shares,
-        read: ReadChunks,
-        *,
-        in_files: bool,
-    ) -> None:
-        """Hold the table in the workers' memory; beyond their limit Dask spills to their disks."""
-        self.partitions.hold(table, shares, read, in_files=in_files)
-
-    def rows(self, ask: PredictionRequest) -> Chunk:
-        """Gather the requested rows, sorted by their order."""
-        return self.partitions.rows(ask, self.distributed_fit.scored_by)
-
-    def profiles(self) -> list[bytes]:
-        """Fetch the profiles of the present workers; failures are ignored."""
-        profiler = self.request.profiler
-        if profiler is None:
-            return []
-        profiles = self.engine.client.run(profiler.hand_over, on_error="ignore")
-        return list(profiles.values())
-
-    def close(self) -> None:
-        """Free the chunks."""
-        self.partitions.close()
 
 
 def held_here(keys: Sequence[str]) -> list[Chunk]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from distributed import wait
 
 from optibench.backends.common.rendezvous import rendezvous
-from optibench.backends.dask.partitions import TRIES, DaskTrainer, held_here
+from optibench.backends.dask.partitions import TRIES, held_here
+from optibench.backends.dask.trainer import DaskTrainer
 from optibench.errors import EngineError, FitError
 from optibench.models.xgboost_distributed import DistributedXGBoost
 

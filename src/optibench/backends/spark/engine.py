@@ -169,7 +169,7 @@ class SparkEngine:
         while self._broadcasts:
             self._broadcasts.pop().unpersist()
 
-    def run_on_all_workers(self, function: Callable[..., Any], *arguments: object) -> list[Any]:
+    def run_on_all_workers(self, function: Callable[..., R], *arguments: object) -> list[R]:
         """Call a function in every worker and return the results.
 
         There are as many tasks as slots, and each waits until all have started: on this machine by
@@ -178,7 +178,7 @@ class SparkEngine:
         slots, is_remote = self.slots, self._files is None
         with tempfile.TemporaryDirectory(prefix="optibench-rendezvous-") as folder:
 
-            def call(rows: Any) -> list[Any]:
+            def call(rows: Iterator[object]) -> list[R]:
                 list(rows)
                 result = function(*arguments)
                 wait_for_other_tasks() if is_remote else worker_process.wait_for_workers(

@@ -103,18 +103,18 @@ class SparkKMeans:
         ):
             self._table.count()
 
-    def rows(self, ask: PredictionRequest) -> Chunk:
+    def rows(self, request: PredictionRequest) -> Chunk:
         """Gather the requested rows, sorted by their order."""
-        limit = ask.limit
+        limit = request.limit
 
         def sampled(chunk: Chunk) -> dict[str, Any]:
             rows = chunk.below(limit)
             return {"place": rows.order.view(np.int64), "features": _lists(rows.X)}
 
-        table = self._each(ask, sampled, "place long, features array<double>")
+        table = self._each(request, sampled, "place long, features array<double>")
         X = table.column("features").combine_chunks().flatten().to_numpy()
         order = table.column("place").to_numpy().view(np.uint64)
-        return Chunk(min(ask.parts), X.reshape(len(order), -1), None, order).in_order()
+        return Chunk(min(request.parts), X.reshape(len(order), -1), None, order).in_order()
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """Fit one candidate after the other."""
@@ -161,15 +161,15 @@ class SparkKMeans:
         self._was_lost |= jobs.was_lost
         self._executor_cpu_seconds += jobs.executor_cpu_seconds
 
-    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Answer]:
+    def ask(self, estimator: Any, request: PredictionRequest) -> Sequence[Answer]:
         """Predict where the rows are."""
-        answer, limit = self._distributed_fit.answer, ask.limit
+        answer, limit = self._distributed_fit.answer, request.limit
 
         def predicted(chunk: Chunk) -> dict[str, Any]:
             order, labels, squared = answer(chunk, estimator, limit)
             return {"place": order.view(np.int64), "label": labels, "squared": squared}
 
-        found = self._each(ask, predicted, "place long, label long, squared double")
+        found = self._each(request, predicted, "place long, label long, squared double")
         columns = [found.column(name).to_numpy() for name in ("place", "label", "squared")]
         return [(columns[0].view(np.uint64), *columns[1:])]
 
@@ -192,7 +192,7 @@ class SparkKMeans:
         return self._table.where(col("part").isin(sorted(parts)))
 
     def _each(
-        self, ask: PredictionRequest, function: Callable[[Chunk], dict[str, Any]], schema: str
+        self, request: PredictionRequest, function: Callable[[Chunk], dict[str, Any]], schema: str
     ) -> Any:
         """Call a function on batches of the requested rows; return an Arrow table of results."""
         function = self._profiles.around(function)
@@ -204,8 +204,11 @@ class SparkKMeans:
                 chunk = Chunk(0, X, None, place.view(np.uint64))
                 yield pa.RecordBatch.from_pydict(function(chunk))
 
-        chosen = self._rows_of(ask.parts).select("place", vector_to_array(col("features")))
-        with self._engine.observed_jobs("ask the rows") as ended, translated("A Spark job failed"):
+        chosen = self._rows_of(request.parts).select("place", vector_to_array(col("features")))
+        with (
+            self._engine.observed_jobs("query the rows") as ended,
+            translated("A Spark job failed"),
+        ):
             found = chosen.mapInArrow(self._profiles.returning_profile(call), schema).toArrow()
         self._count(ended())
         return found

@@ -56,9 +56,11 @@ class SparkPartitions:
         with translated("Spark could not read the table"):
             self._chunks.count()
 
-    def rows(self, ask: PredictionRequest, scored_by: str) -> Chunk:
+    def rows(self, request: PredictionRequest, scored_by: str) -> Chunk:
         """Gather the requested rows, sorted by their order."""
-        return Chunk.join(self.each(ask.parts, methodcaller(scored_by, ask.limit))).in_order()
+        return Chunk.join(
+            self.each(request.parts, methodcaller(scored_by, request.limit))
+        ).in_order()
 
     def each(self, parts: Container[int], function: Callable[[Chunk], Any]) -> list[Any]:
         """Call a function on each chunk of some parts, where the chunk is."""

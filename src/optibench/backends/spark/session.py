@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from optibench.backends.spark.settings import SessionSettings
 
-FIRST_WAIT_SECONDS = 1.0  # for the JVM to end after an error, which it may have caused
-LAST_WAIT_SECONDS = 5.0  # for a JVM that does not answer to end
+FIRST_WAIT_SECONDS = 1.0  # after any error, because the end of the JVM may be its cause
+LAST_WAIT_SECONDS = 5.0  # until a JVM that does not answer has ended
 
 
 @contextmanager

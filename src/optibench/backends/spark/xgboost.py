@@ -67,9 +67,9 @@ class SparkXGBoost:
         level = kept_at(self._engine.persist, in_files=in_files)
         self._partitions.hold(table, shares, read, level)
 
-    def rows(self, ask: PredictionRequest) -> Chunk:
+    def rows(self, request: PredictionRequest) -> Chunk:
         """Gather the requested rows, sorted by their order."""
-        return self._partitions.rows(ask, self._distributed_fit.scored_by)
+        return self._partitions.rows(request, self._distributed_fit.scored_by)
 
     def fit(self, job: FitJob) -> Iterator[DistributedFit]:
         """Fit all candidates in one stage; after worker loss repeat the whole stage."""
