@@ -183,7 +183,7 @@ def test_the_examples_hold_every_choice():
         ({"startup": 0}, SPACE, "search.startup=0"),
         ({"parallel": 0}, SPACE, "search.parallel=0"),
         ({"pruner": "best"}, SPACE, "search.pruner=best: allowed is null or one of median"),
-        ({}, {"layers": [3, [1, 2]]}, "model.space.layers holds [1, 2]"),
+        ({}, {"layers": [3, [1, 2]]}, "model.space.layers contains [1, 2]"),
         ({}, {}, "model.space is empty"),
     ],
 )
