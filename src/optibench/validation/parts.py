@@ -68,8 +68,8 @@ def _check_early_stopping(split: Split, fitted: FittedRows) -> None:
             msg = (
                 f"early_stopping_rounds sets a tenth of the rows aside, with rows of every class: "
                 f"{len(rows)} rows of {len(counts)} classes, {counts.min()} of the rarest, are "
-                f"too few in {where}. Add rows, or remove early_stopping_rounds from model.params and "
-                "model.space."
+                f"too few in {where}. Add rows, or remove early_stopping_rounds from "
+                "model.params and model.space."
             )
             raise DataError(msg)
 
