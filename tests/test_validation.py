@@ -1,9 +1,10 @@
-"""Every bad input, told before an engine starts."""
+"""Every bad input is refused before an engine starts."""
 
 # ruff: noqa: E501 - the table of bad inputs reads best with one row for each
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString
 
 from optibench.backends.sklearn.backend import SklearnBackend
 from optibench.config.schema import TopLevel
@@ -26,6 +29,7 @@ from optibench.models.xgboost_regression import XGBoostRegression
 from optibench.records import Candidate, Table
 from optibench.search.grid import GridSearch
 from optibench.validation import validate_config, validate_split, validate_table
+from optibench.validation.wording import list_override
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(
@@ -58,7 +62,7 @@ class Case:
     rows: float = 1.0
 
 
-def check(case: Case) -> None:
+def check(case: Case, fields: DatasetFields | None = None) -> None:
     settings = EvaluationSettings(**case.evaluation)
     model, task = case.model, case.model.task
     config: Any = SimpleNamespace(
@@ -67,7 +71,7 @@ def check(case: Case) -> None:
         backend=SklearnBackend(),
         search=GridSearch(**case.search),
         evaluation=settings,
-        dataset=DatasetFields(scale=case.scale),
+        dataset=fields or DatasetFields(scale=case.scale),
     )
     validate_config(config, case.metric or default_metric(task))
     table = Table(
@@ -79,6 +83,12 @@ def check(case: Case) -> None:
     scale = scaling_on(case.scale, task)
     plan = SplitPlan(task, settings, scale=scale, seed=0, with_folds=case.with_folds)
     validate_split(config.model, split(dataset, plan), candidates, config.top.seed)
+
+
+def refusal(case: Case, fields: DatasetFields) -> str:
+    with pytest.raises(InputError) as caught:
+        check(case, fields)
+    return str(caught.value)
 
 
 def numbers(**columns: Any) -> pd.DataFrame:
@@ -168,29 +178,29 @@ REFUSED: list[tuple[str, Case, type[InputError], list[str]]] = [
     ("categories scaled", Case(categorical=("b",), scale=True), DATA, ["dataset.scale=True", "dataset.scale=false"]),
     ("dates", Case(frame=numbers(b=pd.date_range("2024-01-01", periods=60))), DATA, ["'b' holds dates", "evaluation.time"]),
     ("an empty column", Case(frame=numbers(b=np.nan)), DATA, ["'b' holds nothing", "dataset.drop=[b]"]),
-    ("an empty category", Case(frame=numbers(b=None), categorical=("b",)), DATA, ["'b' is empty"]),
+    ("an empty category", Case(frame=numbers(b=None), categorical=("b",)), DATA, ["column 'b' has no value"]),
     ("a mixed column", Case(frame=numbers(b=[1, "x"] * 30)), DATA, ["'b' holds values of several kinds"]),
-    ("infinite", Case(frame=with_value(np.inf)), DATA, ["1 infinite values in 'a'"]),
-    ("infinite for distances", kmeans(frame=with_value(-np.inf)), DATA, ["1 infinite values in 'a'"]),
-    ("missing for distances", kmeans(frame=with_value(None)), DATA, ["1 in 'a'", "model=kmeans takes none", "dataset.drop=[a]"]),
+    ("infinite", Case(frame=with_value(np.inf)), DATA, ["Infinite values in feature column 'a' (1 in 'a')", "dataset.drop=[a]"]),
+    ("infinite for distances", kmeans(frame=with_value(-np.inf)), DATA, ["(1 in 'a')"]),
+    ("missing for distances", kmeans(frame=with_value(None)), DATA, ["1 in 'a'", "model=kmeans does not accept them", "dataset.drop=[a]"]),
     ("no feature", Case(frame=NUMBERS[["y"]]), DATA, ["No feature column is left"]),
     ("all constant", Case(frame=numbers(a=1.0, b=2)), DATA, ["Every feature column has one value only"]),
     ("unknown groups", Case(evaluation={"groups": "B"}), DATA, ["evaluation.groups='B'", "Did you mean 'b'"]),
     ("unknown time", kmeans(evaluation={"time": "tme"}), DATA, ["evaluation.time='tme'"]),
     ("the target as groups", Case(evaluation={"groups": "y"}), DATA, ["evaluation.groups='y'", "one use"]),
-    ("gaps in time", Case(frame=with_value(None), evaluation={"time": "a"}), DATA, ["evaluation.time='a'", "1 rows have no value"]),
+    ("gaps in time", Case(frame=with_value(None), evaluation={"time": "a"}), DATA, ["evaluation.time='a'", "missing in 1 of 60 rows"]),
     ("words for time", Case(frame=FRAME[["a", "word", "y"]], evaluation={"time": "word"}), DATA, ["evaluation.time='word'", "neither numbers nor dates"]),
     # the target and the rows
-    ("no target", Case(target=None), DATA, ["dataset.target is null", "a, b, y"]),
-    ("missing classes", Case(frame=numbers(y=[None, 1, 0] * 20)), DATA, ["'y' has 20 missing values of 60"]),
+    ("no target", Case(target=None), DATA, ["dataset.target is null", "'a', 'b', 'y'"]),
+    ("missing classes", Case(frame=numbers(y=[None, 1, 0] * 20)), DATA, ["'y' has 20 missing values in 60 rows"]),
     ("one class", Case(frame=numbers(y=1)), DATA, ["'y' has one class only (1 in all 60 rows)"]),
     ("a measured target", Case(target="a"), DATA, ["'a' holds 60 distinct numbers that look like measurements"]),
     ("an infinite target", Case(frame=numbers(y=[np.inf, 0.0] * 30)), DATA, ["measurements"]),
     ("dates as target", Case(frame=numbers(y=pd.to_datetime(["2024-01-01", "2024-01-02"] * 30))), DATA, ["'y' holds dates"]),
-    ("a number per row as target", Case(frame=numbers(y=range(60))), DATA, ["has 1 rows, fewer than evaluation.folds=5", "is it a column of classes", "xgboost_regression"]),
+    ("a number per row as target", Case(frame=numbers(y=range(60))), DATA, ["has 1 row, fewer than evaluation.folds=5", "is it a column of classes", "xgboost_regression"]),
     ("fewer rows of a class than folds", Case(frame=numbers(y=["r"] * 4 + ["o"] * 56)), DATA, ["Class 'r' of target column 'y' has 4 rows", "evaluation.folds=5"]),
     ("too few left to train", Case(frame=numbers(y=["r"] * 5 + ["o"] * 55)), DATA, ["Class 'r' of column 'y' has 4 rows in the train part"]),
-    ("a single row of a class, no search", Case(frame=numbers(y=[1] + [0] * 59), with_folds=False), DATA, ["Class 1", "1 rows"]),
+    ("a single row of a class, no search", Case(frame=numbers(y=[1] + [0] * 59), with_folds=False), DATA, ["Class 1", "1 row,"]),
     ("no room for the classes", Case(frame=numbers(y=np.arange(60) % 10), evaluation={"test_size": 0.1}), DATA, ["evaluation.test_size=0.1", "54 to train and 6 held out", "10 classes"]),
     ("the objective of many classes", Case(params={"objective": "multi:softprob"}), DATA, ["'multi:softprob' does not fit the 2 classes"]),
     ("few groups", Case(frame=numbers(g=np.arange(60) % 5), evaluation={"groups": "g"}), DATA, ["evaluation.groups='g' has 5 distinct values; at least 6"]),
@@ -203,14 +213,14 @@ REFUSED: list[tuple[str, Case, type[InputError], list[str]]] = [
     ("one number to predict", regression(frame=numbers(y=[2.5] * 60)), DATA, ["'y' is 2.5 in all 60 rows"]),
     ("few rows to predict", regression(frame=NUMBERS.head(10), evaluation={"folds": 5}), DATA, ["8 to train (in 5 pieces)", "at least 2"]),
     # the parts
-    ("more clusters than distinct rows", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={"n_clusters": 5}), DATA, ["n_clusters=5 is more than the 4 distinct rows of the train part"]),
+    ("more clusters than distinct rows", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={"n_clusters": 5}), DATA, ["n_clusters=5 is more than the 4 distinct rows in the train part"]),
     ("the default of 8 clusters", kmeans(frame=pd.DataFrame({"a": np.arange(60) % 4.0}), target=None, params={}), DATA, ["n_clusters=8 is more than the 4 distinct rows"]),
-    ("more clusters than rows of a fold", kmeans(params={"n_clusters": 40}), DATA, ["n_clusters=40 is more than the 38 distinct rows of the rows that fold 0 trains on"]),
+    ("more clusters than rows of a fold", kmeans(params={"n_clusters": 40}), DATA, ["n_clusters=40 is more than the 38 distinct rows in the training rows of fold 0"]),
     ("more clusters than rows of a share", kmeans(params={"n_clusters": 5}, rows=0.1), DATA, ["n_clusters=5", "search.min_resource"]),
     ("a share without a class", Case(frame=numbers(y=np.arange(60) % 6), rows=0.1), DATA, ["is not in the first 4 rows of fold 0", "search.min_resource"]),
     ("early stopping with many classes", Case(frame=numbers(y=np.arange(60) % 6), params={"early_stopping_rounds": 3}), DATA, ["early_stopping_rounds sets a tenth", "6 classes"]),
     ("early stopping with one row of a class", Case(rows=0.05, params={"early_stopping_rounds": 3}), DATA, ["2 rows of 2 classes, 1 of the rarest"]),
-    ("a class that comes late", Case(frame=FRAME[["a", "when"]].assign(y=[0] * 30 + [1] * 30), evaluation={"time": "when"}), DATA, ["code 1", "fold 0 trains on"]),
+    ("a class that comes late", Case(frame=FRAME[["a", "when"]].assign(y=[0] * 30 + [1] * 30), evaluation={"time": "when"}), DATA, ["code 1", "the training rows of fold 0"]),
 ]  # fmt: skip
 
 
@@ -234,3 +244,27 @@ def test_a_refusal_has_exit_code_2() -> None:
     with pytest.raises(InputError) as caught:
         check(replace(Case(), metric="x"))
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a", "b.c", "d-1"], ["dataset.drop=[a,b.c,d-1]"]),
+        (
+            ["body mass", "0", "null", 'a"b'],
+            [r"""'dataset.drop=["body mass","0","null","a\"b"]'"""],
+        ),
+    ],
+)
+def test_a_printed_override_names_the_same_columns_when_it_is_typed(names, words) -> None:
+    typed = list_override("dataset.drop", names)
+    assert [typed] == words
+    (argument,) = shlex.split(typed)
+    (parsed,) = OverridesParser.create().parse_overrides([argument])
+    values = [value.text if isinstance(value, QuotedString) else value for value in parsed.value()]
+    assert (parsed.key_or_group, values) == ("dataset.drop", names)
+
+
+def test_a_remedy_keeps_the_columns_that_are_left_out_already() -> None:
+    case = Case(frame=numbers(b=np.nan))
+    assert "dataset.drop=[word,b]" in refusal(case, DatasetFields(drop=("word",)))

@@ -271,7 +271,7 @@ def test_random_search_and_plain_fits_agree(engine):
     [
         (["backend=sklearn"], "backend=sklearn has no trainer for model=xgboost"),
         (["backend=dask", "model=random_forest"], "it trains kmeans, xgboost, xgboost_regression"),
-        (["backend=dask", "search=halving"], "search=halving cannot be had"),
+        (["backend=dask", "search=halving"], "search=halving cannot be used"),
         (["backend=dask", "evaluation.groups=x"], "evaluation.groups='x'"),
         (["backend=dask", "+model.params.tree_method=exact"], "tree_method=exact cannot be had"),
         (["backend=dask", "+model.params.early_stopping_rounds=3"], "early_stopping_rounds"),

@@ -52,7 +52,7 @@ def test_kmeans_refuses_and_says_what_is_allowed(params: dict[str, Any], told: s
         ({"max_depth": -1}, "at least 0"),
         ({"subsample": 0}, "above 0 to 1"),
         ({"subsample": 1.5}, "above 0 to 1"),
-        ({"eta": "fast"}, "eta is a number of at least 0"),
+        ({"eta": "fast"}, "allowed is a number of at least 0"),
         ({"eta": 0.1, "learning_rate": 0.1}, "two names of one hyperparameter"),
         ({"lambda": 1, "reg_lambda": 1}, "two names of one hyperparameter"),
         ({"booster": "gblinear"}, "gbtree or dart or null"),

@@ -19,6 +19,7 @@ class DatasetSource(Protocol):
 
     name: str
     scale: bool | str  # standardise the features: true, false, or auto (for clustering)
+    drop: tuple[str, ...]  # columns that are left out
 
     def load(self, seed: int) -> Table:
         """Read the table; raise `DataError` if there is nothing usable to read."""

@@ -1,4 +1,4 @@
-"""What a hyperparameter may be: its type, range and choices, told before anything is fitted."""
+"""Types, ranges and choices of hyperparameters, which are checked before anything is fitted."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Number:
-    """A whole number or a float in a range, or one of a few words.
+    """A number in a range, or one of a few words.
 
     Attributes:
-        low, high: the ends of the range, both allowed unless `above_low` keeps `low` out.
-        whole: whole numbers only.
-        words: text that is allowed too, such as "auto".
+        low, high: the ends of the range; both are allowed, unless `above_low` is set.
+        whole: only whole numbers are allowed.
+        above_low: `low` itself is not allowed.
+        words: texts that are also allowed, such as "auto".
         none: null is allowed and leaves the choice to the library.
     """
 
@@ -36,7 +37,7 @@ class Number:
     none: bool = False
 
     def allows(self, value: object) -> bool:
-        """True where the estimator takes `value`."""
+        """Return True if the estimator accepts `value`."""
         if value is None or isinstance(value, str):
             return self.none if value is None else value in self.words
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
@@ -46,7 +47,7 @@ class Number:
         return math.isfinite(number) and inside and number <= self.high
 
     def __str__(self) -> str:
-        """Say what is allowed."""
+        """Return the allowed values, as a message states them."""
         text = "a whole number" if self.whole else "a number"
         if math.isfinite(self.low) and math.isfinite(self.high):
             text += f" {'above' if self.above_low else 'from'} {self.low:g} to {self.high:g}"
@@ -57,27 +58,27 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values."""
+    """One of several values."""
 
     values: tuple[Any, ...]
 
     def allows(self, value: object) -> bool:
-        """True where the estimator takes `value`; True is not 1 here."""
+        """Return True if the estimator accepts `value`; True is different from 1."""
         return any(type(value) is type(known) and value == known for known in self.values)
 
     def __str__(self) -> str:
-        """Say what is allowed."""
+        """Return the allowed values, as a message states them."""
         return " or ".join("null" if value is None else str(value) for value in self.values)
 
 
 @dataclass(frozen=True)
 class CountOrShare:
-    """A whole number of rows or features, or, as a float, a share of them.
+    """A number of rows or features: a whole number, or a share of them as a float.
 
     Attributes:
         low: the smallest number.
-        below_one: the share 1.0, which is all of them, is not allowed.
-        words: text that is allowed too, such as "sqrt".
+        below_one: the share 1.0, which means all, is not allowed.
+        words: texts that are also allowed, such as "sqrt".
         none: null is allowed.
     """
 
@@ -87,7 +88,7 @@ class CountOrShare:
     none: bool = False
 
     def allows(self, value: object) -> bool:
-        """True where the estimator takes `value`."""
+        """Return True if the estimator accepts `value`."""
         if value is None or isinstance(value, str):
             return self.none if value is None else value in self.words
         if isinstance(value, Integral):
@@ -97,13 +98,13 @@ class CountOrShare:
         return 0 < float(value) < 1 or (float(value) == 1 and not self.below_one)
 
     def __str__(self) -> str:
-        """Say what is allowed."""
+        """Return the allowed values, as a message states them."""
         share = "a share above 0 and below 1" if self.below_one else "a share above 0 up to 1.0"
         text = f"a whole number of at least {self.low}"
         return " or ".join([text, share, *self.words, *(["null"] if self.none else [])])
 
 
-# Of scikit-learn's interface, and set by OptiBench: what to use instead.
+# Parameters of scikit-learn's interface that OptiBench sets, and the keys to use instead.
 SET_HERE = {
     "random_state": "use seed= at the top level",
     "seed": "use seed= at the top level",
@@ -114,12 +115,13 @@ Spec = Number | Choice | CountOrShare
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every hyperparameter of one kind of model.
+    """Every hyperparameter of one model.
 
     Attributes:
-        specs: what each may be, by its canonical name.
-        aliases: other names of the same hyperparameters, to the canonical one.
-        reserved: names that OptiBench sets itself, and what to use instead.
+        model: name of the model.
+        specs: the allowed values of each, by its canonical name.
+        aliases: other names of the same hyperparameters -> the canonical name.
+        reserved: names that OptiBench sets itself -> what to use instead.
     """
 
     model: str
@@ -131,8 +133,8 @@ class Catalogue:
         """Check names and values.
 
         Raises:
-            ConfigError: an unknown or reserved name, two names of one hyperparameter, a value not
-                allowed.
+            ConfigError: a name is unknown or reserved, two names mean one hyperparameter, or a
+                value is not allowed.
         """
         seen: dict[str, str] = {}
         for name, value in params.items():
@@ -140,18 +142,18 @@ class Catalogue:
             if canonical in seen:
                 msg = (
                     f"{self.model}: {seen[canonical]} and {name} are two names of one "
-                    "hyperparameter; keep one of them (a key of the search space goes away with "
-                    f"~model.space.{name})."
+                    f"hyperparameter; keep one of them (~model.space.{name} removes {name} from "
+                    "the search space)."
                 )
                 raise ConfigError(msg)
             seen[canonical] = name
             if not self.specs[canonical].allows(value):
                 allowed = self.specs[canonical]
-                msg = f"{self.model}: {name}={value!r} is not allowed; {name} is {allowed}."
+                msg = f"{self.model}: {name}={value!r} is not allowed; allowed is {allowed}."
                 raise ConfigError(msg)
 
     def canonical(self, params: Params) -> dict[str, Any]:
-        """Rename aliases; `params` has passed `check`."""
+        """Return `params`, which have passed `check`, under their canonical names."""
         return {self.aliases.get(name, name): value for name, value in params.items()}
 
     def _canonical(self, name: str) -> str:
@@ -161,7 +163,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Tunable:
-    """What models with a catalogue share; each adds what it is for and its estimator."""
+    """Base class of models with a catalogue; each adds its task and its estimator."""
 
     catalogue: ClassVar[Catalogue]
     distributed_fit: ClassVar[DistributedFitSupport | None] = None
@@ -174,7 +176,7 @@ class Tunable:
         """Refuse an unknown hyperparameter or a value that is not allowed.
 
         Raises:
-            ConfigError: told with the nearest known names, or what is allowed.
+            ConfigError: the message has the nearest known names, or what is allowed.
         """
         self.catalogue.check(params)
 
@@ -185,7 +187,7 @@ def refuse_unknown(
     """Check the name of a hyperparameter.
 
     Raises:
-        ConfigError: it is reserved, and what to use instead; or unknown, and the nearest names.
+        ConfigError: the name is reserved or unknown; the message has what to use instead.
     """
     if name in reserved:
         msg = f"{model}: {name} is set by OptiBench itself; {reserved[name]}."

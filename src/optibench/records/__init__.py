@@ -1,8 +1,8 @@
-"""The frozen records that the rooms exchange. Read these and `contracts` first.
+"""The frozen records that the packages exchange. Read these and `contracts` first.
 
-Words: a candidate is one set of hyperparameters; a trial is one candidate on one fold; a unit is
-the trials of one fold that are run together; a run is one benchmark, which is one MLflow parent
-run. Times named `*_seconds` are durations; `start` and `end` are seconds since the epoch
+A candidate is one set of hyperparameters. A trial is one candidate on one fold. A unit is the
+trials of one fold that share fits and run together. A run is one benchmark, which is one MLflow
+parent run. Names with `*_seconds` are durations; `start` and `end` are seconds since the epoch
 (`time.time()`).
 """
 

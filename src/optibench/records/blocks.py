@@ -1,4 +1,4 @@
-"""A table in blocks, for fits that use all workers at once: nobody holds it whole."""
+"""A table in blocks, for data-parallel fits: no process holds it whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ARRAYS = ("X", "y", "order")
-HELD_OUT = -1  # the part of rows that no search sees; the others are numbered like the folds
+HELD_OUT = -1  # the part that no search sees; the others are numbered like the folds
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,11 @@ class Block:
     """Consecutive rows that one call reads.
 
     Attributes:
-        file: its name, relative to the table's folder; that of the data set for one in memory.
-        first_row: where the block begins in its file: the row's number, for CSV the line's.
-        n_rows: how many rows; for CSV at most (lines).
-        place: what the reader needs to find it: a row group, or the bytes from and to.
-        constants: columns that the folder's name holds (`year=2020/`), with their values.
+        file: file name, relative to the table's folder; the dataset's name for a table in memory.
+        first_row: number of the block's first row in its file; for CSV, of its first line.
+        n_rows: number of rows; for CSV the number of lines, which is an upper limit.
+        place: position for the reader: a row group, or the range of its bytes.
+        constants: columns in the folder's name (`year=2020/`), with their values.
     """
 
     file: str
@@ -52,12 +51,12 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Rows of one part, as a worker holds them.
+    """Rows of one part in the memory of a worker.
 
     Attributes:
-        part: the fold that they validate, or HELD_OUT.
-        X: (n, n_features), scaled where scaling is on.  y: (n,) or None.
-        order: (n,) uint64, the rows' place in the seeded order in which they are sampled.
+        part: number of the fold that they validate, or HELD_OUT.
+        X: (n, n_features), scaled if scaling is on.  y: (n,) or None.
+        order: (n,) uint64, position of the rows in the seeded sampling order.
     """
 
     part: int
@@ -66,23 +65,23 @@ class Chunk:
     order: NDArray[np.uint64]
 
     def below(self, limit: int) -> Chunk:
-        """The rows whose order is below `limit`."""
+        """Return the rows whose order is below `limit`."""
         wanted = self.order < limit
         return self if wanted.all() else self._take(wanted)
 
     def targets(self, limit: int) -> Chunk:
-        """The same without features, which classes and numbers are scored without."""
+        """Return these rows without features, which scores with a target do not need."""
         return Chunk(self.part, self.X[:, :0], self.y, self.order).below(limit)
 
     def in_order(self) -> Chunk:
-        """The same rows, sorted by their order: the same however they were dealt out."""
+        """Return the rows sorted by their order, which is independent of the workers."""
         import numpy as np
 
         return self._take(np.argsort(self.order))
 
     @staticmethod
     def join(chunks: Sequence[Chunk]) -> Chunk:
-        """One chunk of several; its part is the first one's."""
+        """Join chunks into one; its part is that of the first."""
         import numpy as np
 
         if len(chunks) == 1:
@@ -96,28 +95,28 @@ class Chunk:
         )
 
     def mapped(self) -> NDArray[Any]:
-        """Its features."""
+        """Return the features, (n, n_features)."""
         return self.X
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of its features."""
+        """Shape of the features."""
         n_rows, n_features = self.X.shape
         return n_rows, n_features
 
     def __sizeof__(self) -> int:
-        """Bytes of what it holds, for engines that spill."""
+        """Return the bytes of the arrays, for engines that spill."""
         return sum(array.nbytes for array in (self.X, self.y, self.order) if array is not None)
 
     def stored(self, folder: str) -> StoredChunk:
-        """The same rows in files within `folder`."""
+        """Write the rows to files in a new folder within `folder`."""
         import numpy as np
 
-        own = tempfile.mkdtemp(prefix="optibench-chunk-", dir=folder)
-        for name in ARRAYS:
-            if (array := getattr(self, name)) is not None:
-                np.save(Path(own) / f"{name}.npy", array)
-        return StoredChunk(self.part, self.shape, own)
+        chunk_folder = tempfile.mkdtemp(prefix="optibench-chunk-", dir=folder)
+        for name, array in (("X", self.X), ("y", self.y), ("order", self.order)):
+            if array is not None:
+                np.save(Path(chunk_folder) / f"{name}.npy", array)
+        return StoredChunk(self.part, self.shape, chunk_folder)
 
     def _take(self, rows: NDArray[Any]) -> Chunk:
         y = None if self.y is None else self.y[rows]
@@ -125,62 +124,62 @@ class Chunk:
 
 
 class StoredChunk:
-    """A `Chunk` whose arrays lie in files of this process, and are read each time.
+    """A `Chunk` whose arrays are in files of this process and are read at each access.
 
-    The files go with it. In another process it arrives as a plain chunk.
+    The files are deleted together with the object. Pickled, it becomes a `Chunk`.
     """
 
     def __init__(self, part: int, shape: tuple[int, int], folder: str) -> None:
-        """Made by `Chunk.stored`."""
+        """Take over the files that `Chunk.stored` has written to `folder`."""
         self.part = part
         self.shape = shape
         self.folder = Path(folder)
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     def __sizeof__(self) -> int:
-        """Bytes in its files: what moving it would cost, in time and in memory."""
+        """Return the bytes in the files, which is what moving them costs."""
         return sum(file.stat().st_size for file in self.folder.iterdir())
 
     @property
     def X(self) -> NDArray[Any]:
-        """(n, n_features)."""
+        """Features, (n, n_features)."""
         return self._read("X")
 
     @property
     def y(self) -> NDArray[Any] | None:
-        """(n,) or None."""
+        """Target, (n,), or None."""
         return self._read("y") if (self.folder / "y.npy").exists() else None
 
     @property
     def order(self) -> NDArray[np.uint64]:
-        """(n,)."""
+        """Position in the sampling order, (n,)."""
         return self._read("order")
 
     def mapped(self) -> NDArray[Any]:
-        """Its features, whose pages come into memory as they are used."""
-        return self._read("X", mmap_mode="r")
+        """Return the features as a memory map, whose pages are read when used."""
+        return self._read("X", memory_map="r")
 
     def below(self, limit: int) -> Chunk:
-        """The rows whose order is below `limit`, in memory."""
+        """Return the rows whose order is below `limit`, in memory."""
         return self.loaded().below(limit)
 
     def targets(self, limit: int) -> Chunk:
-        """The same without features, which are not read."""
+        """Return these rows without features, which are not read."""
         import numpy as np
 
-        nothing = np.empty((self.shape[0], 0))
-        return Chunk(self.part, nothing, self.y, self.order).below(limit)
+        no_features = np.empty((self.shape[0], 0))
+        return Chunk(self.part, no_features, self.y, self.order).below(limit)
 
     def loaded(self) -> Chunk:
-        """All of it, in memory."""
+        """Return all rows, in memory."""
         return Chunk(self.part, self.X, self.y, self.order)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travels by value."""
+        """Pickle it as a `Chunk`."""
         return Chunk, (self.part, self.X, self.y, self.order)
 
-    def _read(self, name: str, **how: Any) -> NDArray[Any]:
+    def _read(self, name: str, memory_map: Literal["r"] | None = None) -> NDArray[Any]:
         import numpy as np
 
-        array: NDArray[Any] = np.load(self.folder / f"{name}.npy", **how)
+        array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode=memory_map)
         return array

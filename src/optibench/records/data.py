@@ -1,4 +1,4 @@
-"""The data: as read, encoded, split, and what a model says of it."""
+"""Records of the data: the table as read, encoded and split, predictions and scores."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it was read, before anything is encoded: what the validator looks at.
+    """A table as read, before it is encoded, which the validator checks.
 
     Attributes:
         name: the dataset's name in the configuration.
         frame: (n_samples, n_columns), target, groups and time columns included.
-        target: the target column, or None where there is none.
-        source: where it came from: a path or `builtin:<name>`.
+        target: the target column, or None.
+        source: where it was read from: a path or `builtin:<name>`.
         categorical: feature columns to treat as categories.
-        groups: the column whose equal values must stay on one side of every split, or None.
+        groups: the column whose equal values stay on one side of every split, or None.
         time: the column that orders the rows in time, or None.
     """
 
@@ -37,23 +37,24 @@ class Table:
 
     @property
     def features(self) -> list[str]:
-        """The columns that a model sees: all but target, groups and time."""
-        aside = {self.target, self.groups, self.time}
-        return [str(column) for column in self.frame.columns if column not in aside]
+        """The columns that a model is fitted on: all but target, groups and time."""
+        others = {self.target, self.groups, self.time}
+        return [str(column) for column in self.frame.columns if column not in others]
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The encoded table: one float matrix, and classes as 0..n_classes-1 or numbers to predict.
+    """The encoded table: a float matrix, and classes as 0..n_classes-1 or numbers to predict.
 
     Attributes:
         X: (n_samples, n_features) float64; categories as their codes, missing values as NaN.
         y: (n_samples,) int64 codes into `classes`, for regression the float64 values, or None for
             clustering.
-        classes: the original class labels, sorted; empty where there are none.
-        categories: for each categorical feature its labels, in the order of their codes.
+        classes: the original class labels, sorted; empty if there are none.
+        categories: labels of each categorical feature, in the order of their codes.
         groups: (n_samples,) codes, or None.  time: (n_samples,) sort keys, or None.
         digest: SHA-256 of the content, hexadecimal.
+        whole: number of rows of the table if X holds only its first rows, else None.
     """
 
     name: str
@@ -67,15 +68,15 @@ class Dataset:
     target: str | None = None
     groups: NDArray[np.int64] | None = None
     time: NDArray[Any] | None = None
-    whole: int | None = None  # rows of the table where X is its head alone
+    whole: int | None = None
 
     @property
     def n_samples(self) -> int:
-        """Rows of the table."""
+        """Number of rows of the table."""
         return len(self.X) if self.whole is None else self.whole
 
     def head(self, rows: int) -> Dataset:
-        """The first rows as a copy: what is still needed of the table once it is split."""
+        """Return a copy of the first rows, all that is needed of the table after the split."""
         return replace(
             self, X=self.X[:rows].copy(), y=None, groups=None, time=None, whole=self.n_samples
         )
@@ -86,9 +87,10 @@ class Split:
     """Train and held-out part after scaling, and the folds of the train part.
 
     Attributes:
-        X_train, X_test: scaled where scaling is on; y_train, y_test: as in `Dataset`.
-        folds: (train, validation) row numbers into the train part; empty for search=none.
-        scaler: the fitted `StandardScaler`, or None where scaling is off.
+        X_train, X_test: features, scaled if scaling is on.
+        y_train, y_test: targets as in `Dataset`.
+        folds: (train, validation) row numbers within the train part; empty for search=none.
+        scaler: the fitted `StandardScaler`, or None if scaling is off.
     """
 
     X_train: NDArray[np.float64]
@@ -101,21 +103,24 @@ class Split:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What an estimator factory may know of the data beside its hyperparameters."""
+    """Facts about the data from which an estimator is made, apart from its hyperparameters.
+
+    Attributes:
+        n_classes: number of classes; 0 if there are none.
+        feature_types: per feature 'q' (quantitative) or 'c' (categorical); None: all quantitative.
+    """
 
     n_classes: int
-    feature_types: (
-        tuple[str, ...] | None
-    )  # 'q' quantitative or 'c' categorical, None: all quantitative
+    feature_types: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a fitted estimator says of some rows.
+    """Predictions of a fitted estimator for some rows.
 
     Attributes:
         labels: (n,) class codes, cluster numbers, or for regression the predicted values.
-        probabilities: (n, n_classes), or None where the task has none.
+        probabilities: (n, n_classes), or None if the task has none.
         inertia: sum of squared distances of these rows to their nearest centre, or None.
     """
 
@@ -126,7 +131,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Scores:
-    """Every metric of the task; NaN where a metric is not defined, and then why."""
+    """Every metric of the task.
+
+    Attributes:
+        values: by metric; NaN if the metric is undefined.
+        undefined: by undefined metric, the reason.
+    """
 
     values: Mapping[str, float]
     undefined: Mapping[str, str] = field(default_factory=dict)

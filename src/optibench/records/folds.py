@@ -1,4 +1,4 @@
-"""The folds of the train part as one small number per row."""
+"""The folds of the train part, stored as one small number per row."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NO_FOLD = -1
 
 @dataclass(frozen=True, eq=False)
 class Folds(Sequence["tuple[Rows, Rows]"]):
-    """Pairs of (train, validation) row numbers, both ascending, made when they are asked for.
+    """Pairs of (train, validation) row numbers, both ascending, which are computed on access.
 
-    Row numbers of five folds would take 40 bytes per row, as much as five features.
+    Storing the row numbers of five folds would take 40 bytes per row, as much as five features.
 
     Attributes:
-        validates: (n,) the fold that each row is scored in; -1 for none.
-        n_folds: how many there are.
-        ordered: a fold trains on the rows of earlier folds alone (a split in time), not on all
-            others.
+        validates: (n,) the fold that validates each row; -1 for none.
+        n_folds: number of folds.
+        ordered: each fold trains only on the rows of earlier folds (a split in time), instead of
+            on all other rows.
     """
 
     validates: NDArray[Any]
@@ -38,7 +38,7 @@ class Folds(Sequence["tuple[Rows, Rows]"]):
     def of(
         cls, pairs: Iterable[tuple[Rows, Rows]], n_rows: int, *, ordered: bool = False
     ) -> Folds:
-        """Take what a splitter of scikit-learn yields for `n_rows` rows."""
+        """Make folds from the pairs that a splitter of scikit-learn yields for `n_rows` rows."""
         import numpy as np
 
         validates = np.full(n_rows, NO_FOLD, dtype=np.int16)
@@ -49,7 +49,7 @@ class Folds(Sequence["tuple[Rows, Rows]"]):
         return cls(validates, n_folds, ordered)
 
     def __len__(self) -> int:
-        """How many folds there are."""
+        """Return the number of folds."""
         return self.n_folds
 
     @overload
@@ -57,7 +57,7 @@ class Folds(Sequence["tuple[Rows, Rows]"]):
     @overload
     def __getitem__(self, number: slice) -> list[tuple[Rows, Rows]]: ...
     def __getitem__(self, number: int | slice) -> Any:
-        """(train, validation) row numbers of a fold."""
+        """Return the (train, validation) row numbers of a fold."""
         if isinstance(number, slice):
             return [self[i] for i in range(*number.indices(self.n_folds))]
         if not 0 <= number < self.n_folds:

@@ -1,4 +1,4 @@
-"""Words that every room uses: what a model is for, how things end."""
+"""Types that every package uses: the task of a model, and how things end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Params = Mapping[str, Any]
 
 
 class Task(StrEnum):
-    """What a model is for; it decides the metrics, the split and the folds."""
+    """The task of a model, which decides the metrics, the split and the folds."""
 
     CLASSIFICATION = "classification"
     CLUSTERING = "clustering"
@@ -29,7 +29,7 @@ class ColumnKind(StrEnum):
 
 
 class Status(StrEnum):
-    """How a trial, a candidate or a run ended; the names are MLflow's."""
+    """How a trial, a candidate or a run ended, with MLflow's names."""
 
     FINISHED = "FINISHED"
     FAILED = "FAILED"

@@ -1,4 +1,4 @@
-"""One benchmark: what its engine is started with, what it measures, what it gives back."""
+"""Records of one benchmark: the request for its engine, its samples, its result."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EngineRequest:
-    """What an engine is asked to start with.
+    """What an engine is started with.
 
     Attributes:
-        workers: worker processes, each running one trial at a time.
+        workers: number of worker processes, each of which runs one trial at a time.
         threads: OpenMP and BLAS threads of each worker.
-        modules: imported by every worker before the clock of the search starts.
-        logs: a folder for what the engine prints.
-        memory_bytes: of this machine, or what its container may take.
+        modules: modules that every worker imports before the clock of the search starts.
+        logs: folder for the engine's output.
+        memory_bytes: memory of this machine, or the limit of its container.
     """
 
     workers: int
@@ -38,16 +38,18 @@ class EngineRequest:
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """The refitted winner with all that is needed to use it elsewhere.
+    """The refitted winner with everything that is needed to use it elsewhere.
 
     Attributes:
+        task: what the model predicts.
         estimator: the fitted native estimator (scikit-learn API).
-        scaler: fitted StandardScaler or None.
-        classes: original class labels in the order of the codes; empty where there are none.
+        scaler: the fitted StandardScaler, or None.
+        classes: original class labels in the order of their codes; empty if there are none.
+        feature_names: names of the input columns.
         categories: labels of each categorical feature in the order of their codes.
-        sample: a few raw (unscaled, uncoded) input rows, for signature and input example.
-        libraries: names of the packages that the loaded model needs; empty where its class comes
-            from a file of the user's.
+        sample: a few raw (unscaled, uncoded) input rows, for the signature and the input example.
+        libraries: names of the packages that the loaded model needs; empty if its class comes from
+            a file of the user.
     """
 
     task: Task
@@ -62,10 +64,14 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class RunHeader:
-    """What is known of a run when it is created.
+    """What is known about a run when it is created.
 
     Attributes:
-        dataset: None where it failed before the run was begun.
+        name: display name.
+        params: parameters, by name.
+        tags: tags, by name.
+        dataset: the data; None if the benchmark failed before its run was created.
+        start: seconds since the epoch.
     """
 
     name: str
@@ -76,11 +82,11 @@ class RunHeader:
 
 
 class Entry(NamedTuple):
-    """The moment at which a program was entered, where its wall clock starts.
+    """The moment at which the program was entered, where its wall clock starts.
 
     Attributes:
-        seconds: of `time.perf_counter()`.
-        cpu_seconds: that this process had used by then.
+        seconds: value of `time.perf_counter()`.
+        cpu_seconds: CPU time that this process had used.
     """
 
     seconds: float
@@ -88,25 +94,25 @@ class Entry(NamedTuple):
 
     @classmethod
     def now(cls) -> Entry:
-        """This moment."""
+        """Return the current moment."""
         return cls(time.perf_counter(), time.process_time())
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at the whole process tree, and at workers elsewhere that have a watch.
+    """One sample of the whole process tree, and of the remote workers that have a monitor.
 
     Attributes:
         time: seconds since the epoch.
         phase: the phase that was open.
-        cpu_percent: CPU seconds since the last sample over (cores of the machine x elapsed),
+        cpu_percent: CPU seconds since the last sample / (cores of the machine x elapsed seconds),
             0-100.
-        memory_percent: resident memory (PSS where read, else estimated from RSS) over the
-            machine's, 0-100.
-        rss_bytes: summed over processes (shared pages counted more than once).
-        pss_bytes: proportional set size (shared pages once); None where it was not read at this
-            sample.
-        processes: how many live processes the tree has.
+        memory_percent: resident memory (PSS if read, else estimated from RSS) / memory of the
+            machine, 0-100.
+        rss_bytes: sum over the processes (a shared page counts once for each).
+        pss_bytes: proportional set size (shared pages count once); None if it was not read for
+            this sample.
+        processes: number of live processes in the tree.
     """
 
     time: float
@@ -120,14 +126,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would run: facts by name, in the order in which they are told."""
+    """What would run: facts by name, in the order in which they are printed."""
 
     facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class JobNote:
-    """What a sweep's table shows of one job."""
+    """One row in the table of a sweep."""
 
     run_id: str = ""
     status: str = "RUNNING"
@@ -141,7 +147,7 @@ class JobNote:
 
 @dataclass(frozen=True)
 class Result:
-    """What one benchmark gives back to its caller; the same facts stand in its MLflow run."""
+    """What one benchmark returns to its caller; its MLflow run contains the same facts."""
 
     run_id: str
     name: str

@@ -1,4 +1,4 @@
-"""From a candidate to its result: what is proposed, sent out, measured and summed up."""
+"""Records of the search: candidates, units, batches, trials and their results."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ class Candidate:
     """One set of hyperparameters, numbered in the order in which the search proposed it.
 
     Attributes:
-        rows: share of each fold's train rows that it is fitted on, above 0 and up to 1. The rows
-            of a smaller share are among those of a larger one.
-        budget: share of the full resource (rows, n_estimators, n_init) that it got, up to 1. A
-            candidate with more of it ranks first, whatever the scores: scores at different budgets
-            do not compare.
-        continues: the candidate whose fits this one goes on from, or None.
-        resumable: its fits are kept for a candidate that may continue it.
+        number: position in the order of proposals, from 0.
+        params: the hyperparameters.
+        rows: share of each fold's train rows that it is fitted on, above 0 and up to 1. Larger
+            shares contain the rows of smaller ones.
+        budget: share of the full resource (rows, n_estimators, n_init) that it gets, up to 1. A
+            candidate with a larger budget ranks first whatever the scores, because scores at
+            different budgets cannot be compared.
+        continues: number of the candidate whose fits this one continues, or None.
+        resumable: its fits are kept for a candidate that may continue them.
     """
 
     number: int
@@ -37,10 +39,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Unit:
-    """Trials of one fold that are still to be run, and run together because they share fits.
+    """Trials of one fold that run together because they share fits.
 
     Attributes:
-        states: per candidate what its earlier fit left behind to go on from, or None.
+        candidates: one per trial.
+        fold: number of the fold.
+        states: per candidate the checkpoint of an earlier fit to continue, or None.
     """
 
     candidates: tuple[Candidate, ...]
@@ -50,10 +54,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class Batch:
-    """Units that travel together; what is not begun after `slice_seconds` comes back undone.
+    """Units that are sent to a worker together.
 
     Attributes:
-        begin_before: nothing is begun after this moment, seconds since the epoch.
+        units: the units.
+        slice_seconds: units that have not begun after this time are returned without results.
+        begin_before: no unit begins after this moment, in seconds since the epoch.
     """
 
     units: tuple[Unit, ...]
@@ -62,26 +68,33 @@ class Batch:
 
 
 class Reused(StrEnum):
-    """What a trial did not have to compute itself, the most last."""
+    """What a trial did not have to compute itself, in increasing order."""
 
     NOTHING = ""
     MATRIX = "matrix"  # the fold's quantised matrix or distances, or the scores of equal labels
     BEGINNING = "beginning"  # the first part of its fit, on a smaller budget
     FIT = "fit"  # the fit of another candidate
-    TRIAL = "trial"  # everything: the same hyperparameters had been evaluated
-    RUN = "run"  # everything: an interrupted run had evaluated it
+    TRIAL = "trial"  # everything: the same hyperparameters were evaluated before
+    RUN = "run"  # everything: an interrupted run evaluated it
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished trial, a row of trials.csv.
+    """One finished trial, which is one row of trials.csv.
 
     Attributes:
-        fit_seconds, score_seconds, cpu_seconds: as paid; what several trials used together is
-            paid by each in equal parts. CPU seconds are those of fit and score.
-        standalone_cpu_seconds: an estimate of the CPU seconds if nothing had been shared.
-        reused: what it had from others.
-        start, end: seconds since the epoch; trials that share fits share this interval.
+        candidate: number of the candidate.
+        params: its hyperparameters.
+        fold: number of the fold.
+        scores: by metric.
+        fit_seconds, score_seconds, cpu_seconds: time charged to the trial; work that several
+            trials share is charged to them in equal parts. The CPU time is that of fit and score.
+        worker: identity of the worker that ran it.
+        start, end: seconds since the epoch; trials that share fits have the same interval.
+        status: how it ended.
+        error: why it failed; None if it finished.
+        standalone_cpu_seconds: estimated CPU time if nothing had been shared.
+        reused: what it took from other trials.
     """
 
     candidate: int
@@ -102,12 +115,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class BatchOutcome:
-    """What comes back for one batch.
+    """What a worker returns for one batch.
 
     Attributes:
-        units: those that were run, each with its trials and its seconds of wall time.
-        leftover: those that were not begun.
-        profile: a marshalled pstats dictionary (see measure/profiles.py), or None.
+        units: results of the units that ran.
+        leftover: units that did not begin.
+        profile: a part for `measure.profiles.merged_profile.merge`, or None.
     """
 
     units: tuple[UnitOutcome, ...]
@@ -120,18 +133,19 @@ class BatchOutcome:
         return tuple(trial for unit in self.units for trial in unit.trials)
 
     def moved(self, seconds: float) -> Self:
-        """The same by a clock that is so many seconds ahead."""
+        """Return it with `seconds` added to all times."""
         return replace(self, units=tuple(unit.moved(seconds) for unit in self.units))
 
 
 @dataclass(frozen=True)
 class UnitOutcome:
-    """What one unit gave.
+    """Results of one unit.
 
     Attributes:
-        trials: one per candidate of the unit, in its order.
+        unit: the unit.
+        trials: one per candidate of the unit, in the same order.
         seconds: wall time of the whole unit in the worker.
-        states: per candidate what a candidate that continues it needs, or None.
+        states: per candidate the checkpoint for a candidate that continues it, or None.
     """
 
     unit: Unit
@@ -140,21 +154,21 @@ class UnitOutcome:
     states: tuple[bytes | None, ...] = ()
 
     def moved(self, seconds: float) -> UnitOutcome:
-        """The same by a clock that is so many seconds ahead."""
+        """Return it with `seconds` added to all times."""
         trials = (replace(t, start=t.start + seconds, end=t.end + seconds) for t in self.trials)
         return replace(self, trials=tuple(trials))
 
 
 @dataclass(frozen=True)
 class CandidateResult:
-    """A candidate over all its folds: one nested MLflow run.
+    """A candidate with the results of all its folds, which is one nested MLflow run.
 
     Attributes:
         mean_scores, std_scores: per metric `numpy.mean` / `numpy.std` (ddof 0) over the folds.
         rank: 1 is the best; KILLED and FAILED candidates come last.
-        start, end: of its first and its last trial, seconds since the epoch.
-        budget, rows: those of the candidate.
-        trials: its trials, by fold.
+        start, end: begin of the first and end of the last trial, in seconds since the epoch.
+        budget, rows: as in `Candidate`.
+        trials: its trials, in the order of the folds.
     """
 
     number: int

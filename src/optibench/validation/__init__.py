@@ -1,9 +1,9 @@
-"""The one validator: everything that can be refused before an engine starts or a run is created.
+"""Refuse wrong configuration and data before an engine starts or a run is created.
 
-Three moments: when the configuration is known (`validate_config`), when the table is read
-(`validate_table`), and when the folds are made (`validate_split`). A message names the key or the
-column, the value that came, what is allowed and what to do. Each check is a small function in a
-list; the first that objects ends the run.
+The checks run at three moments: when the configuration is known (`validate_config`), when the
+table is read (`validate_table`), and when the folds are made (`validate_split`). A message names
+the key or the column, the value that came, what is allowed and what to do. Each check is a small
+function in a list; the first objection ends the run.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ __all__ = [
 
 
 def validate_config(config: Config, metric: str) -> None:
-    """Check what can be checked without data; every key, used by this run or not.
+    """Check every key that can be checked without data, whether this run uses it or not.
 
     Args:
         config: the resolved configuration.
         metric: the metric that will rank candidates.
 
     Raises:
-        ConfigError: naming the key, its value, and what is allowed.
+        ConfigError: a value is not allowed; the message names the key, the value and what is
+            allowed.
     """
     for check in CONFIG_CHECKS:
         check(config, metric)
@@ -57,12 +58,12 @@ def validate_table(
 
     Args:
         config: the resolved configuration.
-        table: as it was read, groups and time columns named.
-        candidates: those known before the search starts.
+        table: the table as read, with its groups and time columns named.
+        candidates: the candidates that are known before the search starts.
         with_folds: False for search=none.
 
     Raises:
-        DataError: naming the column or the rows, and what to do.
+        DataError: the table is unusable; the message names the columns or rows and what to do.
     """
     frame = table.frame
     columns = {str(name): FrameColumn(frame[name]) for name in frame.columns}
@@ -70,10 +71,10 @@ def validate_table(
 
 
 def check_table(case: Case) -> None:
-    """The checks of `validate_table`, of a table that is described and need not be in memory.
+    """Run the checks of `validate_table` on a described table, which need not be in memory.
 
     Raises:
-        DataError: naming the column or the rows, and what to do.
+        DataError: the table is unusable; the message names the columns or rows and what to do.
     """
     for check in (*COLUMN_CHECKS, *ROW_CHECKS):
         objection = check(case)
@@ -82,10 +83,9 @@ def check_table(case: Case) -> None:
 
 
 def validate_split(model: Model, split: Split, candidates: Sequence[Candidate], seed: int) -> None:
-    """Check what only the parts and the folds show.
+    """Check the train part and the folds.
 
     Raises:
-        DataError: a part without some class, or with fewer distinct rows than clusters are asked
-            for.
+        DataError: a part lacks a class, or has fewer distinct rows than clusters.
     """
     check_parts(model, split, candidates, seed)

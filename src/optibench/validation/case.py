@@ -1,10 +1,10 @@
-"""What the checks of a table look at."""
+"""Describe a table and its use, which is what the checks of a table examine."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from optibench.records import Task
 
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
     from optibench.records import Candidate
 
 
-NAMES_TOLD = 5
-
-
 class Roles(Protocol):
-    """What the columns of a table are for; see `records.Table`."""
+    """The uses of the columns of a table; see `records.Table`."""
 
     @property
     def target(self) -> str | None:
@@ -38,7 +35,7 @@ class Roles(Protocol):
 
     @property
     def time(self) -> str | None:
-        """The column that orders the rows."""
+        """The column that orders the rows in time."""
 
     @property
     def features(self) -> list[str]:
@@ -47,12 +44,15 @@ class Roles(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A table and what is to be done with it.
+    """A table and how it will be used.
 
     Attributes:
-        table: what its columns are for.
-        columns: what is known of each.
-        n_rows: how many it has.
+        config: the resolved configuration.
+        table: the uses of the columns.
+        columns: facts about each column.
+        n_rows: number of rows.
+        candidates: the candidates that are known before the search starts.
+        with_folds: False for search=none.
     """
 
     config: Config
@@ -64,36 +64,36 @@ class Case:
 
     @property
     def model(self) -> Model:
-        """The model that will see the table."""
+        """The model that will be fitted on the table."""
         return self.config.model
 
     @property
     def evaluation(self) -> Evaluation:
-        """How the table will be split."""
+        """The settings by which the table will be split."""
         return self.config.evaluation
 
     @property
     def classifies(self) -> bool:
-        """True where the target holds classes."""
+        """True if the target holds classes."""
         return self.model.task is Task.CLASSIFICATION
 
     @property
     def predicts_numbers(self) -> bool:
-        """True where the target holds numbers to predict."""
+        """True if the target holds numbers to predict."""
         return self.model.task is Task.REGRESSION
 
     @property
     def needs_target(self) -> bool:
-        """True where the target matters at all."""
+        """True if the model needs a target."""
         return self.model.task is not Task.CLUSTERING
 
     @property
     def target(self) -> Column:
-        """The target column; call it only where there is one."""
+        """The target column; the table must have one."""
         return self.columns[str(self.table.target)]
 
     def kind(self, name: str) -> Kind:
-        """What a feature column holds."""
+        """Return the kind of values in a feature column."""
         return self.columns[name].kind
 
     @property
@@ -103,22 +103,10 @@ class Case:
 
     @property
     def n_test(self) -> int:
-        """Rows that will be held out; scikit-learn rounds up."""
+        """Number of rows that will be held out; scikit-learn rounds up."""
         return math.ceil(self.evaluation.test_size * self.n_rows)
 
     @property
     def n_train(self) -> int:
-        """Rows that remain for the search."""
+        """Number of rows that remain for the search."""
         return self.n_rows - self.n_test
-
-
-def plain(value: Any) -> Any:
-    """Take a value out of its NumPy type, so that a message says 3 and not np.int64(3)."""
-    return value.item() if hasattr(value, "item") else value
-
-
-def listed(names: list[str]) -> str:
-    """The first names of a list, and how many more there are."""
-    shown = ", ".join(repr(name) for name in names[:NAMES_TOLD])
-    more = len(names) - NAMES_TOLD
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,4 +1,4 @@
-"""Checks of the columns: each returns what is wrong and what to do, or None."""
+"""Checks of the columns; each returns an objection with a remedy, or None."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING
 from optibench.datasets.columns import Kind
 from optibench.datasets.selection import require_column
 from optibench.evaluation.split import scaling_on
-from optibench.validation.case import listed
+from optibench.records import Task
+from optibench.validation.wording import list_override, listed, override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from optibench.validation.case import Case
 
+# Models of the same task to suggest.
+TAKE_CATEGORIES = {Task.CLASSIFICATION: "xgboost", Task.REGRESSION: "xgboost_regression"}
+TAKE_MISSING = {
+    Task.CLASSIFICATION: "model=xgboost or model=random_forest",
+    Task.REGRESSION: "model=xgboost_regression",
+}
 
-def aside_columns(case: Case) -> str | None:
-    """Groups and time name columns of their own, without gaps."""
+
+def group_and_time_columns(case: Case) -> str | None:
+    """Require columns for groups and time that exist, have no other use and no missing values."""
     table = case.table
     for key, column in (("groups", table.groups), ("time", table.time)):
         if column is None:
@@ -25,132 +33,165 @@ def aside_columns(case: Case) -> str | None:
         if column == table.target or column in table.categorical:
             return (
                 f"evaluation.{key}={column!r} is also the target or in dataset.categorical: a "
-                "column has one use. Choose another column."
+                "column can have only one use. Choose another column."
             )
         missing = case.columns[column].missing
         if missing:
             return (
-                f"evaluation.{key}={column!r}: {missing} rows have no value there; fill them in."
+                f"evaluation.{key}={column!r}: the value is missing in {missing} of {case.n_rows} "
+                "rows. Fill in the values, or delete these rows from the file."
             )
     return None
 
 
 def sortable_time(case: Case) -> str | None:
-    """The time column has an order."""
+    """Require a time column that can be sorted."""
     if case.table.time is None or case.columns[case.table.time].is_sortable:
         return None
     return (
         f"evaluation.time={case.table.time!r}: the column holds neither numbers nor dates; "
-        "allowed are numbers, dates, and text such as 2024-05-31 or 2024-05-31T12:00:00."
+        "allowed are numbers, dates, and text such as 2024-05-31 or 2024-05-31T12:00:00. Choose "
+        "another column."
     )
 
 
 def some_feature(case: Case) -> str | None:
-    """A model needs something to look at."""
+    """Require at least one feature column."""
     if case.table.features:
         return None
     return (
-        "No feature column is left beside the target: keep more columns in dataset.columns, or "
-        "leave out fewer in dataset.drop."
+        "No feature column is left: list more columns in dataset.columns, or fewer in "
+        "dataset.drop."
     )
 
 
 def known_kinds(case: Case) -> str | None:
-    """Feature columns hold numbers, or are named as categories."""
-    for kind, remedy in _remedies(case).items():
+    """Require numbers in the feature columns that are not categories."""
+    for kind, remedy in REMEDIES.items():
         wrong = [name for name in case.numeric if case.kind(name) is kind]
         if wrong:
             verb = "holds" if len(wrong) == 1 else "hold"
-            noun = "column" if len(wrong) == 1 else "columns"
-            names = ",".join(wrong)
             return (
-                f"Feature {noun} {listed(wrong)} {verb} {kind}; model={case.model.name} needs "
-                f"numbers. {remedy.format(names=names)}"
+                f"Feature {_columns(wrong)} {verb} {kind}; model={case.model.name} needs numbers. "
+                f"{remedy(case, wrong)}"
             )
     return None
 
 
-def _remedies(case: Case) -> dict[Kind, str]:
-    drop = "Leave out with dataset.drop=[{names}]"
-    as_numbers = "Write numbers into the file, or leave out with dataset.drop=[{names}]."
-    as_category = (
-        "Name as categories with dataset.categorical=[{names}], or leave out with dataset.drop."
+def _as_numbers(case: Case, names: list[str]) -> str:
+    return f"Write numbers into the file, or leave {_it(names)} out with {_drop(case, names)}."
+
+
+def _as_categories(case: Case, names: list[str]) -> str:
+    if not case.model.accepts_categories:
+        return _as_numbers(case, names)
+    categories = list_override("dataset.categorical", (*case.table.categorical, *names))
+    return (
+        f"Use {_it(names)} as categories with {categories}, or leave {_it(names)} out with "
+        f"{_drop(case, names)}."
     )
-    return {
-        Kind.TEXT: as_category if case.model.accepts_categories else as_numbers,
-        Kind.DATE: f"{drop}, or order the rows by one with evaluation.time=.",
-        Kind.EMPTY: f"{drop}.",
-        Kind.OTHER: as_numbers,
-    }
+
+
+def _as_time(case: Case, names: list[str]) -> str:
+    if case.table.time is not None or case.table.groups is not None:
+        return _left_out(case, names)
+    time = override("evaluation.time", names[0])
+    return (
+        f"Leave {_it(names)} out with {_drop(case, names)}, or order the rows by time with {time}."
+    )
+
+
+def _left_out(case: Case, names: list[str]) -> str:
+    return f"Leave {_it(names)} out with {_drop(case, names)}."
+
+
+REMEDIES: dict[Kind, Callable[[Case, list[str]], str]] = {
+    Kind.TEXT: _as_categories,
+    Kind.DATE: _as_time,
+    Kind.EMPTY: _left_out,
+    Kind.OTHER: _as_numbers,
+}
 
 
 def allowed_categories(case: Case) -> str | None:
-    """Only some models take categories, and those are not scaled."""
+    """Require a model that accepts categories, and no scaling of them."""
     categorical = case.table.categorical
     if not categorical:
         return None
     if not case.model.accepts_categories:
+        other = TAKE_CATEGORIES.get(case.model.task)
         return (
-            f"dataset.categorical={list(categorical)}: model={case.model.name} takes numbers "
-            "only. Write them as numbers (one column of 0 and 1 per category), leave them out "
-            "with dataset.drop, or take model=xgboost."
+            f"dataset.categorical={list(categorical)}: model={case.model.name} accepts numbers "
+            "only. Write the categories as numbers (one column of 0 and 1 per category), or leave "
+            f"the columns out with {_drop(case, categorical)}"
+            f"{f', or use model={other}' if other else ''}."
         )
     if scaling_on(case.config.dataset.scale, case.model.task):
         return (
             f"dataset.scale={case.config.dataset.scale} with "
-            f"dataset.categorical={list(categorical)}: categories cannot be standardised. Trees "
-            "need no scaling: set dataset.scale=false."
+            f"dataset.categorical={list(categorical)}: categories cannot be standardised. Set "
+            "dataset.scale=false; trees need no scaling."
         )
     empty = [name for name in categorical if case.kind(name) is Kind.EMPTY]
-    return (
-        f"Categorical column {empty[0]!r} is empty; leave it out with dataset.drop."
-        if empty
-        else None
-    )
+    if empty:
+        return f"Categorical {_columns(empty)} has no value. {_left_out(case, empty)}"
+    return None
 
 
 def finite(case: Case) -> str | None:
-    """No model takes infinite values."""
+    """Require finite numbers: no model accepts infinite values."""
     counts = {name: case.columns[name].infinite for name in case.numeric}
     wrong = [name for name, count in counts.items() if count]
     if not wrong:
         return None
     return (
-        f"Feature column {listed(wrong)} has {counts[wrong[0]]} infinite values in {wrong[0]!r}; "
-        "only finite numbers are allowed. Mend these rows in the file, or leave the column out "
-        "with dataset.drop."
+        f"Infinite values in feature {_columns(wrong)} ({counts[wrong[0]]} in {wrong[0]!r}); only "
+        f"finite numbers are allowed. Correct these rows in the file, or leave {_it(wrong)} out "
+        f"with {_drop(case, wrong)}."
     )
 
 
 def complete(case: Case) -> str | None:
-    """Some models take no missing values."""
+    """Require values in all rows if the model does not accept missing ones."""
     if case.model.accepts_missing:
         return None
     counts = {name: case.columns[name].missing for name in case.table.features}
     wrong = [name for name, count in counts.items() if count]
     if not wrong:
         return None
-    names = ",".join(wrong)
+    others = TAKE_MISSING.get(case.model.task)
     return (
-        f"Feature column {listed(wrong)} has missing values ({counts[wrong[0]]} in {wrong[0]!r}); "
-        f"model={case.model.name} takes none. Fill them or delete these rows in the file, or "
-        f"leave the columns out with dataset.drop=[{names}]. model=xgboost and "
-        "model=random_forest take missing values."
+        f"Missing values in feature {_columns(wrong)} ({counts[wrong[0]]} in {wrong[0]!r}); "
+        f"model={case.model.name} does not accept them. Fill in the values or delete these rows "
+        f"in the file, or leave {_it(wrong)} out with {_drop(case, wrong)}"
+        f"{f', or use {others}' if others else ''}."
     )
 
 
 def some_variation(case: Case) -> str | None:
-    """At least one feature tells rows apart; a single constant column does no harm."""
+    """Require a feature that varies; further constant columns are harmless."""
     if any(case.columns[name].varies for name in case.table.features):
         return None
     return (
         f"Every feature column has one value only ({listed(case.table.features)}): there is "
-        "nothing to learn from. Check dataset.path and dataset.columns."
+        "nothing to learn from. Check the file and dataset.columns."
     )
 
 
+def _columns(names: list[str]) -> str:
+    return f"{'column' if len(names) == 1 else 'columns'} {listed(names)}"
+
+
+def _it(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _drop(case: Case, names: Iterable[str]) -> str:
+    return list_override("dataset.drop", dict.fromkeys((*case.config.dataset.drop, *names)))
+
+
 COLUMN_CHECKS: tuple[Callable[[Case], str | None], ...] = (
-    aside_columns,
+    group_and_time_columns,
     sortable_time,
     some_feature,
     allowed_categories,

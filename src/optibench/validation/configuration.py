@@ -1,4 +1,4 @@
-"""Checks of the configuration alone."""
+"""Checks that need the configuration alone."""
 
 from __future__ import annotations
 
@@ -18,68 +18,60 @@ if TYPE_CHECKING:
     from optibench.config.schema import Config
 
 SEEDS = 2**32
-FEWEST_FOLDS = 2
+MIN_FOLDS = 2
 PARALLELISMS = {
-    "trials": "each candidate x fold is a fit of its own",
+    "trials": "many fits run side by side",
     "data": "each fit uses all workers",
-    "auto": "whichever fits, and is the faster one",
+    "auto": "the faster one of those that fit into memory",
 }
-SMALLEST_SILHOUETTE_SAMPLE = 3  # two clusters, and one of them with two rows
+MIN_SILHOUETTE_SAMPLE = 3  # two clusters, one of them with two rows
 
 
 def check_metric(config: Config, metric: str) -> None:
-    """The metric belongs to the model's task."""
+    """Require a metric of the model's task."""
     task = config.model.task
     if metric in METRICS[task]:
         return
     other = next((t for t, metrics in METRICS.items() if metric in metrics), None)
-    why = f"is a metric of {other}, and model={config.model.name} does" if other else "is unknown;"
-    msg = f"evaluation.metric={metric!r} {why} {task}: allowed are {', '.join(METRICS[task])}."
+    problem = f"is a metric of {other}" if other else "is unknown"
+    msg = (
+        f"evaluation.metric={metric!r} {problem}: model={config.model.name} does {task}, for "
+        f"which {', '.join(METRICS[task])} are allowed."
+    )
     raise ConfigError(msg)
 
 
 def check_ranges(config: Config, metric: str) -> None:
-    """The numbers of the evaluation are in range."""
+    """Require numbers of the evaluation that are in range."""
     del metric
     settings = config.evaluation
-    wrong = {
-        "test_size": (0 < settings.test_size < 1, "a share above 0 and below 1, such as 0.2"),
-        "folds": (settings.folds >= FEWEST_FOLDS, f"a whole number of at least {FEWEST_FOLDS}"),
-        "silhouette_sample": (
-            settings.silhouette_sample >= SMALLEST_SILHOUETTE_SAMPLE,
-            f"a whole number of at least {SMALLEST_SILHOUETTE_SAMPLE}",
-        ),
-    }
-    for key, (right, allowed) in wrong.items():
-        if not right:
-            msg = f"evaluation.{key}={getattr(settings, key)}: allowed is {allowed}."
-            raise ConfigError(msg)
+    size, folds, sample = settings.test_size, settings.folds, settings.silhouette_sample
+    _require(0 < size < 1, f"evaluation.test_size={size}", "a share above 0 and below 1")
+    _require(folds >= MIN_FOLDS, f"evaluation.folds={folds}", _at_least(MIN_FOLDS))
+    _require(
+        sample >= MIN_SILHOUETTE_SAMPLE,
+        f"evaluation.silhouette_sample={sample}",
+        _at_least(MIN_SILHOUETTE_SAMPLE),
+    )
 
 
 def check_top_level(config: Config, metric: str) -> None:
-    """Seeds are what NumPy takes; there is at least one run; folds run as trials."""
+    """Require seeds that NumPy accepts, at least one repeat, and a known parallelism."""
     del metric
-    top = config.top
-    wrong = {
-        f"seed={top.seed}": (0 <= top.seed < SEEDS, f"0 to {SEEDS - 1}"),
-        f"search.seed={config.search.seed}": (
-            0 <= config.search.seed < SEEDS,
-            f"0 to {SEEDS - 1}",
-        ),
-        f"repeats={top.repeats}": (top.repeats >= 1, "a whole number of at least 1"),
-        f"backend.parallelism={config.backend.parallelism!r}": (
-            config.backend.parallelism in PARALLELISMS,
-            "; ".join(f"{name}: {what}" for name, what in PARALLELISMS.items()),
-        ),
-    }
-    for came, (right, allowed) in wrong.items():
-        if not right:
-            msg = f"{came}: allowed is {allowed}."
-            raise ConfigError(msg)
+    seeds = {"seed": config.top.seed, "search.seed": config.search.seed}
+    for key, seed in seeds.items():
+        _require(0 <= seed < SEEDS, f"{key}={seed}", f"0 to {SEEDS - 1}")
+    repeats, parallelism = config.top.repeats, config.backend.parallelism
+    _require(repeats >= 1, f"repeats={repeats}", _at_least(1))
+    _require(
+        parallelism in PARALLELISMS,
+        f"backend.parallelism={parallelism!r}",
+        ", ".join(f"{name} ({meaning})" for name, meaning in PARALLELISMS.items()),
+    )
 
 
 def check_search(config: Config, metric: str) -> None:
-    """Limits of the search can be reached."""
+    """Require limits that a search can reach."""
     del metric
     limit, target = config.search.max_seconds, config.search.target
     if limit is not None and not (limit > 0 and math.isfinite(limit)):
@@ -91,32 +83,42 @@ def check_search(config: Config, metric: str) -> None:
 
 
 def check_order(config: Config, metric: str) -> None:
-    """Rows are split by groups or by time, not by both."""
+    """Refuse groups together with time."""
     del metric
     settings = config.evaluation
     if settings.groups is not None and settings.time is not None:
         msg = (
             f"evaluation.groups={settings.groups!r} and evaluation.time={settings.time!r}: a "
-            "table is split by one of them; set the other to null."
+            "table can be split by only one of them; set the other to null."
         )
         raise ConfigError(msg)
 
 
 def check_scale(config: Config, metric: str) -> None:
-    """`dataset.scale` is one of three words."""
+    """Require true, false or auto for `dataset.scale`."""
     del metric
     scaling_on(config.dataset.scale, config.model.task)
 
 
 def check_hyperparameters(config: Config, metric: str) -> None:
-    """Every fixed hyperparameter, and every value of the space, is one that the model takes."""
+    """Require hyperparameters and values of the search space that the model accepts."""
     del metric
     model = config.model
     model.check(model.params)
     space = parse_space(model.space) if model.space else {}
-    # Whole points: what one hyperparameter may be depends on another (a solver's norms).
+    # Whole points, because a hyperparameter's range may depend on another (a solver's norms).
     for point in corner_points(space) if space else ():
         model.check({**model.params, **point})
+
+
+def _require(condition: bool, came: str, allowed: str) -> None:  # noqa: FBT001 - as in assert
+    if not condition:
+        msg = f"{came}: allowed is {allowed}."
+        raise ConfigError(msg)
+
+
+def _at_least(number: int) -> str:
+    return f"a whole number of at least {number}"
 
 
 CONFIG_CHECKS: tuple[Callable[[Config, str], None], ...] = (

@@ -1,4 +1,4 @@
-"""What cannot be had where each fit uses all workers (backend.parallelism=data)."""
+"""Refuse what backend.parallelism=data does not support."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from optibench.config.schema import Config
     from optibench.contracts import DistributedFitSupport
 
-SEARCHES = ("none", "grid", "random")  # the others go on from what a worker keeps
+SEARCHES = ("none", "grid", "random")  # the others continue fits that a worker has kept
 
 
 def check_data_parallel(config: Config, metric: str) -> None:
-    """The engine has a trainer for the model, the search and the split can be had."""
+    """Require a model, a search and a split that the engine supports data-parallel."""
     del metric
     if config.backend.parallelism == "data":
         _check(config)
 
 
 def why_no_data(config: Config) -> str | None:
-    """What is in the way of backend.parallelism=data, or None."""
+    """Return why backend.parallelism=data is not possible, or None if it is."""
     try:
         _check(config)
     except ConfigError as error:
@@ -38,16 +38,17 @@ def _check(config: Config) -> None:
     support = _support_with_trainer(config)
     if config.search.name not in SEARCHES:
         msg = (
-            f"search={config.search.name} cannot be had with backend.parallelism=data; allowed "
-            f"are {', '.join(SEARCHES)}."
+            f"search={config.search.name} cannot be used with backend.parallelism=data. Use "
+            f"search={' or search='.join(SEARCHES)}, or set backend.parallelism=trials."
         )
         raise ConfigError(msg)
-    for key in ("groups", "time"):
-        column = getattr(config.evaluation, key)
+    columns = {"groups": config.evaluation.groups, "time": config.evaluation.time}
+    for key, column in columns.items():
         if column is not None:
             msg = (
-                f"evaluation.{key}={column!r}: with backend.parallelism=data rows are dealt out "
-                "one by one, by a hash. Set it to null, or take backend.parallelism=trials."
+                f"evaluation.{key}={column!r} cannot be used with backend.parallelism=data, which "
+                f"assigns each row to a part by a hash. Set evaluation.{key}=null, or set "
+                "backend.parallelism=trials."
             )
             raise ConfigError(msg)
     space = parse_space(config.space) if config.space else {}
@@ -56,18 +57,18 @@ def _check(config: Config) -> None:
 
 
 def _support_with_trainer(config: Config) -> DistributedFitSupport:
-    """Trainers are the modules `optibench/backends/<engine>/<model>.py`."""
+    """Return the support of a model whose trainer is `optibench/backends/<engine>/<model>.py`."""
     engine, model = config.backend.name, config.model.name
     package = f"optibench.backends.{engine}"
     support = config.model.distributed_fit
     if find_spec(f"{package}.{model}") is not None and support is not None:
         return support
-    modules = {found.name for found in iter_modules(import_module(package).__path__)}
-    models = {found.name for found in iter_modules(import_module("optibench.models").__path__)}
+    modules = {module.name for module in iter_modules(import_module(package).__path__)}
+    models = {module.name for module in iter_modules(import_module("optibench.models").__path__)}
     trained = sorted(modules & models)
-    what = f"it trains {', '.join(trained)}" if trained else "it trains none; dask and spark do"
+    others = f"only for {', '.join(trained)}" if trained else "for no model; dask and spark have"
     msg = (
-        f"backend.parallelism=data: backend={engine} has no trainer for model={model} ({what}). "
-        "Take backend.parallelism=trials."
+        f"backend.parallelism=data: backend={engine} has no trainer for model={model} ({others}). "
+        "Set backend.parallelism=trials."
     )
     raise ConfigError(msg)
