@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def _mean_of(metric: str, folds: Sequence[Trial]) -> float:
 
 
 def _over_folds(
-    folds: Sequence[Trial], reduce: Callable[[Sequence[float]], np.floating[Any]]
+    folds: Sequence[Trial], reduce: Callable[[Sequence[float]], np.floating]
 ) -> dict[str, float]:
     names = dict.fromkeys(name for trial in folds for name in trial.scores)
     columns = {name: [trial.scores.get(name, math.nan) for trial in folds] for name in names}

@@ -204,7 +204,7 @@ def baselines(split: Split, task: Task, settings: ScoringSettings) -> dict[str, 
 
 
 def constant_scores(
-    task: Task, y: NDArray[Any], constant: Any, settings: ScoringSettings
+    task: Task, y: NDArray[Any], constant: float | NDArray[np.float64], settings: ScoringSettings
 ) -> dict[str, float]:
     """Score one prediction for all rows.
 

@@ -6,14 +6,14 @@ Tests assert that the results equal those of `sklearn.metrics` to the last bit.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Values = NDArray[Any]
+    Values = NDArray[np.floating]
 
 MIN_ROWS = 2  # R2 compares with the mean, and a single row equals its mean
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ class Folds(Sequence["tuple[Rows, Rows]"]):
             on all other rows.
     """
 
-    validates: NDArray[Any]
+    validates: NDArray[np.int16]
     n_folds: int
     ordered: bool = False
 
@@ -56,7 +56,7 @@ class Folds(Sequence["tuple[Rows, Rows]"]):
     def __getitem__(self, number: int) -> tuple[Rows, Rows]: ...
     @overload
     def __getitem__(self, number: slice) -> list[tuple[Rows, Rows]]: ...
-    def __getitem__(self, number: int | slice) -> Any:
+    def __getitem__(self, number: int | slice) -> tuple[Rows, Rows] | list[tuple[Rows, Rows]]:
         """Return the (train, validation) row numbers of a fold."""
         if isinstance(number, slice):
             return [self[i] for i in range(*number.indices(self.n_folds))]
