@@ -27,12 +27,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optibench.backends.spark.java import find_java_home
+from optibench.termination import end_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 90.0
+STOP_SECONDS = 15.0
 DEPLOY = "org.apache.spark.deploy"
 SECRET = "OPTIBENCH_SPARK_SECRET"  # noqa: S105 - a variable's name, not a secret
 
@@ -183,13 +185,11 @@ def started(command: list[str], *, java: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
+        process.terminate()  # alone: a Dask worker's nanny closes its processes itself
         try:
-            process.wait(15)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            end_group(process)
 
 
 def free_port() -> int:

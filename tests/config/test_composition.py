@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from optibench.cli.arguments import prepare
-from optibench.config.composition import compose, normalise, split_top_level
+from optibench.config.composition import compose, normalise
 from optibench.config.resolution import resolve
 from optibench.errors import ConfigError
 
@@ -154,11 +154,31 @@ def test_only_open_keys_are_rewritten():
 
 def test_a_sweep_over_spaces_wraps_each_choice():
     word = "model.space.a={low: 1, high: 2},[3,4]"
-    assert normalise([word]) == ["++model.space.a=[{low: 1, high: 2}],[3,4]"]
+    assert normalise([word]) == ["++model.space.a=[{low:1,high:2}],[3,4]"]
 
 
-def test_splitting_respects_brackets_and_quotes():
-    assert split_top_level("[1,2],{a: 1, b: 2},'x,y'") == ["[1,2]", "{a: 1, b: 2}", "'x,y'"]
+@pytest.mark.parametrize(
+    ("value", "entry"),
+    [
+        ("[k-means++]", ["k-means++"]),
+        ("[k-means++, random]", ["k-means++", "random"]),
+        ("{low: 2, high: 9, int: true}", {"low": 2, "high": 9, "int": True}),
+        ("{low: ${seed}, high: 3}", {"low": 0, "high": 3}),
+        ("[{low: 1, high: 2}]", {"low": 1, "high": 2}),
+        ("['a, b', \"c]\"]", ["a, b", "c]"]),
+        ("[[5, 5], [3]]", [[5, 5], [3]]),
+        ("[null, true, 1e-3]", [None, True, 0.001]),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+def test_odd_values_of_the_space_arrive_whole(prefix, value, entry):
+    assert config(f"{prefix}model.space.init={value}").space["init"] == entry
+
+
+def test_a_word_that_hydra_cannot_read_is_left_for_hydra_to_refuse():
+    assert normalise(["model.space.a={low: 1"]) == ["model.space.a={low: 1"]
+    with pytest.raises(ConfigError, match="cannot be composed"):
+        config("model.space.a={low: 1")
 
 
 def test_sparks_secret_comes_from_the_environment_and_is_in_no_word_that_hydra_writes(monkeypatch):

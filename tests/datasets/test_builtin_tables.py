@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import importlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from sklearn import datasets
 
-from optibench.datasets import pima
+from optibench.config.registry import SHARED_MODULES, find
+from optibench.datasets import builtin, pima
 from optibench.datasets.blobs import Blobs
 from optibench.datasets.classification import Classification
 from optibench.datasets.encoding import encode
@@ -28,7 +29,8 @@ SHAPES = {
 
 
 def plugin(name: str) -> Any:
-    return importlib.import_module(f"optibench.datasets.{name}").PLUGIN
+    """The plug-in of `dataset=name`; conf/dataset/ gives it its name, as here."""
+    return partial(find("dataset", name), name=name)
 
 
 @pytest.mark.parametrize(("name", "shape"), SHAPES.items())
@@ -59,6 +61,11 @@ def test_pima_is_the_shipped_file_with_500_and_268_rows() -> None:
     frame = pd.read_csv(pima.FILE)
     assert np.array_equal(dataset.X, frame.drop(columns="outcome").to_numpy(float))
     assert np.bincount(dataset.y).tolist() == [500, 268]
+
+
+def test_the_registry_knows_the_names_that_share_a_module() -> None:
+    shared = {name for (group, name), module in SHARED_MODULES.items() if module == "builtin"}
+    assert shared == set(builtin.NAMES)
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits"])
@@ -105,6 +112,7 @@ def test_first_features_are_kept() -> None:
         ("pima", {"n_samples": 769}, DataError, "768 rows"),
         ("pima", {"n_features": 9}, DataError, "8 features"),
         ("pima", {"n_samples": 0}, ConfigError, "n_samples=0"),
+        ("builtin", {}, ConfigError, "allowed are breast_cancer, diabetes, digits, iris, wine"),
         ("iris", {"path": "x.csv"}, ConfigError, "reads no file"),
         ("blobs", {"path": "x.csv"}, ConfigError, "reads no file"),
         ("blobs", {"n_samples": None}, ConfigError, "n_samples"),

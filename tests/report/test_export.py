@@ -122,7 +122,7 @@ def test_trials_of_all_runs_are_joined_with_the_run_id_first(root: Path, tmp_pat
 def test_more_runs_than_a_page_are_all_exported(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("optibench.report.stored_runs.PAGE", 2)
+    monkeypatch.setattr("optibench.tracking.stored_runs.PAGE", 2)
     assert len(json.loads(exported(root, tmp_path, "x.json").read_text())) == 3
 
 

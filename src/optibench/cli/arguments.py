@@ -1,4 +1,4 @@
-"""Command-line words before Hydra sees them: credentials taken out, open keys rewritten."""
+"""The words of the command line before Hydra sees them: secrets hidden, open keys rewritten."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from optibench.config.composition import normalise
+from optibench.config.hydra_adapter import parse_override, write_value
 from optibench.config.registry import GROUPS
 from optibench.redaction import has_secret
 
@@ -19,11 +20,12 @@ def prepare(words: Sequence[str]) -> list[str]:
 
 
 def hide_secret(word: str) -> str:
-    """Move the value of `key=value` into the environment where it carries a credential.
+    """Move the value of `key=value` into the environment if it holds a credential.
 
-    Hydra writes overrides to disk before any code of ours runs, so the credential must not be in
-    them. Jobs of a sweep inherit the environment.
+    Hydra writes overrides to disk before it calls this program, so they must not hold the
+    credential. The jobs of a sweep inherit the environment.
     """
+    # Not with Hydra's grammar, which cannot read every password, and splits one at its commas.
     key, equals, value = word.partition("=")
     if not equals or word.startswith("-") or not has_secret(value, key.lstrip("+~")):
         return word
@@ -32,12 +34,22 @@ def hide_secret(word: str) -> str:
     number = 0
     while os.environ.get(name := SECRET_VARIABLE.format(number), value) != value:
         number += 1
-    os.environ[name] = value.strip("'\"")
+    os.environ[name] = _unquoted(word, value)
     return f"{key}=${{oc.env:{name}}}"
 
 
+def _unquoted(word: str, value: str) -> str:
+    from hydra.errors import OverrideParseException
+
+    try:
+        override = parse_override(word)
+    except OverrideParseException:
+        return value
+    return value if override is None or override.string is None else override.string
+
+
 def overrides_of(config: Mapping[str, Any] | Sequence[str]) -> list[str]:
-    """Turn what `optibench.run` was given into overrides, in Hydra's grammar."""
+    """Turn the configuration given to `optibench.run` into overrides, in Hydra's grammar."""
     if isinstance(config, str):
         return [config]
     if isinstance(config, Mapping):
@@ -54,20 +66,4 @@ def _flatten(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
                 yield f"{name}={group.pop('name')}"
             yield from _flatten(group, f"{name}.")
         else:
-            yield f"{name}={_literal(value)}"
-
-
-def _literal(value: Any) -> str:
-    """One value in the grammar of Hydra's overrides."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_literal(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(_literal(item) for item in value) + "]"
-    text = str(value).replace("\\", "\\\\") if str(value).endswith("\\") else str(value)
-    return "'" + text.replace("'", "\\'") + "'"
+            yield f"{name}={write_value(value)}"

@@ -51,7 +51,7 @@ def _benchmark(words: list[str]) -> int:
     import hydra
 
     from optibench.cli.arguments import prepare
-    from optibench.config.composition import conf_dir, replace_file_source
+    from optibench.config.composition import conf_dir, prepare_file_source
 
     codes: list[int] = []
 
@@ -60,7 +60,7 @@ def _benchmark(words: list[str]) -> int:
 
         codes.append(run_job(composed, ENTRY))
 
-    replace_file_source()
+    prepare_file_source()
     sys.argv = ["optibench", *prepare(words)]
     # Else Hydra prints what it refuses in its own way and exits with 1.
     os.environ[HYDRA_RAISES] = "1"

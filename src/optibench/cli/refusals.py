@@ -6,10 +6,11 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from optibench.config.hydra_adapter import Override, parse_override
 from optibench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -33,28 +34,34 @@ def explain(error: BaseException, words: Sequence[str]) -> str:
 
 
 def _unreadable(words: Sequence[str]) -> str:
-    """Name the first word that Hydra's grammar cannot read; empty where it can read all."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
-
-    parser = OverridesParser.create()
+    """Name the first word that Hydra's grammar cannot read; empty if it can read all."""
     for word in words:
-        try:
-            parser.parse_overrides([word] if "=" in word[1:] and word[0] != "-" else [])
-        except OverrideParseException:
-            key, _, value = word.partition("=")
-            quoted = f"'{key}=\"{value}\"'"
-            return (
-                f"{word}: Hydra cannot read this value; text with brackets, braces, commas or "
-                f"spaces is given in double quotes within single ones, {quoted}."
-            )
+        if _is_readable(word):
+            continue
+        key, _, value = word.partition("=")
+        quoted = f"'{key}=\"{value}\"'"
+        return (
+            f"{word}: Hydra cannot read this value; write text with brackets, braces, commas or "
+            f"spaces in double quotes within single quotes: {quoted}."
+        )
     return ""
 
 
+def _is_readable(word: str) -> bool:
+    from hydra.errors import OverrideParseException
+
+    try:
+        parse_override(word)
+    except OverrideParseException:
+        return False
+    return True
+
+
 def _unknown_key(key: str, words: Sequence[str]) -> str:
-    came = next((word for word in words if word.lstrip("+~").partition("=")[0] == key), key)
+    overrides = _overrides(words)
+    came = next((word for word, override in overrides.items() if override.key == key), key)
     parent, _, leaf = key.rpartition(".")
-    allowed = _keys_of(parent, words)
+    allowed = _keys_of(parent, overrides.values())
     if not allowed:
         return f"{came}: the configuration has no {parent or key}."
     near = get_close_matches(leaf, allowed, n=1)
@@ -64,14 +71,19 @@ def _unknown_key(key: str, words: Sequence[str]) -> str:
     return f"{came}: there is no key {key}; allowed are {names}.{hint}"
 
 
-def _keys_of(parent: str, words: Sequence[str]) -> list[str]:
-    """The keys below `parent` in the configuration that `words` choose, for a sweep its first."""
+def _overrides(words: Sequence[str]) -> dict[str, Override]:
+    found = {word: parse_override(word) for word in words if _is_readable(word)}
+    return {word: override for word, override in found.items() if override is not None}
+
+
+def _keys_of(parent: str, overrides: Iterable[Override]) -> list[str]:
+    """List the keys below `parent` in the configuration that is chosen, in a sweep first."""
     from omegaconf import DictConfig, OmegaConf
 
     from optibench.config.composition import compose
 
     group = parent.partition(".")[0]
-    choices = [word.partition(",")[0] for word in words if word.startswith(f"{group}=")]
+    choices = [f"{group}={one.first_choice}" for one in overrides if one.key == group]
     try:
         node = OmegaConf.select(compose(choices), parent) if parent else compose([])
     except ConfigError:

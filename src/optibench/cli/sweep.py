@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from optibench.cli.exits import environment
 from optibench.cli.note import NOTE_VARIABLE, Note
 from optibench.errors import OptiBenchError
 from optibench.redaction import redact
+from optibench.termination import end_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -121,7 +121,7 @@ def _run_job(job: Job, folder: Path, sweep_id: str, extra: list[str]) -> tuple[N
             start_new_session=True,  # so that all of a crashed job can be ended with it
         )
         code, interrupted = _wait(process)
-    _end_group(process.pid)
+    end_group(process)  # workers or a JVM left behind would disturb the next job
     return _read_note(note_path, code, job.tracking_uri), interrupted
 
 
@@ -135,17 +135,6 @@ def _wait(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             process.kill()
             return process.wait(), True
-
-
-def _end_group(leader: int) -> None:
-    """End what a job has left behind (workers, JVM), so that the next one is not skewed."""
-    deadline = time.monotonic() + 5.0
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(leader, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
 
 
 def _read_note(path: Path, code: int, tracking_uri: str | None) -> Note:

@@ -20,6 +20,11 @@ SETTINGS = {
     "tracking": "optibench.config.schema:TrackingSettings",
 }
 GROUPS = (*ROOMS, *SETTINGS)
+# Choices that share a module; any other choice has a module of its own name.
+SHARED_MODULES = {
+    ("dataset", name): "builtin"
+    for name in ("breast_cancer", "diabetes", "digits", "iris", "wine")
+}
 
 
 def find(group: str, name: str) -> type[Any]:
@@ -31,7 +36,7 @@ def find(group: str, name: str) -> type[Any]:
     if group in SETTINGS:
         module, _, attribute = SETTINGS[group].partition(":")
         return _load(module, attribute or "PLUGIN")
-    module = f"{ROOMS[group]}.{name}"
+    module = f"{ROOMS[group]}.{SHARED_MODULES.get((group, name), name)}"
     found = name.isidentifier() and importlib.util.find_spec(module) is not None
     if not found or not hasattr(importlib.import_module(module), "PLUGIN"):
         msg = (

@@ -9,7 +9,7 @@ parent run. Names with `*_seconds` are durations; `start` and `end` are seconds 
 from optibench.records.blocks import HELD_OUT, Block, Chunk, Rows, StoredChunk
 from optibench.records.data import DataFacts, Dataset, Prediction, Scores, Split, Table
 from optibench.records.folds import Folds
-from optibench.records.kinds import ColumnKind, Params, Status, Task
+from optibench.records.kinds import MIB, ColumnKind, Params, Status, Task
 from optibench.records.runs import (
     EngineRequest,
     Entry,
@@ -33,6 +33,7 @@ from optibench.records.trials import (
 
 __all__ = [
     "HELD_OUT",
+    "MIB",
     "Batch",
     "BatchOutcome",
     "Block",

@@ -27,14 +27,12 @@ class Block:
         first_row: number of the block's first row in its file; for CSV, of its first line.
         n_rows: number of rows; for CSV the number of lines, which is an upper limit.
         place: position for the reader: a row group, or the range of its bytes.
-        constants: columns in the folder's name (`year=2020/`), with their values.
     """
 
     file: str
     first_row: int
     n_rows: int
     place: tuple[int, ...] = ()
-    constants: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 Params = Mapping[str, Any]
+MIB = 2**20  # bytes
 
 
 class Task(StrEnum):

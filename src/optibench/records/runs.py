@@ -158,5 +158,3 @@ class Result:
     trials: tuple[Trial, ...]
     candidates: tuple[CandidateResult, ...]
     model: FittedModel | None
-    artifacts: Path | None = None
-    reason: str | None = None

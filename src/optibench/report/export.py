@@ -133,18 +133,20 @@ def _format(request: ExportRequest) -> str:
 
 
 def _read(request: ExportRequest, spool: Spool) -> None:
-    from optibench.report.stored_runs import StoredRuns
+    from optibench.tracking.store import quiet
+    from optibench.tracking.stored_runs import StoredRuns
 
-    store = StoredRuns(request.uri, request.root)
-    experiments = store.select(request.experiment)
-    try:
-        rows = store.trials(experiments) if request.trials else store.runs(experiments)
-        spool.fill(rows, infer=request.trials)
-    except Exception as error:
-        # Whatever MLflow, its database or its artifact store raise while they are read.
-        redact_exception(error)
-        message = f"The tracking store failed while it was read: {redact(str(error))}"
-        raise TrackingError(message) from error
+    with quiet():
+        store = StoredRuns(request.uri, request.root)
+        experiments = store.select(request.experiment)
+        try:
+            rows = store.trials(experiments) if request.trials else store.runs(experiments)
+            spool.fill(rows, infer=request.trials)
+        except Exception as error:
+            # MLflow, its database and its artifact store each raise their own errors.
+            redact_exception(error)
+            message = f"The tracking store failed while it was read: {redact(str(error))}"
+            raise TrackingError(message) from error
     if spool.count == 0:
         what = "trials" if request.trials else "benchmark runs"
         where = f"experiment {request.experiment!r} of " if request.experiment else ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from optibench.report.stored_runs import Row
+    from optibench.tracking.stored_runs import Row
 
 RUN_COLUMNS = ("run_id", "name", "status", "start")
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")

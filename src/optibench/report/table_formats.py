@@ -15,7 +15,7 @@ from optibench.report.spool import Column, Kind, typed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from optibench.report.stored_runs import Row
+    from optibench.tracking.stored_runs import Row
 
 ROW_GROUP = 5_000  # rows of a Parquet row group, held in memory at once
 

@@ -1,82 +1,90 @@
-"""What a run, a plan and a sweep print on stdout."""
+"""Print a run, a plan and a sweep as plain text, and write trials.csv."""
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optibench.records import Status
+from optibench.measure.clock.phases import PHASES
+from optibench.records import MIB, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
-    from optibench.records import JobNote, Plan, Result
+    from optibench.records import JobNote, Plan, Result, Trial
 
-PHASES = ("startup", "load", "split", "search", "fit", "score", "tracking")
-MIB = 1024 * 1024
+SWEEP_COLUMNS = (
+    "job",
+    "model",
+    "backend",
+    "search",
+    "dataset",
+    "status",
+    "quality",
+    "wall s",
+    "CPU %",
+    "memory %",
+    "run id",
+    "reason",
+)
+SWEEP_NUMBERS = (0, 7, 8, 9)
+TRIAL_COLUMNS = (
+    "fit_seconds",
+    "score_seconds",
+    "cpu_seconds",
+    "standalone_cpu_seconds",
+    "reused",
+    "worker",
+    "start",
+    "end",
+    "status",
+    "error",
+)
+
+# A rule of ASCII characters below the header, and nothing else. A pipe may take no other ones.
+_RULE_BELOW_HEADER = "    \n    \n -  \n    \n    \n    \n    \n    \n"
+_WIDTH = 10**6  # columns of the page: no cell is cut or wrapped, whatever the terminal's width
 
 
-def align(
+def render_table(
     header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()
 ) -> str:
-    """Lay out a table in columns two spaces apart; columns in `numeric` are set right."""
-    table = [list(header), *(list(row) for row in rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    """Lay out a table as plain text; the columns `numeric` are aligned to the right."""
+    from rich.box import Box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    box = Box(_RULE_BELOW_HEADER, ascii=True)
+    table = Table(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     right = set(numeric)
-    lines = [
-        "  ".join(
-            c.rjust(w) if i in right else c.ljust(w)
-            for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
-    ]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(line.rstrip() for line in lines)
+    for number, name in enumerate(header):
+        table.add_column(Text(name), justify="right" if number in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(width=_WIDTH, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 def render_result(result: Result) -> str:
-    """The answer of one run: quality beside its baselines, then where the time went."""
-    values = result.metrics
-    names = [name for name in values if f"train_{name}" in values]
-    columns = {"": "held-out", "train_": "train", "default_": "defaults"}
-    if any(f"baseline_{name}" in values for name in names):
-        columns["baseline_"] = "majority" if "accuracy" in names else "mean"
-    rows = [
-        [name, *(_number(values.get(f"{prefix}{name}")) for prefix in columns)] for name in names
-    ]
-    quality = align(("metric", *columns.values()), rows, range(1, 1 + len(columns)))
-    phases = [
-        [
-            phase,
-            f"{values[f'{phase}_seconds']:.2f}",
-            f"{values[f'{phase}_cpu_seconds']:.2f}",
-            f"{values[f'{phase}_peak_memory_bytes'] / MIB:.0f}",
-        ]
-        for phase in PHASES
-    ]
-    total = ["wall", f"{values['wall_seconds']:.2f}", f"{values['cpu_seconds']:.2f}"]
-    phases.append([*total, f"{values['peak_memory_bytes'] / MIB:.0f}"])
-    times = align(("phase", "seconds", "CPU seconds", "peak MiB"), phases, range(1, 4))
-    best = (
-        ", ".join(f"{key}={value}" for key, value in result.best_params.items()) or "the defaults"
+    """Write the answer of one run: quality next to its baselines, then time and memory."""
+    parts = (
+        "\n".join([f"{result.name}  {result.status}", *_winner(result)]),
+        _quality(result),
+        _phases(result),
+        _closing_lines(result),
     )
-    return "\n".join(
-        [
-            f"{result.name}  {result.status}",
-            *_winner(result, best),
-            "",
-            quality,
-            "",
-            times,
-            "",
-            _tail(result),
-        ]
-    )
+    return "\n\n".join(parts)
 
 
-def _winner(result: Result, best: str) -> list[str]:
+def _winner(result: Result) -> list[str]:
     values = result.metrics
-    lines = [f"winner: {best}"]
+    params = ", ".join(f"{key}={value}" for key, value in result.best_params.items())
+    lines = [f"winner: {params or 'the defaults'}"]
     if "best_cv_score" in values:
         counts = Counter(candidate.status for candidate in result.candidates)
         words = {Status.FAILED: "failed", Status.KILLED: "stopped early"}
@@ -93,7 +101,39 @@ def _winner(result: Result, best: str) -> list[str]:
     return lines
 
 
-def _tail(result: Result) -> str:
+def _quality(result: Result) -> str:
+    values = result.metrics
+    names = [name for name in values if f"train_{name}" in values]
+    columns = {"": "held-out", "train_": "train", "default_": "defaults"}
+    if any(f"baseline_{name}" in values for name in names):
+        columns["baseline_"] = "majority" if "accuracy" in names else "mean"
+    rows = [
+        [name, *(_number(values.get(f"{prefix}{name}")) for prefix in columns)] for name in names
+    ]
+    return render_table(("metric", *columns.values()), rows, range(1, 1 + len(columns)))
+
+
+def _phases(result: Result) -> str:
+    values = result.metrics
+    rows = [
+        (
+            phase,
+            values[f"{phase}_seconds"],
+            values[f"{phase}_cpu_seconds"],
+            values[f"{phase}_peak_memory_bytes"],
+        )
+        for phase in PHASES
+    ]
+    rows.append(
+        ("wall", values["wall_seconds"], values["cpu_seconds"], values["peak_memory_bytes"])
+    )
+    cells = [
+        (name, f"{wall:.2f}", f"{cpu:.2f}", f"{peak / MIB:.0f}") for name, wall, cpu, peak in rows
+    ]
+    return render_table(("phase", "seconds", "CPU seconds", "peak MiB"), cells, range(1, 4))
+
+
+def _closing_lines(result: Result) -> str:
     values = result.metrics
     text = (
         f"CPU {values['cpu_percent']:.0f} % and memory {values['memory_percent']:.1f} % "
@@ -117,26 +157,12 @@ def _tail(result: Result) -> str:
 
 
 def render_plan(plan: Plan) -> str:
-    """What would run."""
-    return align(("plan", ""), [(key, str(value)) for key, value in plan.facts.items()])
+    """Write what would run."""
+    return render_table(("plan", ""), [(key, str(value)) for key, value in plan.facts.items()])
 
 
 def render_sweep(sweep_id: str, rows: Sequence[tuple[int, Sequence[str], JobNote]]) -> str:
-    """One row per job: quality, wall seconds, CPU %, memory %, run id, and why one failed."""
-    header = (
-        "job",
-        "model",
-        "backend",
-        "search",
-        "dataset",
-        "status",
-        "quality",
-        "wall s",
-        "CPU %",
-        "memory %",
-        "run id",
-        "reason",
-    )
+    """Write one row per job: quality, wall seconds, CPU %, memory %, run id, why it failed."""
     cells = [
         (
             str(number),
@@ -151,58 +177,40 @@ def render_sweep(sweep_id: str, rows: Sequence[tuple[int, Sequence[str], JobNote
         )
         for number, names, note in rows
     ]
-    return (
-        f"{align(header, cells, (0, 7, 8, 9))}\nsweep {sweep_id}: tag optibench.sweep_id in MLflow"
-    )
+    table = render_table(SWEEP_COLUMNS, cells, SWEEP_NUMBERS)
+    return f"{table}\nsweep {sweep_id}: tag optibench.sweep_id in MLflow"
 
 
 def _number(value: float | None, digits: int = 4) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def trial_rows(
-    trials: Iterable[Any], names: Sequence[str], metrics: Sequence[str]
-) -> list[Mapping[str, Any]]:
-    """Rows of trials.csv; hyperparameters stand under their plain names."""
-    return [
-        {
-            "candidate": trial.candidate,
-            **{name: trial.params.get(name) for name in names},
-            "fold": trial.fold,
-            **{metric: trial.scores.get(metric) for metric in metrics},
-            "fit_seconds": trial.fit_seconds,
-            "score_seconds": trial.score_seconds,
-            "cpu_seconds": trial.cpu_seconds,
-            "standalone_cpu_seconds": trial.standalone_cpu_seconds,
-            "reused": str(trial.reused),
-            "worker": trial.worker,
-            "start": trial.start,
-            "end": trial.end,
-            "status": str(trial.status),
-            "error": trial.error,
-        }
-        for trial in trials
-    ]
+def write_trials(path: Path, trials: Sequence[Trial], metrics: Sequence[str]) -> None:
+    """Write trials.csv; hyperparameters are columns of their plain names.
 
-
-def write_trials(path: Any, trials: Sequence[Any], metrics: Sequence[str]) -> None:
-    """Write trials.csv; floats by `repr`, so that reading them gives the same bits back."""
-    import csv
-
+    Floats are written by `repr`, so that reading them gives the same bits back.
+    """
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    fixed = (
-        "fit_seconds",
-        "score_seconds",
-        "cpu_seconds",
-        "standalone_cpu_seconds",
-        "reused",
-        "worker",
-        "start",
-        "end",
-        "status",
-        "error",
-    )
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["candidate", *names, "fold", *metrics, *fixed])
-        writer.writeheader()
-        writer.writerows(trial_rows(trials, names, metrics))
+        writer = csv.writer(file)
+        writer.writerow(["candidate", *names, "fold", *metrics, *TRIAL_COLUMNS])
+        writer.writerows(_trial_row(trial, names, metrics) for trial in trials)
+
+
+def _trial_row(trial: Trial, names: Sequence[str], metrics: Sequence[str]) -> list[object]:
+    return [
+        trial.candidate,
+        *(trial.params.get(name) for name in names),
+        trial.fold,
+        *(trial.scores.get(metric) for metric in metrics),
+        trial.fit_seconds,
+        trial.score_seconds,
+        trial.cpu_seconds,
+        trial.standalone_cpu_seconds,
+        str(trial.reused),
+        trial.worker,
+        trial.start,
+        trial.end,
+        str(trial.status),
+        trial.error,
+    ]

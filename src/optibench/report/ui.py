@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from optibench.errors import BenchmarkError, ConfigError, OptiBenchError
 from optibench.locations import SERVER_SCHEMES, scheme
 from optibench.redaction import redact
-from optibench.report.stored_runs import existing_store
+from optibench.termination import end_group
+from optibench.tracking.stored_runs import existing_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,19 +113,7 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield server
     finally:
-        _end_group(server)
-
-
-def _end_group(server: subprocess.Popen[bytes]) -> None:
-    """Ask the whole group to stop; what is left after a while is killed."""
-    for attempt in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(server.pid, attempt)
-            server.wait(STOP_SECONDS)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+        end_group(server, STOP_SECONDS)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optibench.errors import ConfigError
-from optibench.strategies.data_parallel.memory import MIB, room_for_rows
+from optibench.records import MIB
+from optibench.strategies.data_parallel.memory import room_for_rows
 
 ROOM = 3  # tables: the shared one, and two copies that a fit makes
 LARGE_BYTES = 512 * MIB  # a single fit of a smaller table is faster than distributing the table

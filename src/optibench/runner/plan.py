@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optibench.measure.processes.machine import available_memory_bytes
-from optibench.records import Plan
+from optibench.records import MIB, Plan
 from optibench.redaction import redact
 from optibench.runner.parallelism import ParallelismInputs, choose
-from optibench.strategies.data_parallel.memory import MIB
 
 if TYPE_CHECKING:
     from optibench.runner.settings import PreparedRun

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from optibench.datasets.encoding import data_facts
 from optibench.evaluation.parts import PartPlan
 from optibench.evaluation.scoring import METRICS, ScoringSettings
-from optibench.records import DataFacts, Task
 
 if TYPE_CHECKING:
     from optibench.contracts import Evaluation, Model, Search, SearchState
-    from optibench.records import Dataset
+    from optibench.records import DataFacts, Dataset, Task
 
 EXAMPLE_ROWS = 5  # rows of the table that the logged model has as its input example
 
@@ -72,9 +72,7 @@ class StrategySettings:
     @property
     def facts(self) -> DataFacts:
         """Facts of the data that an estimator needs to be made."""
-        names, categories = self.dataset.feature_names, self.dataset.categories
-        types = tuple("c" if name in categories else "q" for name in names) if categories else None
-        return DataFacts(len(self.dataset.classes), types)
+        return data_facts(self.dataset)
 
 
 def part_plan(evaluation: Evaluation, seed: int, *, with_folds: bool) -> PartPlan:

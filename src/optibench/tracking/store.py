@@ -133,7 +133,7 @@ def translated(action: str) -> Iterator[None]:
             raise
         except Exception as error:
             redact_exception(error)
-            message = f"The tracking store refused to {action}: {_first_line(error)}"
+            message = f"The tracking store refused to {action}: {first_line(error)}"
             raise TrackingError(message) from error
 
 
@@ -177,7 +177,7 @@ def _prepare_sqlite(database: Path) -> None:
     except Exception as error:
         redact_exception(error)
         message = (
-            f"tracking.uri: the SQLite store {database} cannot be used ({_first_line(error)}). "
+            f"tracking.uri: the SQLite store {database} cannot be used ({first_line(error)}). "
             "Give another file with tracking.uri=sqlite:///FILE, or upgrade it with "
             "`mlflow db upgrade` where its version is old."
         )
@@ -209,7 +209,7 @@ def _probe(store: Store, kind: str) -> None:
         redact_exception(error)
         message = (
             f"tracking.uri={redact(store.uri)}: the tracking store does not answer "
-            f"({_first_line(error)}). Start it, correct the address, or leave tracking.uri and "
+            f"({first_line(error)}). Start it, correct the address, or leave tracking.uri and "
             "MLFLOW_TRACKING_URI out for a local store."
         )
         raise ConfigError(message) from error
@@ -222,6 +222,7 @@ def _probe_port(uri: str, kind: str) -> None:
         socket.create_connection(address, timeout=PROBE_SECONDS).close()
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, redacted and at most 200 characters long."""
     text = redact(str(error)).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__

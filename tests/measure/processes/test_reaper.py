@@ -39,9 +39,7 @@ def is_running(pid: int) -> bool:
 def test_a_process_of_the_run_is_asked_to_end_and_its_owner_still_gets_its_status() -> None:
     known = descendants()
     process, _ = start(SLEEP)
-    (stopped,) = stop_descendants(known)
-    assert (stopped.pid, stopped.killed) == (process.pid, False)
-    assert "time.sleep(60)" in stopped.command
+    stop_descendants(known)
     assert process.wait(5) == -signal.SIGTERM
 
 
@@ -49,8 +47,7 @@ def test_one_that_does_not_heed_is_killed_after_the_grace() -> None:
     known = descendants()
     process, _ = start(STUBBORN)
     begin = time.monotonic()
-    (stopped,) = stop_descendants(known, grace_seconds=0.3)
-    assert stopped.killed
+    stop_descendants(known, grace_seconds=0.3)
     assert 0.3 <= time.monotonic() - begin < 2
     assert process.wait(5) == -signal.SIGKILL
 
@@ -60,20 +57,19 @@ def test_what_was_alive_before_the_run_is_spared() -> None:
     known = descendants()
     process, _ = start(SLEEP)
     try:
-        assert [stopped.pid for stopped in stop_descendants(known)] == [process.pid]
+        stop_descendants(known)
+        assert process.wait(5) == -signal.SIGTERM
         assert before.poll() is None
     finally:
         before.kill()
         before.wait()
-        process.wait()
 
 
 def test_children_of_a_stopped_process_are_stopped_with_it() -> None:
     known = descendants()
     process, grandchild = start(PARENT)
-    stopped = {entry.pid for entry in stop_descendants(known)}
-    assert {process.pid, grandchild} <= stopped
-    process.wait()
+    stop_descendants(known)
+    assert process.wait(5) == -signal.SIGTERM
     assert not is_running(grandchild)
 
 
@@ -86,8 +82,7 @@ def test_an_orphan_that_was_seen_during_the_run_is_stopped_too() -> None:
     process.kill()
     process.wait()
     assert is_running(grandchild)
-    stopped = stop_descendants(known, seen=tree.members())
-    assert [entry.pid for entry in stopped] == [grandchild]
+    stop_descendants(known, seen=tree.members())
     assert not is_running(grandchild)
 
 
@@ -98,16 +93,17 @@ def test_pythons_resource_tracker_is_left_to_end_with_this_process() -> None:
         "from optibench.measure.processes.reaper import stop_descendants\n"
         "resource_tracker.ensure_running()\n"
         "assert len(descendants()) == 1\n"
-        "print(stop_descendants(set()), len(descendants()))\n"
+        "stop_descendants(set())\n"
+        "print(len(descendants()))\n"
     )
     output = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
-    assert output.stdout.strip() == "[] 1"
+    assert output.stdout.strip() == "1"
     assert output.stderr == ""
 
 
 def test_with_nothing_left_it_returns_at_once() -> None:
     begin = time.monotonic()
-    assert stop_descendants(descendants()) == []
+    stop_descendants(descendants())
     assert time.monotonic() - begin < 0.5

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+from optibench.measure.processes.intervals import INTERVAL_SECONDS, PSS_AGE_SECONDS
 from optibench.records import Sample
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from optibench.measure.processes.memory import MemoryGauge, MemoryReading
     from optibench.measure.processes.tree import ProcessTree, Snapshot
 
-INTERVAL_SECONDS = 0.2
-_PSS_AGE_SECONDS = 2.0
 _MAX_SAMPLES = 9_000  # half an hour at the full rate; a longer run merges neighbours
 
 
@@ -154,7 +153,7 @@ class Sampler:
             if now == phase_before:
                 self._peak_in(now.phase).add_cpu(cpu_percent)
         self._last = (snapshot, now)
-        reading = self._gauge.measure(snapshot, _PSS_AGE_SECONDS)
+        reading = self._gauge.measure(snapshot, PSS_AGE_SECONDS)
         self._peak_in(now.phase).add_memory(reading)
         self.peak.add_cpu(cpu_percent)
         self.peak.add_memory(reading)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optibench.measure.processes.counters import system_counters
+from optibench.measure.processes.intervals import INTERVAL_SECONDS, PSS_AGE_SECONDS
 from optibench.measure.processes.machine import available_memory_bytes, core_capacity
 from optibench.measure.processes.memory import MemoryGauge
 from optibench.measure.processes.tree import ProcessKey, ProcessTree
@@ -31,8 +32,6 @@ from optibench.measure.processes.tree import ProcessKey, ProcessTree
 if TYPE_CHECKING:
     from typing import TextIO
 
-INTERVAL_SECONDS = 0.2
-PSS_AGE_SECONDS = 2.0
 LINES_PER_INTERVAL = 9_000  # then the interval doubles: the file of a day has 3 MB
 LONGEST_SECONDS = 24 * 3600.0
 STARTER_SECONDS = 10.0

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optibench.measure.processes.counters import system_counters
+from optibench.measure.processes.intervals import INTERVAL_SECONDS
 from optibench.measure.processes.tree import ProcessKey
 from optibench.measure.remote.monitor import (
-    INTERVAL_SECONDS,
     LONGEST_SECONDS,
     REPLACED,
     STOPPED,

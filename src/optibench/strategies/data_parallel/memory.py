@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-MIB = 2**20
+from optibench.records import MIB
+
 LIBRARIES_BYTES = 300 * MIB  # of a worker's memory
 HELD_SHARE = 0.4  # of the remaining memory, for rows that stay; the rest is for temporary data
 ROW_BYTES = 16  # for the class and the position of a row

@@ -1,9 +1,8 @@
-"""Reads benchmark runs back from a tracking store, page by page, and never creates one."""
+"""Read benchmark runs back from a tracking store, page by page; never create a store."""
 
 from __future__ import annotations
 
 import csv
-import logging
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from optibench.errors import ConfigError
 from optibench.locations import scheme, short_patience, sqlite_path, store_uri
 from optibench.redaction import redact, redact_exception
+from optibench.tracking.store import Store, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
 
 PAGE = 500  # runs held in memory at once
@@ -29,27 +28,34 @@ Row = dict[str, Any]
 
 
 class StoredRuns:
-    """The benchmark runs of a store that exists; rows are flat dictionaries.
+    """The benchmark runs of an existing store; rows are flat dictionaries.
 
     Args:
         uri: the store's address; None for MLFLOW_TRACKING_URI or the embedded default below
             `root`.
-        root: the directory that the embedded default lies in.
+        root: the directory that holds the embedded default.
 
     Raises:
-        ConfigError: there is no store, or nobody answers.
+        ConfigError: there is no store, or it cannot be read.
     """
 
     def __init__(self, uri: str | None, root: Path) -> None:
         self.uri = existing_store(uri, root)
-        self._client = _client(self.uri)
-        self._experiments = {experiment.name: experiment for experiment in self._all_experiments()}
+        try:
+            with short_patience(PROBE_SECONDS):
+                self._client = Store(self.uri, artifact_location=None).client()
+                self._experiments = {found.name: found for found in self._all_experiments()}
+        except Exception as error:
+            # SQLAlchemy, requests and MLflow each raise their own errors.
+            redact_exception(error)
+            message = f"The tracking store {redact(self.uri)} cannot be read: {first_line(error)}"
+            raise ConfigError(message) from error
 
     def select(self, experiment: str | None) -> list[str]:
-        """The ids of one experiment, or of all.
+        """Return the ids of one experiment, or of all.
 
         Raises:
-            ConfigError: there is none of that name.
+            ConfigError: there is no experiment of that name.
         """
         if experiment is None:
             return [str(known.experiment_id) for known in self._experiments.values()]
@@ -61,17 +67,17 @@ class StoredRuns:
         return [str(self._experiments[experiment].experiment_id)]
 
     def described(self) -> str:
-        """The store and what is in it, for a message."""
+        """Name the store and its experiments, for a message."""
         names = ", ".join(sorted(self._experiments))
         return f"{redact(self.uri)}, which has the experiments {names}"
 
     def runs(self, experiments: list[str]) -> Iterator[Row]:
-        """One row per benchmark run, by start time and then run id; nested runs are left out."""
+        """Yield a row per benchmark run, by start time and then run id, without nested runs."""
         for run in self._pages(experiments):
             yield _row(run)
 
     def trials(self, experiments: list[str]) -> Iterator[Row]:
-        """The rows of every run's trials.csv, `run_id` first; runs that have none add nothing."""
+        """Yield the rows of every run's trials.csv, `run_id` first; a run may have none."""
         for run in self._pages(experiments):
             run_id = run.info.run_id
             if not any(item.path == TRIALS_FILE for item in self._client.list_artifacts(run_id)):
@@ -102,8 +108,7 @@ class StoredRuns:
     def _all_experiments(self) -> Iterator[Experiment]:
         token: str | None = None
         while True:
-            with short_patience(PROBE_SECONDS):
-                page = self._client.search_experiments(max_results=PAGE, page_token=token)
+            page = self._client.search_experiments(max_results=PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:
@@ -111,7 +116,7 @@ class StoredRuns:
 
 
 def existing_store(uri: str | None, root: Path) -> str:
-    """Resolve the address of a store that is there; MLflow would silently create a missing one.
+    """Resolve the address of an existing store; MLflow would silently create a missing one.
 
     Raises:
         ConfigError: there is no store.
@@ -120,7 +125,10 @@ def existing_store(uri: str | None, root: Path) -> str:
     path = sqlite_path(address)
     if path is None:
         if scheme(address) in {"", "file", "sqlite"}:
-            message = f"{redact(address)} is not the address of a tracking store, such as sqlite:///FILE."
+            message = (
+                f"{redact(address)} is not the address of a tracking store, such as "
+                "sqlite:///FILE."
+            )
             raise ConfigError(message)
         return address
     if not path.is_file() or not _has_tables(path):
@@ -140,29 +148,8 @@ def _has_tables(path: Path) -> bool:
             query = "SELECT count(*) FROM sqlite_master WHERE name IN ('experiments', 'runs')"
             return bool(connection.execute(query).fetchone()[0] == 2)  # noqa: PLR2004  (the two tables named)
     except sqlite3.DatabaseError as error:
-        message = f"{path} is no tracking store: {error}."
+        message = f"{path} is not a tracking store: {error}."
         raise ConfigError(message) from error
-
-
-def _client(uri: str) -> MlflowClient:
-    from mlflow import MlflowClient
-
-    # After the import, which sets its own level: only data and our own messages belong on the
-    # terminal.
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        with short_patience(PROBE_SECONDS):
-            client = MlflowClient(uri)
-            client.search_experiments(max_results=1)
-    except Exception as error:
-        # SQLAlchemy, requests and MLflow each have their own; all of them mean that the store
-        # cannot be read.
-        redact_exception(error)
-        text = (redact(str(error)).strip().splitlines() or [type(error).__name__])[0][:200]
-        message = f"The tracking store {redact(uri)} cannot be read: {text}"
-        raise ConfigError(message) from error
-    return client
 
 
 def _row(run: Run) -> Row:
