@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from optibench.backends.sklearn import PLUGIN as SKLEARN
+from optibench.backends.sklearn.backend import SklearnBackend
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
 from optibench.errors import DataError, EngineError
@@ -48,7 +48,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class MonitoredWorker(SKLEARN):
+class MonitoredWorker(SklearnBackend):
     """A backend that tells when its start begins, and when its engine is closed."""
 
     begun: Any = None
@@ -63,7 +63,7 @@ class MonitoredWorker(SKLEARN):
 
 
 @dataclass(frozen=True)
-class Broken(SKLEARN):
+class Broken(SklearnBackend):
     """A backend that cannot be started."""
 
     def open(self, request):

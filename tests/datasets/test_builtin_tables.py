@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn import datasets
 
-from optibench.config.registry import SHARED_MODULES, find
-from optibench.datasets import builtin, pima
+from optibench.config.registry import find
+from optibench.datasets import pima
 from optibench.datasets.blobs import Blobs
 from optibench.datasets.classification import Classification
 from optibench.datasets.encoding import encode
@@ -29,8 +28,7 @@ SHAPES = {
 
 
 def plugin(name: str) -> Any:
-    """The plug-in of `dataset=name`; conf/dataset/ gives it its name, as here."""
-    return partial(find("dataset", name), name=name)
+    return find("dataset", name)
 
 
 @pytest.mark.parametrize(("name", "shape"), SHAPES.items())
@@ -61,11 +59,6 @@ def test_pima_is_the_shipped_file_with_500_and_268_rows() -> None:
     frame = pd.read_csv(pima.FILE)
     assert np.array_equal(dataset.X, frame.drop(columns="outcome").to_numpy(float))
     assert np.bincount(dataset.y).tolist() == [500, 268]
-
-
-def test_the_registry_knows_the_names_that_share_a_module() -> None:
-    shared = {name for (group, name), module in SHARED_MODULES.items() if module == "builtin"}
-    assert shared == set(builtin.NAMES)
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import (
     ConfigKeyError,
     MissingMandatoryValue,
@@ -88,11 +88,18 @@ def _fill(schema: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
 
 
 def _writable(schema: type[Any]) -> Any:
-    """The schema to merge into: OmegaConf would leave a frozen dataclass within one as it is."""
+    """Return the schema to merge into.
+
+    OmegaConf would leave a frozen dataclass within one as it is, and add the default entries of an
+    open dictionary to those that are given. The given configuration holds all entries already.
+    """
     structured = OmegaConf.structured(schema)
     for field in fields(schema):
         if is_dataclass(field.default_factory):
             OmegaConf.set_readonly(structured[field.name], None)
+        elif field.default_factory is not MISSING and isinstance(field.default_factory(), dict):
+            with read_write(structured):
+                structured[field.name] = {}
     return structured
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from optibench.config.installed import installed_plugins
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from optibench.config.installed import InstalledPlugin
     from optibench.contracts import Backend, DatasetSource, Evaluation, Model, Search
 
 
@@ -72,6 +75,28 @@ class Config:
         """`<model>-<backend>-<search>-<dataset>`."""
         parts = (self.model, self.backend, self.search, self.dataset)
         return "-".join(part.name for part in parts)
+
+    @property
+    def installed(self) -> Mapping[str, InstalledPlugin]:
+        """The chosen plug-ins of other packages, by group."""
+        chosen = {
+            "model": self.model.name,
+            "backend": self.backend.name,
+            "search": self.search.name,
+            "dataset": self.dataset.name,
+        }
+        found = {group: installed_plugins(group, name) for group, name in chosen.items()}
+        return {group: plugins[0] for group, plugins in found.items() if plugins}
+
+    @property
+    def plugin_modules(self) -> tuple[str, ...]:
+        """The modules of plug-ins of other packages that workers import.
+
+        A table is read by workers where they may train on it together.
+        """
+        by_trials = self.backend.parallelism == "trials"
+        groups = ("model",) if by_trials else ("model", "dataset")
+        return tuple(p.module for group, p in self.installed.items() if group in groups)
 
     @property
     def space(self) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """The protocols through which packages meet. Read these and `records/` first.
 
-A plug-in (dataset, model, search, backend) is a frozen dataclass; its fields are the schema of its
-YAML file in conf/, so that a wrong type or an unknown key fails by name. The module
-`optibench/<package>/<name>.py` (or folder `<name>/`) of a plug-in names its class in the module
-constant `PLUGIN`.
+A plug-in (dataset, model, search, backend) is a frozen dataclass. Its fields are the schema of its
+configuration, so that a wrong type or an unknown key fails by name. Built-in plug-ins are listed
+in `config/registry.py`; those of other packages are found by entry points.
 """
 
 from optibench.contracts.blocks import BlockFiles, PartitionedTable, ReadChunks, Shares

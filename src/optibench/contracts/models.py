@@ -43,9 +43,17 @@ class DistributedFitSupport(Protocol):
 class Model(Protocol):
     """One kind of estimator: its task, its hyperparameters, how to make, fit and query it."""
 
-    name: str
-    params: Mapping[str, Any]
-    space: Mapping[str, Any]
+    @property
+    def name(self) -> str:
+        """The choice in `model=`."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The fixed hyperparameters."""
+
+    @property
+    def space(self) -> Mapping[str, Any]:
+        """What a search may vary: lists and distributions by hyperparameter."""
 
     @property
     def task(self) -> Task:

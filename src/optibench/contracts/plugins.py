@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 class DatasetSource(Protocol):
     """Reads one table."""
 
-    name: str
-    scale: bool | str  # standardise the features: true, false, or auto (for clustering)
-    drop: tuple[str, ...]  # columns that are left out
+    @property
+    def name(self) -> str:
+        """The choice in `dataset=`."""
+
+    @property
+    def scale(self) -> bool | str:
+        """Whether features are standardised: True, False, or auto (for clustering)."""
+
+    @property
+    def drop(self) -> tuple[str, ...]:
+        """Columns that are left out."""
 
     def load(self, seed: int) -> Table:
         """Read the table; raise `DataError` if there is nothing usable to read."""
@@ -47,12 +55,29 @@ class Evaluation(Protocol):
 class Search(Protocol):
     """Proposes candidates; it depends on no engine and no data."""
 
-    name: str
-    seed: int
-    reuse: bool  # share fits between candidates where that changes no score
-    deterministic: bool  # report results in the order of the proposals, whenever they arrive
-    max_seconds: float | None  # time after which nothing more is proposed
-    target: float | None  # mean score that ends the search
+    @property
+    def name(self) -> str:
+        """The choice in `search=`."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of its random numbers."""
+
+    @property
+    def reuse(self) -> bool:
+        """True if candidates share fits where that changes no score."""
+
+    @property
+    def deterministic(self) -> bool:
+        """True if results are reported in the order of the proposals, whenever they arrive."""
+
+    @property
+    def max_seconds(self) -> float | None:
+        """Time after which nothing more is proposed; None: no limit."""
+
+    @property
+    def target(self) -> float | None:
+        """The mean score that ends the search; None: no target."""
 
     def start(self, params: Params, space: Mapping[str, Any], facts: SearchFacts) -> SearchState:
         """Begin a search, whose candidates are `params` updated with a point of `space`.

@@ -56,6 +56,3 @@ class Blobs(DatasetFields):
             random_state=seed,
         )
         return tabulate(X, y, self, seed)
-
-
-PLUGIN = Blobs

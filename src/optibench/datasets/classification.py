@@ -65,6 +65,3 @@ class Classification(DatasetFields):
             msg = f"dataset=classification cannot be generated: {error}"
             raise ConfigError(msg) from error
         return tabulate(X, y, self, seed)
-
-
-PLUGIN = Classification

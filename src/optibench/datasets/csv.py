@@ -105,6 +105,3 @@ def _refuse_short_rows(path: Path, n_columns: int) -> None:
                     f"{n_columns} columns; row {number} has {len(cells)}."
                 )
                 raise DataError(msg)
-
-
-PLUGIN = Csv

@@ -61,6 +61,3 @@ def _read(path: Path) -> pd.DataFrame:
     frame.columns = frame.columns.map(str)
     require_rows(path, frame)
     return frame
-
-
-PLUGIN = Parquet

@@ -28,6 +28,3 @@ class Pima(DatasetFields):
 
         refuse_path(self)
         return select(pd.read_csv(FILE), self, "builtin:pima", seed)
-
-
-PLUGIN = Pima

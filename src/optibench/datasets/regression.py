@@ -53,6 +53,3 @@ class Regression(DatasetFields):
             random_state=seed,
         )
         return tabulate(X, y, self, seed)
-
-
-PLUGIN = Regression

@@ -29,6 +29,3 @@ class EvaluationSettings:
     groups: str | None = None
     time: str | None = None
     default_fit: bool = True
-
-
-PLUGIN = EvaluationSettings

@@ -193,6 +193,3 @@ def _tags(example: Any) -> Any:
             "it from sklearn.base.BaseEstimator and one of its mixins."
         )
         raise ConfigError(msg) from error
-
-
-PLUGIN = ImportedEstimator

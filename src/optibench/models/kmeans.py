@@ -79,6 +79,3 @@ class KMeans(Tunable):
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
         """Assign rows to their nearest centre; the inertia is that of these rows."""
         return assign(estimator, X)
-
-
-PLUGIN = KMeans

@@ -98,6 +98,3 @@ class LogisticRegression(Classifier):
         from sklearn.linear_model import LogisticRegression as Estimator
 
         return Estimator(**{**self.defaults, **params}, random_state=seed)
-
-
-PLUGIN = LogisticRegression

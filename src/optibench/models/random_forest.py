@@ -107,6 +107,3 @@ class RandomForest(Classifier):
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
         """Ask the trees once; the class is the most probable, as `predict` says."""
         return most_probable(estimator.predict_proba(X))
-
-
-PLUGIN = RandomForest

@@ -152,6 +152,3 @@ class XGBoost(Tunable):
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
         """Ask for the probabilities once; the class is the most probable, as `predict` says."""
         return most_probable(estimator.predict_proba(X))
-
-
-PLUGIN = XGBoost

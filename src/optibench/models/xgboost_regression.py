@@ -50,6 +50,3 @@ class XGBoostRegression(XGBoost):
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
         """The predicted values, float32."""
         return Prediction(estimator.predict(X))
-
-
-PLUGIN = XGBoostRegression

@@ -112,6 +112,7 @@ def plan(config: Config) -> Plan:
 def _request(settings: RunSettings, logs: Path) -> EngineRequest:
     """Return what the engine is started with."""
     modules = (
+        *settings.config.plugin_modules,
         *settings.config.model.modules,
         *strategy_modules(settings.config),
         "optibench.trials.context",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from optibench.runner.settings import RunSettings
 
+if TYPE_CHECKING:
+    from optibench.config.schema import Config
+
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
 NOT_IN_DIGEST = ("tracking", "plan", "progress", "repeats")
 
@@ -44,7 +47,7 @@ def make_header(settings: RunSettings, start: float) -> RunHeader:
         params |= {"n_samples": dataset.n_samples, "n_features": dataset.X.shape[1]}
     if settings.reason:
         params["parallelism_reason"] = settings.reason
-    params |= {f"version.{name}": value for name, value in library_versions(LIBRARIES).items()}
+    params |= {f"version.{name}": value for name, value in _versions(config).items()}
     params |= {f"machine.{name}": value for name, value in machine_facts().items()}
     return RunHeader(config.run_name, params, run_tags(settings), dataset, start)
 
@@ -57,13 +60,13 @@ def journal_of(prepared: PreparedRun, folder: Path) -> Journal:
     """
     tags = run_tags(prepared)
     parts = ["optibench.config_digest", "optibench.dataset_digest", "optibench.repeat"]
-    digests = [*(tags[part] for part in parts if part in tags), platform_digest()]
+    digests = [*(tags[part] for part in parts if part in tags), platform_digest(prepared.config)]
     return Journal(folder, "-".join([prepared.config.run_name, *digests]))
 
 
-def platform_digest() -> str:
+def platform_digest(config: Config) -> str:
     """Return a digest of what else scores depend on: library versions and machine type."""
-    facts = {**library_versions(LIBRARIES), **machine_facts(), "optibench": __version__}
+    facts = {**_versions(config), **machine_facts(), "optibench": __version__}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -95,6 +98,12 @@ def _is_deterministic(settings: RunSettings) -> bool:
     """Return False where the evaluated candidates depend on how long trials take."""
     search = settings.config.search
     return search.deterministic and search.max_seconds is None
+
+
+def _versions(config: Config) -> dict[str, str]:
+    """Return the versions of the libraries, and of packages whose plug-ins are chosen."""
+    packages = {plugin.package: plugin.version for plugin in config.installed.values()}
+    return {**library_versions(LIBRARIES), **packages}
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

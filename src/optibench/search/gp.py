@@ -36,6 +36,3 @@ class GPSearch(OptunaSearch):
     def _require_libraries(self) -> None:
         super()._require_libraries()
         require_torch(self.name)
-
-
-PLUGIN = GPSearch

@@ -44,6 +44,3 @@ class GridSearch(SearchSettings):
             )
             raise ConfigError(msg)
         return FixedProposals(params, ParameterGrid(parsed))
-
-
-PLUGIN = GridSearch

@@ -52,6 +52,3 @@ class HalvingSearch(RungSettings):
             raise ConfigError(msg)
         bracket = Bracket(draw_points(entries, n_points, self.seed), n_levels, ladder)
         return self.proposals(ladder, entries, [bracket], facts)
-
-
-PLUGIN = HalvingSearch

@@ -64,6 +64,3 @@ def _assign_points(points: Sequence[Point], counts: Sequence[int]) -> list[list[
     """
     endless = cycle(points)
     return [list(islice(endless, min(count, len(points)))) for count in counts]
-
-
-PLUGIN = HyperbandSearch

@@ -42,6 +42,3 @@ class RandomSearch(SearchSettings):
             msg = f"search.n_iter={self.n_iter}: at least 1 candidate must be drawn."
             raise ConfigError(msg)
         return FixedProposals(params, draw_points(parse_space(space), self.n_iter, self.seed))
-
-
-PLUGIN = RandomSearch

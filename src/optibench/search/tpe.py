@@ -27,6 +27,3 @@ class TPESearch(OptunaSearch):
             multivariate=True,
             constant_liar=True,
         )
-
-
-PLUGIN = TPESearch

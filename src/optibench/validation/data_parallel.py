@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
+from optibench.config.registry import BUILT_IN
 from optibench.errors import ConfigError
 from optibench.search.points import corner_points
 from optibench.search.space import parse_space
@@ -57,18 +57,22 @@ def _check(config: Config) -> None:
 
 
 def _support_with_trainer(config: Config) -> DistributedFitSupport:
-    """Return the support of a model whose trainer is `optibench/backends/<engine>/<model>.py`."""
+    """Return the data-parallel support of a model that the engine has a trainer for."""
     engine, model = config.backend.name, config.model.name
-    package = f"optibench.backends.{engine}"
-    support = config.model.distributed_fit
-    if find_spec(f"{package}.{model}") is not None and support is not None:
+    trained = [] if "backend" in config.installed else _trained_by(engine)
+    support = None if "model" in config.installed else config.model.distributed_fit
+    if model in trained and support is not None:
         return support
-    modules = {module.name for module in iter_modules(import_module(package).__path__)}
-    models = {module.name for module in iter_modules(import_module("optibench.models").__path__)}
-    trained = sorted(modules & models)
     others = f"only for {', '.join(trained)}" if trained else "for no model; dask and spark have"
     msg = (
         f"backend.parallelism=data: backend={engine} has no trainer for model={model} ({others}). "
         "Set backend.parallelism=trials."
     )
     raise ConfigError(msg)
+
+
+def _trained_by(engine: str) -> list[str]:
+    """Return the models with a trainer: the modules `optibench/backends/<engine>/<model>.py`."""
+    package = import_module(f"optibench.backends.{engine}")
+    modules = {found.name for found in iter_modules(package.__path__)}
+    return sorted(modules & BUILT_IN["model"].keys())

@@ -11,14 +11,16 @@ import platform
 import socket
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from optibench.backends.common.code_shipping import top_level
+from optibench.backends.common.code_shipping import SITE_FOLDERS, top_level
 from optibench.errors import EngineError
 from optibench.records import Batch, BatchOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import ModuleType
 
     from optibench.contracts import WorkerTask
 
@@ -67,7 +69,20 @@ def _version(name: str) -> str | None:
         module = importlib.import_module(name)
     except ImportError:
         return None
-    return str(getattr(module, "__version__", ""))
+    return str(getattr(module, "__version__", "")) or _installed_version(module)
+
+
+def _installed_version(module: ModuleType) -> str:
+    """Return the version of the package that a module was installed with; else an empty text.
+
+    A module that is not installed travels: it is the same everywhere.
+    """
+    from importlib.metadata import packages_distributions, version
+
+    if not SITE_FOLDERS.intersection(Path(module.__file__ or "").parts):
+        return ""
+    packages = packages_distributions().get(module.__name__, ())
+    return version(packages[0]) if packages else ""
 
 
 def check_versions(workers: Iterable[WorkerInfo], names: Sequence[str]) -> None:
