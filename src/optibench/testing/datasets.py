@@ -87,7 +87,7 @@ class DatasetSuite(EngineUser):
             return
         request = SurveyRequest(files, self.task, PLAN)
         seen = SurveyResult.merge([survey_blocks(request, [block]) for block in files.blocks])
-        table = SurveyedFiles.of(question, seen).table
+        table = SurveyedFiles.of(request, seen).table
         rows = [rows for block in table.blocks for rows in table.read(block)]
         expected = encode(dataset.load(0), self.task)
         X = np.concatenate([piece.X for piece in rows])
