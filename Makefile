@@ -1,5 +1,7 @@
 # make run ARGS="model=xgboost backend=dask"   makes the environment where there is none, and runs
-# make test                                    the same, and the whole test suite
+# make test                                    the same, and the whole test suite; PROCESSES=0: in one process
+# make test-fast                               the tests that start no engine and no program
+# make coverage                                the whole test suite, and the lines and branches that it reaches
 # make check                                   what the pre-commit hooks check
 # make bench ARGS="--rounds 3"                 our search time beside that of other programs
 # make env | clean                             only the environment | without it and without caches
@@ -8,14 +10,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 TESTS ?= tests
+PROCESSES ?= 2
+XDIST = -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
+# Where it is set, each of the many processes that tests start would compile this package anew.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check lint format types imports bench env clean
+.PHONY: run test test-fast coverage check lint format types imports bench env clean
 
 run: env
 	@$(BIN)/python -m optibench $(ARGS)
 
 test: env
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest $(TESTS) $(XDIST) $(ARGS)
+
+test-fast: env
+	$(BIN)/python -m pytest $(TESTS) $(XDIST) -m "not dask and not spark and not slow" $(ARGS)
+
+coverage: env
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(TESTS) $(XDIST) $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered
 
 check: lint format types imports
 

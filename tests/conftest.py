@@ -5,6 +5,8 @@ from tests.engines import BACKENDS, TRAINING_BACKENDS, SharedEngine
 
 import optibench
 
+pytest_plugins = ["tests.hypothesis_profiles", "tests.java_archive", "tests.session"]
+
 
 @pytest.hookimpl(trylast=True)  # after pytest has sorted them by the scopes of fixtures
 def pytest_collection_modifyitems(items):

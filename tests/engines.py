@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optibench.contracts import Engine
     from optibench.records import Result
 
-SKLEARN = pytest.param("sklearn")
+SKLEARN = pytest.param("sklearn", marks=pytest.mark.slow)
 DASK = pytest.param("dask", marks=pytest.mark.dask)
 SPARK = pytest.param("spark", marks=pytest.mark.spark)
 BACKENDS = (SKLEARN, DASK, SPARK)

@@ -17,7 +17,7 @@ from optibench.records import Status
 from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 SMALL = [
     "model=kmeans",
     "dataset=iris",
@@ -27,7 +27,7 @@ SMALL = [
     "progress=false",
 ]
 BACKENDS = [
-    pytest.param("sklearn"),
+    pytest.param("sklearn", marks=pytest.mark.slow),
     pytest.param("dask", marks=pytest.mark.dask),
     pytest.param("spark", marks=pytest.mark.spark),
 ]
@@ -102,6 +102,7 @@ def refuse():
     raise DataError(message)
 
 
+@pytest.mark.slow
 def test_the_engine_starts_while_the_table_loads():
     begun, closed = Event(), Event()
     config = configured(lambda: wait_for(begun.is_set))
@@ -111,16 +112,29 @@ def test_the_engine_starts_while_the_table_loads():
     assert closed.is_set()
 
 
+@pytest.fixture
+def up(monkeypatch):
+    """An event that is set once an engine is up and rehearsed."""
+    up, rehearse = Event(), benchmark.rehearse
+
+    def rehearse_and_tell(engine):
+        rehearse(engine)
+        up.set()
+
+    monkeypatch.setattr(benchmark, "rehearse", rehearse_and_tell)
+    return up
+
+
 @pytest.mark.parametrize("moment", ["at once", "with the first process", "later"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_data_error_leaves_no_process_and_no_run(backend, moment):
+def test_a_data_error_leaves_no_process_and_no_run(backend, moment, up):
     before, tracker = children(), MemoryTracker()
 
     def act():
         if moment != "at once":
             wait_for(lambda: children() - before)
         if moment == "later":
-            time.sleep(3)
+            wait_for(up.is_set)
         refuse()
 
     with pytest.raises(DataError, match="wrong data"):
@@ -144,6 +158,7 @@ def test_an_engine_can_be_started_after_a_start_that_was_given_up(backend):
     assert children() - before == set()
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_engine_starts_leaves_no_process_and_no_run():
     before, tracker = children(), MemoryTracker()
 
@@ -174,6 +189,7 @@ def test_a_data_error_is_told_before_an_engine_that_does_not_start():
     assert tracker.calls == []
 
 
+@pytest.mark.slow
 def test_the_phases_still_add_up_to_the_wall_time():
     config = configured(lambda: time.sleep(1))
     metrics = benchmark.run(config, tracker=MemoryTracker()).metrics

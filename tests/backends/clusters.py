@@ -13,6 +13,12 @@ from optibench.config.resolution import resolve
 from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
+# Else an idle worker and its nanny use a twentieth of a core each.
+IDLE = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "200ms",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "2s",
+}
 START = Path(__file__).parents[2] / "scripts" / "start_cluster.py"
 # Python runs it at the start of every process of the cluster: on another machine this package may
 # be missing, and the clock be wrong.
@@ -78,6 +84,7 @@ def told_by(words):
 @contextmanager
 def cluster(*words, **options):
     """What `scripts/start_cluster.py` starts, and the words that lead to it."""
+    options["env"] = {**IDLE, **options.get("env", os.environ)}
     with subprocess.Popen(
         [sys.executable, str(START), *words],
         stdin=subprocess.PIPE,
@@ -92,7 +99,7 @@ def cluster(*words, **options):
             yield line
         finally:
             process.stdin.close()
-            process.wait(60)
+            process.wait(120)
 
 
 def another_machine(folder, seconds_ahead=0, more=""):

@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import psutil
@@ -30,7 +32,7 @@ SMALL = [
 ]
 KEEP = "backend.keep_alive=true"
 BACKENDS = [
-    pytest.param("sklearn"),
+    pytest.param("sklearn", marks=pytest.mark.slow),
     pytest.param("dask", marks=pytest.mark.dask),
     pytest.param("spark", marks=pytest.mark.spark),
 ]
@@ -45,14 +47,6 @@ if __name__ == "__main__":
     if last == "interrupted":
         raise KeyboardInterrupt
 """
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    """No engine of another test, and none left for one."""
-    optibench.release_engine()
-    yield
-    optibench.release_engine()
 
 
 def run(*words, tracker=None):
@@ -101,29 +95,134 @@ def fresh():
     }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_next_run_has_the_same_workers_and_gets_the_same_scores(backend, fresh):
-    first, told = run(f"backend={backend}", KEEP)
+class Refusing:
+    """A dataset that cannot be loaded."""
+
+    name, scale = "iris", False
+
+    def load(self, _seed):
+        message = "wrong data"
+        raise DataError(message)
+
+
+class Life:
+    """What one kept engine does from its start to its end.
+
+    Each step is taken once, when a test asks for it or for a later one, and gives what a run has
+    left: its result and its tracker.
+    """
+
+    def __init__(self, backend, folder):
+        """Keep what the engine shares in a folder."""
+        self.words = (f"backend={backend}", KEEP)
+        self.folder = folder
+
+    @cached_property
+    def first(self):
+        """The run that starts the engine, and the files that it has left."""
+        optibench.release_engine()
+        done = run(*self.words)
+        return *done, self.files(), set(mapped_files())
+
+    @cached_property
+    def second(self):
+        """The same run once more, and which workers live after it."""
+        result, *_ = self.first
+        done = run(*self.words)
+        return *done, alive(pids(result) | pids(done[0]))
+
+    @cached_property
+    def other_model(self):
+        """A run of another model."""
+        assert self.second
+        tracker = MemoryTracker()
+        words = [*XGBOOST, *self.words]
+        return benchmark.run(resolve(compose(words)), tracker=tracker), tracker
+
+    @cached_property
+    def after_wrong_data(self):
+        """The first run again, after one whose data are refused."""
+        assert self.other_model
+        wrong = replace(resolve(compose([*SMALL, *self.words])), dataset=Refusing())
+        with pytest.raises(DataError):
+            benchmark.run(wrong, tracker=MemoryTracker())
+        return run(*self.words)
+
+    @cached_property
+    def end(self):
+        """The workers and files that are left when the engine is closed."""
+        assert self.after_wrong_data
+        optibench.release_engine()
+        workers = pids(self.first[0]) | pids(self.second[0]) | pids(self.after_wrong_data[0])
+        return alive(workers), self.files()
+
+    def files(self):
+        """The paths of what lies in the folder."""
+        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
+
+
+def mapped_files():
+    """The files that the processes of this one have in their memory."""
+    for child in psutil.Process().children(recursive=True):
+        yield from (row.path for row in maps_of(child))
+
+
+def maps_of(process):
+    """The files that a process has in its memory."""
+    try:
+        return process.memory_maps()
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def life(request, tmp_path_factory):
+    """One engine of each backend, with a folder for its temporary files."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield Life(request.param, folder)
+        optibench.release_engine()
+
+
+def test_the_next_run_has_the_same_workers_and_gets_the_same_scores(life, fresh):
+    first, told, *_ = life.first
     assert told.params["engine_warm"] is False
-    second, told = run(f"backend={backend}", KEEP)
+    second, told, living = life.second
     assert told.params["engine_warm"] is True
     assert scores(first) == scores(second) == fresh["kmeans"]
-    assert pids(first) | pids(second) == alive(pids(first) | pids(second))
-    assert len(pids(first) | pids(second)) <= 2
+    assert pids(first) | pids(second) == living
+    assert len(living) <= 2
     assert second.metrics["startup_seconds"] < first.metrics["startup_seconds"]
-    optibench.release_engine()
-    assert alive(pids(first) | pids(second)) == set()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_another_model_finds_its_modules_on_the_kept_engine(backend, fresh):
-    run(f"backend={backend}", KEEP)
-    tracker = MemoryTracker()
-    words = [*XGBOOST, f"backend={backend}", KEEP]
-    assert scores(benchmark.run(resolve(compose(words)), tracker=tracker)) == fresh["xgboost"]
-    assert tracker.params["engine_warm"] is True
+def test_another_model_finds_its_modules_on_the_kept_engine(life, fresh):
+    result, told = life.other_model
+    assert scores(result) == fresh["xgboost"]
+    assert told.params["engine_warm"] is True
 
 
+def test_wrong_data_do_not_cost_a_warm_engine(life):
+    second, told = life.after_wrong_data
+    assert told.params["engine_warm"] is True
+    assert scores(second) == scores(life.first[0])
+
+
+def test_what_was_shared_is_removed_at_the_end_of_the_run(life):
+    *_, files, mapped = life.first
+    assert any(name.startswith("optibench-shared-") for name in files)
+    assert not [name for name in files if name.endswith(".joblib")]
+    assert not [name for name in files if name.startswith("optibench-run-")]
+    assert not [path for path in mapped if "optibench-shared-" in path]
+
+
+def test_the_end_of_the_engine_leaves_no_worker_and_no_file(life):
+    workers, files = life.end
+    assert workers == set()
+    assert not [name for name in files if name.startswith("optibench-")]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["backend.workers=1", "backend.keep_alive=false"])
 def test_a_run_with_other_settings_closes_the_kept_engine(other):
     first, _ = run("backend.workers=2", KEEP)
@@ -134,6 +233,7 @@ def test_a_run_with_other_settings_closes_the_kept_engine(other):
     assert not pids(first) & pids(second)
 
 
+@pytest.mark.slow
 def test_an_engine_that_an_error_has_passed_through_is_not_kept(monkeypatch):
     from optibench.report.progress import Progress
 
@@ -200,60 +300,18 @@ def jvm():
     return next(p for p in psutil.Process().children() if "java" in p.name())
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_wrong_data_do_not_cost_a_warm_engine(backend):
-    class Refusing:
-        name, scale = "iris", False
-
-        def load(self, _seed):
-            message = "wrong data"
-            raise DataError(message)
-
-    words = (f"backend={backend}", KEEP)
-    first, _ = run(*words)
-    wrong = replace(resolve(compose([*SMALL, *words])), dataset=Refusing())
-    with pytest.raises(DataError):
-        benchmark.run(wrong, tracker=MemoryTracker())
-    second, told = run(*words)
-    assert told.params["engine_warm"] is True
-    assert scores(second) == scores(first)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_what_was_shared_is_removed_at_the_end_of_the_run(backend, tmp_path, monkeypatch):
-    import tempfile
-
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    run(f"backend={backend}", KEEP)
-    assert list(tmp_path.glob("optibench-shared-*"))
-    assert not list(tmp_path.rglob("*.joblib"))
-    assert not list(tmp_path.glob("optibench-run-*"))
-    for child in psutil.Process().children(recursive=True):
-        assert "optibench-shared-" not in " ".join(row.path for row in maps_of(child))
-    optibench.release_engine()
-    assert not list(tmp_path.glob("optibench-*"))
-
-
-def maps_of(process):
-    """The files that a process has in its memory."""
-    try:
-        return process.memory_maps()
-    except psutil.NoSuchProcess:
-        return []
-
-
 @pytest.mark.parametrize(
     ("backend", "last"),
     [
-        ("sklearn", "ends"),
-        ("sklearn", "interrupted"),
+        pytest.param("sklearn", "ends", marks=pytest.mark.slow),
+        pytest.param("sklearn", "interrupted", marks=pytest.mark.slow),
         pytest.param("dask", "interrupted", marks=pytest.mark.dask),
         pytest.param("spark", "ends", marks=pytest.mark.spark),
     ],
 )
 def test_a_script_that_ends_leaves_no_process(backend, last, tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
-    words = [*SMALL, f"backend={backend}", last]
+    words = [*SMALL, "search=none", "evaluation.default_fit=false", f"backend={backend}", last]
     process = subprocess.Popen(
         [sys.executable, "script.py", *words],
         cwd=tmp_path,
@@ -264,10 +322,10 @@ def test_a_script_that_ends_leaves_no_process(backend, last, tmp_path):
     )
     assert process.stdout.readline() == "KEPT\n"
     session = members(process.pid)
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=200)
     assert (process.returncode == 0) is (last != "interrupted"), stderr
     assert "KeyboardInterrupt" in stderr or stderr == ""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while alive(session | members(process.pid)):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -1,6 +1,11 @@
-"""The program as a user calls it, in a process of its own and in a fresh directory."""
+"""The program as a user calls it, in a fresh directory.
+
+Refusals and plans are called in this process, because a process of their own costs seconds of
+imports each. Whatever imports, signals, crashes or measures has a process of its own.
+"""
 
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -8,9 +13,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
+from tests.processes import heed_ctrl_c
+
+from optibench.cli import main
 
 ENGINES = ("sklearn.cluster", "xgboost", "dask", "distributed", "pyspark", "mlflow", "pandas")
 SMALL = [
@@ -20,13 +29,13 @@ SMALL = [
     "model.space.max_iter=[100]",
     "progress=false",
 ]
+LIGHTEST = [*SMALL, "search=none", "evaluation.default_fit=false", "backend.workers=1"]
+STEERING = ("MLFLOW", "OPTIBENCH", "HYDRA")
 
 
 def environment(**extra):
     """This environment without what would steer the program."""
-    kept = {
-        k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "OPTIBENCH", "HYDRA"))
-    }
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(STEERING)}
     return {**kept, **extra}
 
 
@@ -39,9 +48,41 @@ def optibench(folder, *words, **extra):
         env=environment(**extra),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=300,
         check=False,
     )
+
+
+class Ended(NamedTuple):
+    """What a call of the program left, named as `subprocess.run` names it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capfd):
+    """Call the program in this process, which is afterwards as it was before."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    root = logging.getLogger()
+    logs, level = list(root.handlers), root.level
+    given = dict(os.environ)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["optibench"])
+
+    def call(*words):
+        for name in [name for name in os.environ if name.startswith(STEERING)]:
+            del os.environ[name]
+        capfd.readouterr()
+        return Ended(main(words), *capfd.readouterr())
+
+    yield call
+    os.environ.clear()
+    os.environ.update(given)
+    root.handlers[:], root.level = logs, level
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def stored_runs(folder):
@@ -54,6 +95,7 @@ def stored_runs(folder):
         return list(rows)
 
 
+@pytest.mark.slow
 def test_one_command_prints_a_table_and_leaves_a_finished_run(tmp_path):
     done = optibench(tmp_path, *SMALL)
     assert done.returncode == 0, done.stderr
@@ -99,8 +141,8 @@ def test_only_the_chosen_engine_is_imported(tmp_path):
     assert done.stdout.rstrip().endswith("LOADED [] 0")
 
 
-def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path):
-    done = optibench(tmp_path, "plan=true", "model=kmeans", "backend=spark", "cores=1")
+def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path, call):
+    done = call("plan=true", "model=kmeans", "backend=spark", "cores=1")
     assert done.returncode == 0, done.stderr
     for fact in (
         "54 by search=grid",
@@ -140,14 +182,22 @@ def test_a_plan_says_what_would_run_and_runs_nothing(tmp_path):
         (["tracking.uri=http://127.0.0.1:1"], "does not answer"),
     ],
 )
-def test_wrong_input_exits_with_2_and_one_paragraph_and_no_run(tmp_path, words, says):
-    done = optibench(tmp_path, *words)
+def test_wrong_input_exits_with_2_and_one_paragraph_and_no_run(tmp_path, call, words, says):
+    assert_refused(call(*words), says, tmp_path)
+
+
+def test_the_process_ends_with_the_code_of_a_refusal(tmp_path):
+    assert_refused(optibench(tmp_path, "modle=kmeans"), "Did you mean model?", tmp_path)
+
+
+def assert_refused(done, says, folder):
+    """Exit code 2, one paragraph on stderr, and no run."""
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
-    assert not (tmp_path / "mlruns" / "mlflow.db").exists() or stored_runs(tmp_path) == []
+    assert not (folder / "mlruns" / "mlflow.db").exists() or stored_runs(folder) == []
 
 
 def test_a_traceback_comes_only_where_it_is_asked_for(tmp_path):
@@ -156,14 +206,15 @@ def test_a_traceback_comes_only_where_it_is_asked_for(tmp_path):
     assert "Traceback" in done.stderr
 
 
-def test_credentials_reach_no_file_and_no_message(tmp_path):
+@pytest.mark.slow
+def test_credentials_reach_no_file_and_no_message(tmp_path, call):
     uri = "tracking.uri=http://alice:s3cret@127.0.0.1:1"
-    done = optibench(tmp_path, uri, "+backend.conf={}", "backend=spark")
-    swept = optibench(tmp_path, "-m", uri, "model=kmeans", "backend.workers=1")
-    alone = optibench(tmp_path, uri)
+    done = call(uri, "+backend.conf={}", "backend=spark")
+    swept = call("-m", uri, "model=kmeans", "backend.workers=1")
+    alone = call(uri)
     assert (done.returncode, swept.returncode, alone.returncode) == (2, 1, 2)
-    plan = optibench(tmp_path, uri, "plan=true", "backend=spark", "backend.conf.spark.x=1")
-    plans = optibench(tmp_path, "-m", uri, "plan=true", "seed=0,1")
+    plan = call(uri, "plan=true", "backend=spark", "backend.conf.spark.x=1")
+    plans = call("-m", uri, "plan=true", "seed=0,1")
     assert (plan.returncode, plans.returncode) == (0, 0)
     assert plans.stdout.count("candidates") == 2
     address = "backend.address=tcp://alice:s3cret@127.0.0.1:1"
@@ -176,6 +227,7 @@ def test_credentials_reach_no_file_and_no_message(tmp_path):
     assert not [text for text in (*said, *written) if "s3cret" in text]
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_after_failures_and_crashes(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
@@ -187,7 +239,7 @@ def test_a_sweep_goes_on_after_failures_and_crashes(tmp_path):
         "        os._exit(7)\n"
         "    threading.Thread(target=crash, daemon=True).start()\n"
     )
-    words = ["-m", *SMALL, "seed=0,1,2", "model.params.n_clusters=2,999"]
+    words = ["-m", *LIGHTEST, "seed=0,1,2", "model.params.n_clusters=2,999"]
     done = optibench(tmp_path, *words, PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     assert done.returncode == 1
     table = [line.split() for line in done.stdout.splitlines()[2:8]]
@@ -212,8 +264,9 @@ def test_a_sweep_goes_on_after_failures_and_crashes(tmp_path):
     assert len(refused) >= 2  # the one of the crashing seed may crash first
 
 
+@pytest.mark.slow
 def test_repeats_are_runs_in_processes_of_their_own(tmp_path):
-    done = optibench(tmp_path, *SMALL, "repeats=2")
+    done = optibench(tmp_path, *LIGHTEST, "repeats=2")
     assert done.returncode == 0, done.stderr
     assert len(stored_runs(tmp_path)) == 2
     notes = [json.loads(path.read_text()) for path in tmp_path.rglob("result.json")]
@@ -223,7 +276,7 @@ def test_repeats_are_runs_in_processes_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     "backend",
     [
-        "sklearn",
+        pytest.param("sklearn", marks=pytest.mark.slow),
         pytest.param("dask", marks=pytest.mark.dask),
         pytest.param("spark", marks=pytest.mark.spark),
     ],
@@ -237,17 +290,18 @@ def test_ctrl_c_kills_the_run_and_leaves_no_process(tmp_path, backend):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - it sets a handler and nothing else
     )
     wait_for(lambda: running_phase(tmp_path, process))
     started = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=150)
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert stored_runs(tmp_path) == [(f"xgboost-{backend}-grid-digits", "KILLED")]
     (trials,) = (tmp_path / "mlruns" / "artifacts").rglob("trials.csv")
     assert trials.read_text().startswith("candidate,")
-    wait_for(lambda: not [child for child in started if is_alive(child)], seconds=10)
+    wait_for(lambda: not [child for child in started if is_alive(child)], seconds=30)
 
 
 def is_alive(process):
@@ -283,7 +337,7 @@ def stored_runs_or_none(folder):
         return []
 
 
-def wait_for(condition, seconds=90):
+def wait_for(condition, seconds=200):
     """Poll until `condition` holds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -47,7 +47,7 @@ def test_a_row_has_its_key_in_whichever_block_it_is_read(cut):
     assert np.array_equal(whole, np.concatenate(both))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(
     seed=st.integers(0, 2**32 - 1),
     test_size=st.floats(0.05, 0.5),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import config_context, metrics
 from sklearn.dummy import DummyClassifier
@@ -53,7 +53,6 @@ def plain_scores(y: Any, labels: Any, probabilities: Any) -> dict[str, float]:
         }
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     seeds,
     st.integers(2, 150),
@@ -89,7 +88,6 @@ def test_class_metrics_equal_scikit_learns_to_the_last_bit(
             assert scores.values[metric] == expected[metric], metric
 
 
-@settings(deadline=None, max_examples=100)
 @given(seeds, st.integers(3, 150), st.integers(1, 6), st.integers(2, 9), st.booleans())
 def test_cluster_metrics_equal_scikit_learns_to_the_last_bit(
     seed: int, n: int, n_features: int, k: int, coarse: object

@@ -10,14 +10,19 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 import pytest
+from tests.processes import heed_ctrl_c
 
 import optibench
 from optibench.report.ui import main
 from optibench.tracking import prepare_store
 from optibench.tracking.store import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMAND = "import sys; from optibench.report.ui import main; sys.exit(main(sys.argv[1:]))"
 
@@ -27,35 +32,63 @@ def _no_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for(path: Path, text: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 250
     while text not in path.read_text():
         assert process.poll() is None, path.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
+class Served(NamedTuple):
+    """A program that serves the UI, and the file that has its stderr."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    remarks: Path
+
+
+@pytest.fixture(scope="module")
+def served(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[signal.Signals, Served]]:
+    """One program for each signal that can end it; they start at the same time."""
+    folder, programs = tmp_path_factory.mktemp("ui"), {}
+    environment = {**os.environ, "PYTHONPATH": str(Path(optibench.__file__).parents[1])}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        remarks, port = folder / number.name, free_port()
+        with remarks.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-c", COMMAND, "--port", str(port)],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                cwd=root,
+                env=environment,
+                preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - it sets a handler and nothing else
+            )
+        programs[number] = Served(process, port, remarks)
+    yield programs
+    for program in programs.values():
+        program.process.terminate()
+        program.process.communicate(timeout=100)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_ui_is_served_and_leaves_no_process(
-    root: Path, port: int, number: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    served: dict[signal.Signals, Served],
+    number: signal.Signals,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    remarks = tmp_path / "stderr"
-    with remarks.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "--port", str(port)],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            cwd=root,
-            env={**os.environ, "PYTHONPATH": str(Path(optibench.__file__).parents[1])},
-        )
+    process, port, remarks = served[number]
     try:
         wait_for(remarks, f"http://127.0.0.1:{port}", process)
         fit_group = psutil.Process(process.pid).children(recursive=True)
@@ -65,7 +98,7 @@ def test_the_ui_is_served_and_leaves_no_process(
         ends_a_run_on_the_server_without_a_word(port, tmp_path, capfd)
     finally:
         process.send_signal(number)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=100)
     assert process.returncode == 0
     assert out == b""
     assert len(fit_group) <= 4

@@ -18,12 +18,22 @@ from optibench.strategies.trial_parallel import strategy as trial_parallel
 from optibench.tracking.memory import MemoryTracker
 
 SMALL = ["model=xgboost", "dataset=iris", "model.space.max_depth=[2,3]", "model.params.eta=0.3"]
+# The engine stays up for the next run, where nothing is said of its start and its end.
+WARM = [*SMALL, "backend.keep_alive=true"]
 PHASES = ("startup", "load", "split", "search", "fit", "score", "tracking")
 
 
 def run(*overrides, tracker=None):
     words = ["progress=false", "model.params.n_estimators=20", *overrides]
     return benchmark.run(resolve(compose(words)), tracker=tracker or MemoryTracker())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_kept():
+    """No engine of another module, and none left for one."""
+    optibench.release_engine()
+    yield
+    optibench.release_engine()
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +43,7 @@ def finished():
     return run(*SMALL, tracker=tracker), tracker
 
 
+@pytest.mark.slow
 def test_the_phases_add_up_to_the_wall_time(finished):
     metrics = finished[0].metrics
     total = sum(metrics[f"{phase}_seconds"] for phase in PHASES)
@@ -40,6 +51,7 @@ def test_the_phases_add_up_to_the_wall_time(finished):
     assert metrics["shutdown_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_every_phase_tells_its_cpu_and_memory(finished):
     metrics = finished[0].metrics
     for prefix in ("", *(f"{phase}_" for phase in PHASES)):
@@ -49,6 +61,7 @@ def test_every_phase_tells_its_cpu_and_memory(finished):
         assert metrics[f"{prefix}peak_memory_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_the_workers_cpu_is_counted_and_the_efficiency_follows_from_the_trials(finished):
     result, _ = finished
     metrics = result.metrics
@@ -58,6 +71,7 @@ def test_the_workers_cpu_is_counted_and_the_efficiency_follows_from_the_trials(f
     assert metrics["search_efficiency"] == paid / (cores * metrics["search_seconds"])
 
 
+@pytest.mark.slow
 def test_the_metrics_have_their_baselines_beside_them(finished):
     metrics = finished[0].metrics
     for name in ("accuracy", "f1", "roc_auc", "log_loss"):
@@ -67,12 +81,14 @@ def test_the_metrics_have_their_baselines_beside_them(finished):
     assert {"best_cv_score", "best_cv_std"} <= set(metrics)
 
 
+@pytest.mark.slow
 def test_the_fit_of_the_defaults_can_be_saved(finished):
-    bare = run(*SMALL, "search=none", "evaluation.default_fit=false").metrics
+    bare = run(*WARM, "search=none", "evaluation.default_fit=false").metrics
     assert not any(name.startswith("default_") for name in bare)
     assert bare["baseline_accuracy"] == finished[0].metrics["baseline_accuracy"]
 
 
+@pytest.mark.slow
 def test_parameters_and_tags_say_what_ran(finished):
     params, tags = finished[1].params, finished[1].header.tags
     expected = {"model": "xgboost", "backend": "sklearn", "search": "grid", "dataset": "iris"}
@@ -89,16 +105,18 @@ def test_parameters_and_tags_say_what_ran(finished):
     )
 
 
+@pytest.mark.slow
 def test_the_digest_is_that_of_the_question_and_not_of_how_it_is_told():
     def digest(*words):
         tracker = MemoryTracker()
-        run(*SMALL, "search=none", *words, tracker=tracker)
+        run(*WARM, "search=none", *words, tracker=tracker)
         return tracker.header.tags["optibench.config_digest"]
 
     assert digest() == digest("tracking.experiment=other", "progress=true")
     assert digest() != digest("seed=1")
 
 
+@pytest.mark.slow
 def test_trials_csv_gives_every_bit_back(finished):
     result, tracker = finished
     rows = list(csv.DictReader(io.StringIO(tracker.artifacts["trials.csv"].decode())))
@@ -111,6 +129,7 @@ def test_trials_csv_gives_every_bit_back(finished):
         assert row["error"] == ""
 
 
+@pytest.mark.slow
 def test_profiles_show_the_fit_of_the_workers(finished, tmp_path):
     artifacts = finished[1].artifacts
     (tmp_path / "workers.prof").write_bytes(artifacts["profile/workers.prof"])
@@ -121,6 +140,7 @@ def test_profiles_show_the_fit_of_the_workers(finished, tmp_path):
     assert "profile/driver.prof" in artifacts
 
 
+@pytest.mark.slow
 def test_resources_are_drawn_and_listed(finished):
     artifacts = finished[1].artifacts
     assert artifacts["resources/timeline.png"].startswith(b"\x89PNG")
@@ -128,14 +148,16 @@ def test_resources_are_drawn_and_listed(finished):
     assert "config.yaml" in artifacts
 
 
+@pytest.mark.slow
 def test_profiling_off_removes_the_profile_and_nothing_else():
     tracker = MemoryTracker()
-    run(*SMALL, "profiling=off", tracker=tracker)
+    run(*WARM, "profiling=off", tracker=tracker)
     assert not [name for name in tracker.artifacts if name.startswith("profile")]
     assert "resources/timeline.png" in tracker.artifacts
     assert tracker.metrics["search_cpu_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_a_search_without_a_finite_score_fails_and_says_why(tmp_path):
     near, far = [f"{1 + i / 1e6},1" for i in range(97)], ["9,9"] * 3
     rows = "\n".join(near + far)  # a validation fold without a far row falls in one cluster
@@ -151,6 +173,7 @@ def test_a_search_without_a_finite_score_fails_and_says_why(tmp_path):
     assert "trials.csv" in tracker.artifacts
 
 
+@pytest.mark.slow
 def test_wrong_data_creates_no_run(tmp_path):
     (tmp_path / "one.csv").write_text("a,y\n" + "1,x\n2,x\n" * 20)
     tracker = MemoryTracker()
@@ -160,6 +183,7 @@ def test_wrong_data_creates_no_run(tmp_path):
     assert tracker.calls == []
 
 
+@pytest.mark.slow
 def test_text_labels_and_categories_and_gaps_come_through(tmp_path):
     rng = np.random.default_rng(0)
     lines = ["carrier,delay,late"]
@@ -169,7 +193,8 @@ def test_text_labels_and_categories_and_gaps_come_through(tmp_path):
         lines.append(f"{carrier},{'' if rng.random() < 0.1 else delay},{late}")
     (tmp_path / "flights.csv").write_text("\n".join(lines))
     data = ["dataset=csv", f"dataset.path={tmp_path / 'flights.csv'}", "dataset.target=late"]
-    result = run(*data, "dataset.categorical=[carrier]", "model.space.max_depth=[2]")
+    space = ["model.space.max_depth=[2]", "backend.keep_alive=true"]
+    result = run(*data, "dataset.categorical=[carrier]", *space)
     assert result.model.classes == ("no", "yes")
     assert result.model.categories == {"carrier": ("AA", "B6", "UA")}
     assert result.metrics["accuracy"] > result.metrics["baseline_accuracy"]
@@ -195,6 +220,7 @@ def test_a_plan_of_many_fits_on_all_workers_of_a_small_table_names_the_faster_wa
     assert "run one after the other" not in optibench.plan(words[:2]).facts["engine"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_keeps_the_trials_that_it_has(monkeypatch):
     from optibench.report.progress import Progress
 
@@ -210,6 +236,7 @@ def test_an_interrupted_search_keeps_the_trials_that_it_has(monkeypatch):
     assert rows[0].startswith("candidate,")
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_announced_is_closed():
     def refuse(_run_id):
         raise OSError
@@ -221,6 +248,7 @@ def test_a_run_that_cannot_be_announced_is_closed():
     assert tracker.status is Status.FAILED
 
 
+@pytest.mark.slow
 def test_an_error_before_a_run_can_be_created_is_told_with_why_there_is_none(monkeypatch):
     class Full(MemoryTracker):
         def start(self, _header):
@@ -242,6 +270,7 @@ def test_an_error_before_a_run_can_be_created_is_told_with_why_there_is_none(mon
     assert tracker.calls.count("start") == 1
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_killed_with_what_it_has():
     class Interrupting(MemoryTracker):
         def log_candidates(self, *_):
@@ -254,15 +283,17 @@ def test_an_interrupted_run_is_killed_with_what_it_has():
     assert "trials.csv" in tracker.artifacts
 
 
+@pytest.mark.slow
 def test_no_temporary_folder_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     run(*SMALL)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("optibench")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [KeyboardInterrupt, MemoryError])
 def test_a_search_that_is_over_is_not_lost_before_its_run_is(end, monkeypatch, tmp_path):
-    words = [*SMALL, "search=tpe", "search.n_iter=6"]
+    words = [*WARM, "search=tpe", "search.n_iter=6"]
     journal = {"journal_folder": tmp_path}
 
     def dies(*_args):
@@ -278,8 +309,9 @@ def test_a_search_that_is_over_is_not_lost_before_its_run_is(end, monkeypatch, t
     assert Reused.RUN not in {trial.reused for trial in anew.trials}
 
 
+@pytest.mark.slow
 def test_an_interrupted_repeat_is_not_taken_up_by_another(monkeypatch, tmp_path):
-    words = [*SMALL, "search=tpe", "search.n_iter=6"]
+    words = [*WARM, "search=tpe", "search.n_iter=6"]
 
     def dies(*_args):
         raise KeyboardInterrupt

@@ -262,7 +262,7 @@ def program(folder, tells):
 
 
 def lines_of(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=250)
     return [line.split() for line in out.splitlines()], err
 
 

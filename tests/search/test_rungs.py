@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from optibench.contracts import SearchFacts
@@ -215,7 +215,6 @@ def test_in_order_the_candidates_do_not_depend_on_who_is_fast(search, loop):
     assert len(runs[0].asked) == start(search).total
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     n=st.integers(1, 60),
     factor=st.integers(2, 4),

@@ -47,7 +47,7 @@ def test_four_processes_may_use_a_fresh_store_at_once(tmp_path: Path) -> None:
         )
         for _ in range(4)
     ]  # fmt: skip
-    results = [process.communicate(timeout=120) for process in commands]
+    results = [process.communicate(timeout=250) for process in commands]
     assert [process.returncode for process in commands] == [0] * 4, results
     assert {out for out, _ in results} == {"1\n"}
     assert {err for _, err in results} == {""}, "MLflow's chatter reaches the terminal"

@@ -123,7 +123,7 @@ def test_the_same_hyperparameters_on_fewer_rows_are_another_candidate():
     assert [result.reused_fits for result in harness.run()] == [0, 0]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings().max_examples // 3)
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 4))
 def test_a_deterministic_search_asks_the_same_whatever_the_timing(seed, window, slots):
     rng = np.random.default_rng(seed)

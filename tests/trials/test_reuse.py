@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import cluster
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -84,7 +84,6 @@ kmeans_spaces = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(kmeans_spaces, st.integers(0, 2**32 - 1), st.sampled_from([12, 60, 200]))
 def test_kmeans_scores_are_those_of_plain_fits_to_the_last_bit(space, seed, rows):
     context = context_of(KMeans(), blobs(seed, rows), seed=seed)
@@ -113,7 +112,6 @@ xgboost_spaces = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(xgboost_spaces, st.integers(0, 1000), st.sampled_from([2, 3]), st.booleans())
 def test_xgboost_scores_are_those_of_plain_fits_to_the_last_bit(space, seed, n_classes, gaps):
     rng = np.random.default_rng(seed)

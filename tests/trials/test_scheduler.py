@@ -30,7 +30,7 @@ def order(units):
     return sorted((unit.candidates[0].number, unit.fold) for unit in units)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.integers(0, 60), st.integers(1, 3), st.sampled_from([run_all, run_one]))
 def test_every_unit_runs_exactly_once(count, slots, task):
     done = run(TrialScheduler(ThreadEngine(slots), task, NO_VALUE), units_of(count))

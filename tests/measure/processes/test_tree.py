@@ -60,7 +60,7 @@ def ready(code: str) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-def wait_until(condition: object, seconds: float = 5.0) -> None:
+def wait_until(condition: object, seconds: float = 60.0) -> None:
     assert callable(condition)
     end = time.monotonic() + seconds
     while not condition():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
@@ -35,7 +35,6 @@ def by_part(chunks):
     }
 
 
-@settings(max_examples=30, deadline=None)
 @given(n_rows=st.integers(1, 400), workers=st.integers(1, 7))
 def test_every_row_is_in_one_chunk_whatever_the_number_of_workers(n_rows, workers):
     held = table(n_rows)

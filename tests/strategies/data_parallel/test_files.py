@@ -137,7 +137,7 @@ def test_whole_numbers_as_classes_and_numbers_to_predict(tmp_path):
     assert surveyed(replace(source, target="whole"), Task.CLUSTERING).request.target is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(
     lengths=st.lists(st.integers(0, 30), min_size=1, max_size=40),
     block_bytes=st.integers(1, 200),
