@@ -3,6 +3,7 @@
 # make test-fast                               the tests that start no engine and no program
 # make coverage                                the whole test suite, and the lines and branches that it reaches
 # make check                                   what the pre-commit hooks check
+# make docs                                    the manual, into site/
 # make bench ARGS="--rounds 3"                 our search time beside that of other programs
 # make env | clean                             only the environment | without it and without caches
 
@@ -15,7 +16,7 @@ XDIST = -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 # Where it is set, each of the many processes that tests start would compile this package anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-fast coverage check lint format types imports bench env clean
+.PHONY: run test test-fast coverage check lint format types imports docs bench env clean
 
 run: env
 	@$(BIN)/python -m optibench $(ARGS)
@@ -32,7 +33,7 @@ coverage: env
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered
 
-check: lint format types imports
+check: lint format types imports docs
 
 lint: env
 	$(BIN)/ruff check
@@ -46,6 +47,10 @@ types: env
 imports: env
 	$(BIN)/lint-imports --no-logo
 
+# A broken link and a page that is in no menu are errors. The variable silences a notice about MkDocs 2.
+docs: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.peers $(ARGS)
 
@@ -57,5 +62,5 @@ $(VENV)/.%: pyproject.toml constraints.txt scripts/make_env.sh src/optibench/_ve
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +

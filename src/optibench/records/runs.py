@@ -126,7 +126,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would run: facts by name, in the order in which they are printed."""
+    """What would run.
+
+    Attributes:
+        facts: what `plan=true` prints, by name.
+    """
 
     facts: Mapping[str, Any]
 
@@ -147,7 +151,19 @@ class JobNote:
 
 @dataclass(frozen=True)
 class Result:
-    """What one benchmark returns to its caller; its MLflow run contains the same facts."""
+    """The result of one benchmark; its MLflow run holds the same facts.
+
+    Attributes:
+        run_id: id of the MLflow run.
+        name: `<model>-<backend>-<search>-<dataset>`.
+        status: FINISHED.
+        metric: the metric that ranked the candidates.
+        best_params: hyperparameters of the winner.
+        metrics: every metric of the run by its name in MLflow.
+        trials: all trials, by candidate and fold.
+        candidates: all candidates with their means over the folds and their ranks.
+        model: the refitted winner.
+    """
 
     run_id: str
     name: str

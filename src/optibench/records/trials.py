@@ -164,7 +164,10 @@ class CandidateResult:
     """A candidate with the results of all its folds, which is one nested MLflow run.
 
     Attributes:
-        mean_scores, std_scores: per metric `numpy.mean` / `numpy.std` (ddof 0) over the folds.
+        number: number of the candidate, in the order in which the search proposed it.
+        params: hyperparameters.
+        mean_scores: per metric `numpy.mean` over the folds.
+        std_scores: per metric `numpy.std` (ddof 0) over the folds.
         rank: 1 is the best; KILLED and FAILED candidates come last.
         start, end: begin of the first and end of the last trial, in seconds since the epoch.
         budget, rows: as in `Candidate`.
