@@ -38,18 +38,18 @@ class EngineRequest:
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """The refitted winner with everything that is needed to use it elsewhere.
+    """The refitted winner with all that is needed to use it elsewhere.
 
     Attributes:
-        task: what the model predicts.
+        task: classification, regression or clustering.
         estimator: the fitted native estimator (scikit-learn API).
-        scaler: the fitted StandardScaler, or None.
-        classes: original class labels in the order of their codes; empty if there are none.
-        feature_names: names of the input columns.
+        scaler: fitted StandardScaler or None.
+        classes: original class labels in the order of the codes; empty where there are none.
+        feature_names: the columns that the estimator expects, in order.
         categories: labels of each categorical feature in the order of their codes.
-        sample: a few raw (unscaled, uncoded) input rows, for the signature and the input example.
-        libraries: names of the packages that the loaded model needs; empty if its class comes from
-            a file of the user.
+        sample: a few raw (unscaled, uncoded) input rows, for signature and input example.
+        libraries: names of the packages that the loaded model needs; empty where its class comes
+            from a file of the user's.
     """
 
     task: Task

@@ -80,21 +80,24 @@ class Reused(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished trial, which is one row of trials.csv.
+    """One finished trial, a row of trials.csv.
 
     Attributes:
         candidate: number of the candidate.
-        params: its hyperparameters.
+        params: hyperparameters of the candidate.
         fold: number of the fold.
-        scores: by metric.
-        fit_seconds, score_seconds, cpu_seconds: time charged to the trial; work that several
-            trials share is charged to them in equal parts. The CPU time is that of fit and score.
-        worker: identity of the worker that ran it.
-        start, end: seconds since the epoch; trials that share fits have the same interval.
-        status: how it ended.
-        error: why it failed; None if it finished.
-        standalone_cpu_seconds: estimated CPU time if nothing had been shared.
-        reused: what it took from other trials.
+        scores: every metric of the task on the fold's validation rows.
+        fit_seconds: wall time of fitting. What several trials did together is charged to each in
+            equal parts; the same holds for the next two.
+        score_seconds: wall time of predicting and scoring.
+        cpu_seconds: CPU time of both.
+        worker: host and process id.
+        start: seconds since the epoch; trials that share fits share this interval.
+        end: seconds since the epoch.
+        status: FINISHED or FAILED.
+        error: why the trial failed.
+        standalone_cpu_seconds: estimate of the CPU time if nothing had been shared.
+        reused: what the trial took from others.
     """
 
     candidate: int
@@ -161,7 +164,7 @@ class UnitOutcome:
 
 @dataclass(frozen=True)
 class CandidateResult:
-    """A candidate with the results of all its folds, which is one nested MLflow run.
+    """A candidate over all its folds: one nested MLflow run.
 
     Attributes:
         number: number of the candidate, in the order in which the search proposed it.
@@ -169,9 +172,18 @@ class CandidateResult:
         mean_scores: per metric `numpy.mean` over the folds.
         std_scores: per metric `numpy.std` (ddof 0) over the folds.
         rank: 1 is the best; KILLED and FAILED candidates come last.
-        start, end: begin of the first and end of the last trial, in seconds since the epoch.
-        budget, rows: as in `Candidate`.
-        trials: its trials, in the order of the folds.
+        mean_fit_seconds: mean over the folds.
+        mean_score_seconds: mean over the folds.
+        cpu_seconds: sum over the folds.
+        start: start of the first trial, seconds since the epoch.
+        end: end of the last trial, seconds since the epoch.
+        status: FINISHED, FAILED or KILLED.
+        error: why it did not finish.
+        standalone_cpu_seconds: sum over the folds.
+        reused_fits: number of trials that needed no fit of their own.
+        budget: share of the full resource, up to 1.
+        rows: share of each fold's train rows, up to 1.
+        trials: the candidate's trials, by fold.
     """
 
     number: int
