@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from xgboost import Booster, QuantileDMatrix
 
 from benchmarks.grids import make_study
-from optibench.models.xgboost_fit_sharing import boost
+from optibench.models.xgboost_library import boost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -273,7 +273,10 @@ def test_random_search_and_plain_fits_agree(engine):
         (["backend=dask", "model=random_forest"], "it trains kmeans, xgboost, xgboost_regression"),
         (["backend=dask", "search=halving"], "search=halving cannot be used"),
         (["backend=dask", "evaluation.groups=x"], "evaluation.groups='x'"),
-        (["backend=dask", "+model.params.tree_method=exact"], "tree_method=exact cannot be had"),
+        (
+            ["backend=dask", "+model.params.tree_method=exact"],
+            "tree_method=exact is not available",
+        ),
         (["backend=dask", "+model.params.early_stopping_rounds=3"], "early_stopping_rounds"),
         (["backend=dask", "model=kmeans", "+model.params.algorithm=elkan"], "algorithm=elkan"),
     ],

@@ -72,7 +72,7 @@ def test_a_default_that_is_written_out_is_the_same_candidate():
         ("sklearn.preprocessing.StandardScaler", {}, "allowed are classifier, regressor"),
         ("sklearn.cluster.DBSCAN", {}, "no predict"),
         ("sklearn.svm.LinearSVC", {}, "no predict_proba"),
-        ("sklearn.multiclass.OneVsRestClassifier", {}, "Give what it needs"),
+        ("sklearn.multiclass.OneVsRestClassifier", {}, "Set what it needs"),
         ("collections.OrderedDict", {}, "scikit-learn's interface"),
     ],
 )

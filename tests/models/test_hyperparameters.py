@@ -62,7 +62,7 @@ def test_kmeans_refuses_and_says_what_is_allowed(params: dict[str, Any], told: s
         ({"nthread": 4}, "backend.threads_per_trial="),
         ({"device": "cuda"}, "CPU"),
         ({"early_stopping_rounds": 0}, "at least 1"),
-        ({"early_stopping_rounds": 5, "booster": "dart"}, "change the earlier trees"),
+        ({"early_stopping_rounds": 5, "booster": "dart"}, "change earlier trees"),
         ({"enable_categorical": True}, "dataset.categorical="),
     ],
 )

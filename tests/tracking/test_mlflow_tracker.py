@@ -96,8 +96,7 @@ def test_more_than_a_hundred_params_long_values_and_odd_keys_are_kept(
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nested runs are written as rows here; a server gets them through the client."""
     if request.param == "through the client":  # SQLite stands in for the server
-        monkeypatch.setattr("optibench.tracking.candidates.SqlAlchemyStore", type(None))
-        monkeypatch.setattr("optibench.tracking.candidates.SERVER_THREADS", 1)
+        monkeypatch.setattr("optibench.tracking.candidates.run_tables", lambda _: None)
 
 
 @pytest.mark.usefixtures("_both_ways")

@@ -1,1 +1,1 @@
-"""Kinds of estimators: one module per choice of conf/model/."""
+"""Models: one module per choice of conf/model/."""

@@ -1,4 +1,4 @@
-"""What scikit-learn's classifiers share: how they are checked, fitted and asked."""
+"""The common part of scikit-learn's classifiers: identity, fit and prediction."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Classifier(Tunable):
-    """The base of a model that adds its catalogue, its defaults and how it is made.
+    """Base class; a model adds its catalogue, its defaults and `make`.
 
     Attributes:
-        defaults: scikit-learn's own, so that none is left implicit.
+        defaults: scikit-learn's defaults, written out so that none is implicit.
     """
 
     task: ClassVar[Task] = Task.CLASSIFICATION
@@ -31,23 +31,23 @@ class Classifier(Tunable):
     defaults: ClassVar[dict[str, Any]]
 
     def identity(self, params: Params) -> Hashable:
-        """Every hyperparameter, those left out with their defaults."""
+        """Return every hyperparameter; those that `params` leaves out have their defaults."""
         full = {**self.defaults, **params}
         return frozenset((name, type(value), value) for name, value in full.items())
 
     def fit(
         self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
-        """Fit it; nothing is drawn here, so that `seed` changes nothing."""
+        """Fit the estimator; `seed` has no effect, because nothing is drawn here."""
         del seed
         return estimator.fit(X, y)
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
-        """The classes and their probabilities."""
+        """Predict classes and their probabilities."""
         labels = estimator.predict(X).astype("int64")
         return Prediction(labels, estimator.predict_proba(X))
 
 
 def most_probable(probabilities: NDArray[Any]) -> Prediction:
-    """The class of each row is the most probable one, the first of equals."""
+    """Predict for each row the most probable class, the first of equally probable ones."""
     return Prediction(probabilities.argmax(axis=1).astype("int64"), probabilities)

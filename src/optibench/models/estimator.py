@@ -1,4 +1,4 @@
-"""Any estimator with the interface of scikit-learn, by its import path."""
+"""Any estimator with scikit-learn's interface, by its import path."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ NEEDED = {
 
 @dataclass(frozen=True)
 class ImportedEstimator:
-    """A class that is named by `model.estimator`; its own defaults hold where nothing is given.
+    """The class that `model.estimator` names; its own defaults apply to what `params` leaves out.
 
     Attributes:
-        estimator: the import path, e.g. sklearn.ensemble.ExtraTreesClassifier; a module in the
-            working directory will do.
+        estimator: the import path, e.g. sklearn.ensemble.ExtraTreesClassifier. The module may be
+            a file in the working directory.
     """
 
     accepts_categories: ClassVar[bool] = False
@@ -52,49 +52,49 @@ class ImportedEstimator:
 
     @functools.cached_property
     def task(self) -> Task:
-        """By what the estimator says of itself (`__sklearn_tags__`).
+        """Return the task that the estimator declares (`__sklearn_tags__`).
 
         Raises:
-            ConfigError: it cannot be imported or made, or is neither classifier, regressor nor
-                clusterer.
+            ConfigError: the estimator cannot be imported or created, or is neither classifier,
+                regressor nor clusterer.
         """
         return _task(self.estimator, self._example)
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The estimator's own module."""
+        """Return the estimator's module and that of the metrics."""
         return (_load(self.estimator).__module__, "sklearn.metrics")
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """The distributions that its package comes with; none for a module of the user's."""
+        """Return the distributions that provide the package; none for a file of the user."""
         package = _load(self.estimator).__module__.partition(".")[0]
         return tuple(dict.fromkeys(packages_distributions().get(package, ())))
 
     @property
     def accepts_missing(self) -> bool:
-        """By what the estimator says of itself."""
+        """Return what the estimator declares about missing values."""
         return bool(_tags(self._example).input_tags.allow_nan)
 
     def check(self, params: Params) -> None:
         """Refuse a hyperparameter that the estimator does not have.
 
-        Its values are checked by the estimator itself: a trial with a wrong one fails and says so.
+        The estimator itself checks the values: a trial with a wrong value fails with its message.
 
         Raises:
-            ConfigError: told with the nearest known names.
+            ConfigError: names the unknown hyperparameter and the nearest known ones.
         """
         known = set(self._example.get_params()) - set(SET_HERE)
         for name in params:
             refuse_unknown(self.name, name, sorted(known), SET_HERE)
 
     def identity(self, params: Params) -> Hashable:
-        """Every hyperparameter, those left out with their defaults."""
+        """Return every hyperparameter; those that `params` leaves out have their defaults."""
         full = {**self._example.get_params(), **params}
         return frozenset((name, repr(value)) for name, value in full.items())
 
     def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-        """Make the unfitted estimator, with the seed and the threads where it takes any."""
+        """Create the unfitted estimator, with seed and threads if it has parameters for them."""
         del facts
         set_here = {"random_state": seed, "seed": seed, "n_jobs": threads}
         known = self._example.get_params()
@@ -104,17 +104,17 @@ class ImportedEstimator:
     def fit(
         self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
-        """Fit it on a copy: it may write into its rows (`copy_X=False`), which others see, too.
+        """Fit the estimator on a copy of the rows, `seed` has no effect.
 
-        Nothing is drawn here, so that `seed` changes nothing.
+        The estimator may write to its rows (`copy_X=False`), and other trials share them.
         """
         del seed
         return estimator.fit(X.copy()) if y is None else estimator.fit(X.copy(), y.copy())
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
-        """Ask it for classes and their probabilities, for values, or for clusters.
+        """Predict classes and their probabilities, values, or clusters.
 
-        Each question gets a copy of the rows.
+        Each call of the estimator gets a copy of the rows.
         """
         answers = estimator.predict(X.copy())
         if self.task is Task.REGRESSION:
@@ -122,27 +122,27 @@ class ImportedEstimator:
         labels = answers.astype("int64")
         if self.task is Task.CLASSIFICATION:
             return Prediction(labels, estimator.predict_proba(X.copy()))
-        # `score` is minus the inertia where there is one, as in scikit-learn's own K-means.
+        # If there is an inertia, `score` returns its negative, as in scikit-learn's K-means.
         inertia = -float(estimator.score(X.copy())) if hasattr(estimator, "inertia_") else None
         return Prediction(labels, inertia=inertia)
 
     @property
     def _example(self) -> Any:
-        """One with the fixed hyperparameters, without which some cannot be made."""
+        """Create an estimator with the fixed hyperparameters, which some classes require."""
         kind = _load(self.estimator)
         try:
             return kind(**self.params)
         except TypeError as error:
             msg = (
-                f"model.estimator={self.estimator} cannot be made with model.params="
-                f"{self.params}: {error}. Give what it needs, e.g. model.params.<name>=<value>."
+                f"model.estimator={self.estimator} cannot be created with model.params="
+                f"{self.params}: {error}. Set what it needs, e.g. model.params.<name>=<value>."
             )
             raise ConfigError(msg) from error
 
 
 @functools.cache
 def _load(path: str | None) -> type[Any]:
-    """The class at an import path, looked for in the working directory as well."""
+    """Import the class at a path; the working directory is searched as well."""
     module, _, name = (path or "").rpartition(".")
     if not module:
         msg = (
@@ -156,8 +156,8 @@ def _load(path: str | None) -> type[Any]:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         msg = (
-            f"model.estimator={path} cannot be imported: {error}. It is module.Class, of an "
-            "installed package or of a file in the working directory."
+            f"model.estimator={path} cannot be imported: {error}. Give module.Class, where the "
+            "module is in an installed package or a file in the working directory."
         )
         raise ConfigError(msg) from error
     if not isinstance(found, type):
@@ -176,7 +176,7 @@ def _task(path: str | None, example: Any) -> Task:
     if lacking:
         msg = (
             f"model.estimator={path} with these model.params has no {' and no '.join(lacking)}: a "
-            f"{kind} is asked for {', '.join(NEEDED[task])}."
+            f"{kind} needs {', '.join(NEEDED[task])}."
         )
         raise ConfigError(msg)
     return task

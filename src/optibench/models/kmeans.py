@@ -35,8 +35,8 @@ HYPERPARAMETERS = Catalogue(
     aliases={},
     reserved={
         **SET_HERE,
-        "verbose": "progress is told by OptiBench; use progress=",
-        "copy_x": "the data is shared with every trial and never changed",
+        "verbose": "OptiBench reports progress; use progress=",
+        "copy_x": "all trials share the data, which never changes",
     },
 )
 
@@ -57,14 +57,14 @@ class KMeans(Tunable):
     name: str = "kmeans"
 
     def identity(self, params: Params) -> Hashable:
-        """Every hyperparameter, those left out with their defaults."""
+        """Return every hyperparameter; those that `params` leaves out have their defaults."""
         return frozenset(complete(params).items())
 
     def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-        """Make an unfitted `sklearn.cluster.KMeans`.
+        """Create an unfitted `sklearn.cluster.KMeans`.
 
-        `facts` and `threads` change nothing: clusters have no classes, and KMeans takes its
-        threads from the OpenMP and BLAS limits that the caller holds.
+        `facts` and `threads` have no effect: clusters have no classes, and the OpenMP and BLAS
+        limits that the caller sets apply.
         """
         del facts, threads
         return make_estimator({**DEFAULTS, **params}, seed)
@@ -72,10 +72,10 @@ class KMeans(Tunable):
     def fit(
         self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
-        """Find the centres."""
+        """Fit the centres; `y` and `seed` have no effect."""
         del y, seed
         return estimator.fit(X)
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
-        """Assign rows to their nearest centre; the inertia is that of these rows."""
+        """Assign rows to their nearest centres; the inertia is that of these rows."""
         return assign(estimator, X)

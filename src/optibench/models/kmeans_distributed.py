@@ -1,9 +1,9 @@
-"""K-means on all workers at once: what the engines' own K-means leave to us.
+"""Distributed fits of K-means: the part that is the same on every engine.
 
 Neither dask-ml nor Spark restarts (`n_init`), and both initialise by k-means|| (Bahmani et al.,
-2012, "Scalable K-Means++") where scikit-learn has k-means++. A start is one run of the engine's
-Lloyd with a seed of its own, drawn from one stream: the starts of n_init=10 are the first ten of
-n_init=30, so that candidates share them. The start with the lowest inertia wins.
+2012, "Scalable K-Means++") where scikit-learn uses k-means++. A start is one run of the engine's
+Lloyd algorithm with its own seed from one stream. The starts of n_init=10 are the first ten of
+n_init=30, so candidates share them. The start with the lowest inertia wins.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 
     Answer = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float64]]
 
-ROWS_AT_ONCE = 1024  # whose distances are taken
+ROWS_AT_ONCE = 1024  # in the computation of distances
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """One run of an engine's Lloyd.
+    """One run of an engine's Lloyd algorithm.
 
     Attributes:
         centres: (n_clusters, n_features).
-        inertia: of all rows that it was fitted on.
-        applied: what the engine was told, by its own names.
+        n_iter: number of iterations.
+        inertia: over all rows of the fit.
+        applied: the parameters of the engine, by its names.
     """
 
     centres: NDArray[np.float64]
@@ -49,14 +50,14 @@ class Start:
 
 @dataclass(frozen=True)
 class DistributedKMeans:
-    """What the model does for the engines' trainers.
+    """Distributed fits of K-means; the engines' trainers call it.
 
     Attributes:
-        dtype: in which chunks hold features.
-        value_bytes: that a value takes.
-        scored_by: the method of chunks that gives what its scores need.
-        scalable: what stands for init='k-means++'.
-        rounds: of it; five suffice (Bahmani et al., 2012, section 5).
+        dtype: of the features in chunks.
+        value_bytes: memory per value.
+        scored_by: the method of chunks that returns what the scores need.
+        scalable: the initialisation that replaces init='k-means++'.
+        rounds: its number of rounds; five suffice (Bahmani et al., 2012, section 5).
         oversampling: rows drawn in each round, in units of n_clusters.
     """
 
@@ -68,28 +69,28 @@ class DistributedKMeans:
     oversampling: ClassVar[float] = 2.0
 
     def check(self, params: Params) -> None:
-        """Refuse what no engine can do.
+        """Refuse what no engine supports.
 
         Raises:
             ConfigError: Elkan's algorithm.
         """
         if params.get("algorithm") == "elkan":
             msg = (
-                "kmeans: algorithm=elkan cannot be had with backend.parallelism=data: dask-ml and "
-                "Spark know Lloyd's only. Set algorithm=lloyd, or backend.parallelism=trials."
+                "kmeans: algorithm=elkan is not available with backend.parallelism=data: dask-ml "
+                "and Spark have Lloyd's only. Set algorithm=lloyd, or backend.parallelism=trials."
             )
             raise ConfigError(msg)
 
     @staticmethod
     def start(centres: Any, n_iter: int, inertia: float, applied: Mapping[str, Any]) -> Start:
-        """What a trainer says of one run."""
+        """Describe one run of a trainer."""
         import numpy as np
 
         return Start(np.asarray(centres, dtype=np.float64), n_iter, float(inertia), applied)
 
     @staticmethod
     def answer(chunk: Chunk, estimator: Any, limit: int) -> Answer:
-        """In a worker: of the rows below `limit` the order, the cluster, the squared distance."""
+        """In a worker: return order, cluster and squared distance of the rows below `limit`."""
         import numpy as np
 
         rows = chunk.below(limit)
@@ -100,18 +101,18 @@ class DistributedKMeans:
 
     @staticmethod
     def inertia_of(chunk: Chunk, centres: NDArray[np.float64]) -> float:
-        """In a worker: the sum of squared distances of a chunk's rows to their nearest centres."""
+        """In a worker: sum the squared distances of a chunk's rows to their nearest centres."""
         from sklearn.metrics import pairwise_distances_argmin
 
         nearest = pairwise_distances_argmin(chunk.X, centres)
         return float(squared_distances(chunk.X, centres, nearest).sum())
 
     def fit(self, job: FitJob, setting: FitSetting, cluster: Cluster) -> Iterator[DistributedFit]:
-        """One candidate after the other; starts that several of them need are made once.
+        """Fit one candidate after the other; starts that several candidates need are run once.
 
         Raises:
-            FitError: a candidate wants more clusters than there are rows. The engines make fewer
-                of them, or fail with errors of their own.
+            FitError: a candidate has more clusters than there are rows. The engines would return
+                fewer clusters, or fail with less clear errors.
         """
         starts = _Starts(job, cluster, setting.seed)
         for position, params in enumerate(job.candidates):
@@ -134,16 +135,16 @@ class DistributedKMeans:
 
 
 class Cluster(Protocol):
-    """What a trainer of K-means does on its engine."""
+    """What a K-means trainer implements on its engine."""
 
     def lloyd(self, job: FitJob, full: Mapping[str, Any], seed: int) -> Start:
-        """Make one start; `full` has a value for every hyperparameter."""
+        """Run one start; `full` has a value for every hyperparameter."""
 
     def cpu_seconds(self) -> float:
-        """What all processes that take part have used so far."""
+        """Return the CPU seconds that all participating processes have used so far."""
 
     def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Answer]:
-        """What `DistributedKMeans.answer` says of each chunk."""
+        """Return the result of `DistributedKMeans.answer` for each chunk."""
 
 
 def _reused(known: int, n_init: int) -> Reused:
@@ -153,9 +154,9 @@ def _reused(known: int, n_init: int) -> Reused:
 
 
 def merged(answers: Sequence[Answer], n_rows: int) -> Prediction:
-    """One prediction out of those of all chunks, its rows by their order.
+    """Merge the answers of all chunks to one prediction, with its rows in their order.
 
-    Where they are a sample of `n_rows`, inertia is scaled up: a sum, it would else tell nothing.
+    If the rows are a sample of `n_rows`, the inertia is scaled up to all of them.
     """
     import numpy as np
 
@@ -165,21 +166,21 @@ def merged(answers: Sequence[Answer], n_rows: int) -> Prediction:
 
 
 def estimator_of(params: Params, start: Start, seed: int) -> Any:
-    """A fitted `sklearn.cluster.KMeans` with the centres of a start."""
+    """Create a fitted `sklearn.cluster.KMeans` with the centres of a start."""
     full = complete(params)
     once = {**full, "init": start.centres, "n_clusters": len(start.centres)}
     fitted = make_estimator({**once, "n_init": 1, "max_iter": 1}, seed).fit(start.centres)
     fitted.set_params(**{name: full[name] for name in ("init", "n_init", "max_iter")})
     fitted.cluster_centers_ = start.centres
     fitted.n_iter_, fitted.inertia_ = start.n_iter, start.inertia
-    del fitted.labels_  # of the centres
+    del fitted.labels_  # they are those of the centres
     return fitted
 
 
 def squared_distances(
     X: NDArray[Any], centres: NDArray[Any], labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Of each row to its own centre; a few rows at a time, to take no memory beside the chunk."""
+    """Compute the squared distance of each row to its centre, a few rows at a time."""
     import numpy as np
 
     squared = np.empty(len(X))
@@ -191,7 +192,7 @@ def squared_distances(
 
 @dataclass(eq=False)
 class _Starts:
-    """The starts made so far on the rows of a job, for all its candidates."""
+    """The starts run so far on the rows of a job, for all its candidates."""
 
     job: FitJob
     cluster: Cluster
@@ -199,14 +200,14 @@ class _Starts:
     _made: dict[Hashable, _Made] = field(default_factory=dict)
 
     def best(self, params: Params) -> tuple[Start, list[float]]:
-        """The best of a candidate's starts, and what those had cost that others had made."""
+        """Return a candidate's best start, and the CPU seconds of the starts that others ran."""
         import numpy as np
 
         full = complete(params)
         if full["n_clusters"] > self.job.n_rows:
             msg = (
-                f"n_clusters={full['n_clusters']} is more than the {self.job.n_rows} rows that "
-                "the fit has; choose fewer clusters."
+                f"n_clusters={full['n_clusters']} is more than the {self.job.n_rows} rows of the "
+                "fit; choose fewer clusters."
             )
             raise FitError(msg)
         seeds = np.random.RandomState(self.seed).randint(2**31 - 1, size=full["n_init"])
@@ -225,7 +226,7 @@ class _Starts:
         return min(starts, key=lambda start: start.inertia), owed
 
     def _known(self, full: Mapping[str, Any], number: int) -> _Made | None:
-        """Converged within max_iter, a start is the same for every larger one."""
+        """Return a start that was already run; a converged one serves every larger max_iter."""
         made = self._made.get(_key(full, number))
         if made is None or full["max_iter"] == made.max_iter:
             return made
@@ -235,7 +236,7 @@ class _Starts:
 
 @dataclass(frozen=True, eq=False)
 class _Made:
-    """A start, the limit of its iterations, and what it cost."""
+    """A start, the limit of its iterations, and its CPU seconds."""
 
     start: Start
     max_iter: int

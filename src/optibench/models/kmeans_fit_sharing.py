@@ -1,11 +1,10 @@
-"""K-means candidates that differ in n_init and max_iter only share one stream of starts.
+"""Fit sharing of K-means: candidates that differ only in n_init and max_iter share their starts.
 
-With a fixed seed scikit-learn draws all its starts from one random stream, so that the run with
-n_init=30 begins with the ten starts of n_init=10; and a start that converged within max_iter
-iterations is the same for every larger max_iter. So each start is run once, with the largest
-max_iter, by `KMeans(n_init=1, random_state=stream)`, and each candidate keeps the best of those
-that are its own, by scikit-learn's rule. The tests hold the results equal to plain fits to the
-last bit.
+With a fixed seed scikit-learn draws all starts from one random stream. The fit with n_init=30
+therefore begins with the ten starts of n_init=10, and a start that converges within max_iter
+iterations is the same for every larger max_iter. This module runs each start once, with the
+largest max_iter, by `KMeans(n_init=1, random_state=stream)`. Each candidate keeps the best of its
+own starts by scikit-learn's rule. The tests compare the results with plain fits to the last bit.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from optibench.contracts import CostAttribution, FitSetting, FoldRows, GroupMember
     from optibench.records import Params
 
-# The libraries' own defaults differ from one another (Spark: k=2 and 20 iterations), so none is
-# left to them.
+# Every default is set here, because those of the libraries differ (Spark: k=2, 20 iterations).
 DEFAULTS: dict[str, Any] = {
     "n_clusters": 8,
     "init": "k-means++",
@@ -38,11 +36,11 @@ DEFAULTS: dict[str, Any] = {
     "algorithm": "lloyd",
 }
 AUTOMATIC_STARTS = {"k-means++": 1, "random": 10}  # scikit-learn's n_init="auto"
-STREAM = ("n_clusters", "init", "tol", "algorithm")  # what decides the starts beside the seed
+STREAM = ("n_clusters", "init", "tol", "algorithm")  # what determines the starts, with the seed
 
 
 def complete(params: Params) -> dict[str, Any]:
-    """`params` with the defaults of what they leave out, and n_init as a number."""
+    """Add the defaults to `params`, and replace n_init="auto" by its number."""
     full = {**DEFAULTS, **params}
     if full["n_init"] == "auto":
         full["n_init"] = AUTOMATIC_STARTS[full["init"]]
@@ -50,27 +48,27 @@ def complete(params: Params) -> dict[str, Any]:
 
 
 def make_estimator(params: Mapping[str, Any], random_state: Any) -> Any:
-    """An unfitted `sklearn.cluster.KMeans`."""
+    """Create an unfitted `sklearn.cluster.KMeans`."""
     from sklearn.cluster import KMeans
 
     return KMeans(**params, random_state=random_state, copy_x=True, verbose=0)
 
 
 def assign(estimator: Any, X: NDArray[np.float64]) -> Prediction:
-    """The nearest centre of each row, and the inertia of these rows."""
+    """Return the nearest centre of each row, and the inertia of these rows."""
     labels = estimator.predict(X).astype("int64")
     return Prediction(labels=labels, inertia=-float(estimator.score(X)))
 
 
 @dataclass
 class Race:
-    """The starts so far of one stream, and the best of them for each max_iter.
+    """The starts of one stream so far, and the best of them for each max_iter.
 
     Attributes:
-        family: all that decides the stream.
+        family: the key of the fit group, which determines the stream.
         stream: the random stream that the next start draws from.
-        run: how many starts were run.
-        best: the leading estimator for each max_iter.
+        run: number of starts that have been run.
+        best: the best estimator so far for each max_iter.
     """
 
     fit_group: Hashable
@@ -79,7 +77,7 @@ class Race:
     best: dict[int, Any] = field(default_factory=dict)
 
     def enter(self, max_iter: int, estimator: Any) -> None:
-        """Let one start compete, by scikit-learn's rule: lower inertia and another clustering."""
+        """Keep a start as scikit-learn does: lower inertia and a different clustering."""
         leader = self.best.get(max_iter)
         if leader is None or (
             estimator.inertia_ < leader.inertia_
@@ -89,7 +87,7 @@ class Race:
 
 
 def _with_narrow_labels(estimator: Any) -> Any:
-    """One byte per row instead of four: a race may travel, or wait to go on."""
+    """Store labels in one byte per row instead of four: a race may be sent or kept for later."""
     import numpy as np
 
     narrow = np.min_scalar_type(estimator.n_clusters - 1)
@@ -98,7 +96,7 @@ def _with_narrow_labels(estimator: Any) -> Any:
 
 
 def same_clustering(labels: NDArray[Any], other: NDArray[Any], n_clusters: int) -> bool:
-    """True where every cluster of `labels` lies within one cluster of `other`."""
+    """Return whether every cluster of `labels` lies within one cluster of `other`."""
     import numpy as np
 
     pairs = np.bincount(labels.astype(np.int64) * n_clusters + other)
@@ -109,12 +107,12 @@ class KMeansFitSharing:
     """Implements `contracts.FitSharing`."""
 
     def fit_group(self, params: Params) -> Hashable:
-        """All that decides the stream of starts."""
+        """Return what determines the stream of starts."""
         full = complete(params)
         return tuple(full[name] for name in STREAM)
 
     def continues_exactly(self, params: Params) -> bool:
-        """The random stream goes on where it was."""
+        """Return True: the random stream continues where it stopped."""
         del params
         return True
 
@@ -125,7 +123,7 @@ class KMeansFitSharing:
         costs: CostAttribution,
         setting: FitSetting,
     ) -> Iterator[SharedFit]:
-        """Run each start once; a member has its result when its n_init starts are run."""
+        """Run each start once; a member has its result after its n_init starts."""
         full = [complete(member.params) for member in members]
         X = fold.X_train
         race = _begin(self.fit_group(members[0].params), members[0], full[0], setting)
@@ -141,14 +139,14 @@ class KMeansFitSharing:
                 for i in racing:
                     if full[i]["n_init"] == race.run:
                         winners[i] = race.best[full[i]["max_iter"]]
-        for i, params in enumerate(full):  # a continued race may have nothing left to run
+        for i, params in enumerate(full):  # a continued race may have no start left to run
             winners.setdefault(i, race.best[params["max_iter"]])
         costs.reuse([i for i in range(len(full)) if i not in paid], Reused.FIT)
         yield from _results(winners, members, race, fold, costs)
 
 
 def _without_checks() -> AbstractContextManager[None]:
-    """The table and the hyperparameters were checked once; a start takes a tenth less so."""
+    """Skip scikit-learn's checks of the table and hyperparameters, a tenth of a start's time."""
     from sklearn import config_context
 
     context: AbstractContextManager[None] = config_context(
@@ -160,7 +158,7 @@ def _without_checks() -> AbstractContextManager[None]:
 def _begin(
     fit_group: Hashable, member: GroupMember, params: Mapping[str, Any], setting: FitSetting
 ) -> Race:
-    """A new race, or the one that goes on where it was this candidate's with fewer starts."""
+    """Start a race, or continue the one of the same candidate with fewer starts."""
     if member.state is not None:
         race: Race = pickle.loads(member.state)  # noqa: S301 - written by a worker of this run
         same = race.fit_group == fit_group and params["max_iter"] in race.best
@@ -178,10 +176,10 @@ def _run_start(
     racing: Sequence[int],
     costs: CostAttribution,
 ) -> Iterator[int]:
-    """Run one start for each max_iter that changes it; yield the members that caused a fit."""
+    """Run a start once for each max_iter that changes it; yield the members that need it most."""
     stream = race.stream
     limits = sorted({p["max_iter"] for p in params}, reverse=True)
-    before = stream.get_state() if len(limits) > 1 else None  # it takes a tenth of a short start
+    before = stream.get_state() if len(limits) > 1 else None  # takes a tenth of a short start
     estimator: Any = None
     for max_iter in limits:
         if estimator is None or estimator.n_iter_ > max_iter:
@@ -199,7 +197,7 @@ def _run_start(
                 ]
                 sharers.extend(served)
             yield max(served, key=lambda i: params[racing.index(i)]["n_init"])
-        with costs.fit() as sharers:  # a plain fit compares its starts, too
+        with costs.fit() as sharers:  # a plain fit also compares its starts
             sharers.extend(
                 i for i, p in zip(racing, params, strict=True) if p["max_iter"] == max_iter
             )
@@ -213,7 +211,7 @@ def _results(
     fold: FoldRows,
     costs: CostAttribution,
 ) -> Iterator[SharedFit]:
-    """Predict once for each distinct winner."""
+    """Predict once for each distinct winner, and yield it with its members."""
     of_winner: dict[int, list[int]] = {}
     for i, estimator in winners.items():
         of_winner.setdefault(id(estimator), []).append(i)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from optibench.records import DataFacts, Params
 
 ABOVE_ZERO = Number(low=0, above_low=True)
-# Which shares of the l1 norm each solver can do (scikit-learn's user guide, table of solvers).
+# The shares of the l1 norm that each solver supports (table in scikit-learn's user guide).
 L1_RATIOS = {
     "lbfgs": "0",
     "newton-cg": "0",
@@ -39,8 +39,8 @@ HYPERPARAMETERS = Catalogue(
     aliases={},
     reserved={
         **SET_HERE,
-        "verbose": "progress is told by OptiBench; use progress=",
-        "warm_start": "each candidate is fitted anew",
+        "verbose": "OptiBench reports progress; use progress=",
+        "warm_start": "each candidate is fitted from scratch",
         "penalty": "use l1_ratio= (0 is l2, 1 is l1) and C= (its strength is 1/C)",
     },
 )
@@ -48,7 +48,7 @@ HYPERPARAMETERS = Catalogue(
 
 @dataclass(frozen=True)
 class LogisticRegression(Classifier):
-    """Linear log-odds; scale the features (dataset.scale=true), its penalty is not scale-free."""
+    """Linear log-odds; scale the features (dataset.scale=true), the penalty depends on it."""
 
     modules: ClassVar[tuple[str, ...]] = ("sklearn.linear_model", "sklearn.metrics")
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
@@ -67,10 +67,10 @@ class LogisticRegression(Classifier):
     name: str = "logistic_regression"
 
     def check(self, params: Params) -> None:
-        """Also refuse a norm that the solver cannot do.
+        """Also refuse a norm that the solver does not support.
 
         Raises:
-            ConfigError: told with what is allowed.
+            ConfigError: names what is allowed.
         """
         super().check(params)
         full = {**self.defaults, **params}
@@ -90,9 +90,9 @@ class LogisticRegression(Classifier):
             raise ConfigError(msg)
 
     def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-        """Make an unfitted `sklearn.linear_model.LogisticRegression`.
+        """Create an unfitted `sklearn.linear_model.LogisticRegression`.
 
-        `threads` changes nothing: it takes its threads from the BLAS limits that the caller holds.
+        `threads` has no effect: the BLAS limits that the caller sets apply.
         """
         del facts, threads
         from sklearn.linear_model import LogisticRegression as Estimator

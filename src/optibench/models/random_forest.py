@@ -37,9 +37,9 @@ HYPERPARAMETERS = Catalogue(
     aliases={},
     reserved={
         **SET_HERE,
-        "verbose": "progress is told by OptiBench; use progress=",
-        "warm_start": "each candidate is fitted anew",
-        "monotonic_cst": "it goes by the place of each feature; leave it out",
+        "verbose": "OptiBench reports progress; use progress=",
+        "warm_start": "each candidate is fitted from scratch",
+        "monotonic_cst": "it depends on the position of each feature; leave it out",
         "oob_score": "candidates are scored on the folds of evaluation.folds=",
     },
 )
@@ -47,7 +47,7 @@ HYPERPARAMETERS = Catalogue(
 
 @dataclass(frozen=True)
 class RandomForest(Classifier):
-    """A forest of randomised trees; takes missing values."""
+    """A forest of randomised trees; accepts missing values."""
 
     modules: ClassVar[tuple[str, ...]] = ("sklearn.ensemble", "sklearn.metrics")
     accepts_missing: ClassVar[bool] = True
@@ -71,22 +71,22 @@ class RandomForest(Classifier):
     name: str = "random_forest"
 
     def check(self, params: Params) -> None:
-        """Also refuse `max_samples` without a bootstrap, which scikit-learn cannot draw.
+        """Also refuse `max_samples` without a bootstrap, as scikit-learn does.
 
         Raises:
-            ConfigError: told with what is allowed.
+            ConfigError: says which of the two to leave out.
         """
         super().check(params)
         full = {**self.defaults, **params}
         if full["max_samples"] is not None and not full["bootstrap"]:
             msg = (
-                "random_forest: max_samples is how many rows a bootstrap draws, and "
+                "random_forest: max_samples is the number of rows that a bootstrap draws, and "
                 "bootstrap=false draws none; leave one of them out."
             )
             raise ConfigError(msg)
 
     def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-        """Make an unfitted `sklearn.ensemble.RandomForestClassifier`."""
+        """Create an unfitted `sklearn.ensemble.RandomForestClassifier`."""
         del facts
         from sklearn.ensemble import RandomForestClassifier
 
@@ -97,13 +97,13 @@ class RandomForest(Classifier):
     def fit(
         self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
-        """Grow the trees, on all threads of the trial; then keep to one.
+        """Grow the trees on all threads of the trial, then set the estimator to one thread.
 
-        The sum over the trees rounds by the order in which threads add to it.
+        Predictions sum over the trees, and rounding depends on the order in which threads add.
         """
         fitted = super().fit(estimator, X, y, seed=seed)
         return fitted.set_params(n_jobs=1)
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
-        """Ask the trees once; the class is the most probable, as `predict` says."""
+        """Predict probabilities once; the class is the most probable one, as in `predict`."""
         return most_probable(estimator.predict_proba(X))

@@ -1,4 +1,4 @@
-"""XGBoost: gradient-boosted trees through the scikit-learn API, here for classes."""
+"""XGBoost: gradient-boosted trees for classification, by its scikit-learn API."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ FROM_ZERO = Number(low=0, none=True)
 SHARE = Number(low=0, high=1, above_low=True, none=True)
 PROBABILITY = Number(low=0, high=1, none=True)
 
-# XGBoost takes an unknown name with a warning only, so the list must be complete for what is
-# accepted.
+# XGBoost only warns of an unknown name, so this list has every hyperparameter that is accepted.
 HYPERPARAMETERS = Catalogue(
     model="xgboost",
     specs={
@@ -70,22 +69,22 @@ HYPERPARAMETERS = Catalogue(
     reserved={
         **SET_HERE,
         "nthread": "use backend.threads_per_trial=",
-        "verbosity": "warnings would go over the progress bar",
-        "silent": "warnings would go over the progress bar",
+        "verbosity": "warnings would overwrite the progress bar",
+        "silent": "warnings would overwrite the progress bar",
         "device": "all engines train on the CPU, so that they can be compared",
-        "num_class": "it is counted from the target column",
-        "missing": "empty cells of the table are the missing values",
+        "num_class": "it is the number of classes of the target column",
+        "missing": "empty cells of the table are missing values",
         "enable_categorical": "name the columns in dataset.categorical=",
         "feature_types": "name the columns in dataset.categorical=",
         "eval_metric": "choose with evaluation.metric=",
-        "callbacks": "a configuration holds no code",
+        "callbacks": "a configuration contains no code",
     },
 )
 
 
 @dataclass(frozen=True)
 class XGBoost(Tunable):
-    """Gradient-boosted trees; takes missing values and categories."""
+    """Gradient-boosted trees; accepts missing values and categories."""
 
     task: ClassVar[Task] = Task.CLASSIFICATION
     modules: ClassVar[tuple[str, ...]] = ("xgboost", "sklearn.metrics")
@@ -102,25 +101,25 @@ class XGBoost(Tunable):
         """Also refuse early stopping of dart.
 
         Raises:
-            ConfigError: told with what is allowed.
+            ConfigError: says which of the two to leave out.
         """
         super().check(params)
         if params.get("early_stopping_rounds") is not None and params.get("booster") == "dart":
             msg = (
-                f"{self.catalogue.model}: early_stopping_rounds does not go with booster=dart, "
-                "whose later rounds change the earlier trees; leave one of them out."
+                f"{self.catalogue.model}: early_stopping_rounds cannot be combined with "
+                "booster=dart, whose later rounds change earlier trees; leave one of them out."
             )
             raise ConfigError(msg)
 
     def identity(self, params: Params) -> Hashable:
-        """Canonical names, null left out, and the number of trees always there."""
+        """Return canonical names without null values, and the number of trees in any case."""
         return frozenset(with_count(self.catalogue.canonical(params)).items())
 
     def make(self, params: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-        """Make an unfitted estimator: an `xgboost.XGBClassifier` for classes 0..n_classes-1.
+        """Create an unfitted estimator: an `xgboost.XGBClassifier` for classes 0..n_classes-1.
 
-        What `params` leaves out has XGBoost's own default, which depends on the data (base_score)
-        or on other parameters (tree_method), and is therefore not written out here.
+        What `params` leaves out has XGBoost's own default. It is not written out here, because it
+        depends on the data (base_score) or on other parameters (tree_method).
         """
         canonical = self.catalogue.canonical(params)
         return make_estimator(canonical, facts, seed=seed, threads=threads)
@@ -128,10 +127,10 @@ class XGBoost(Tunable):
     def fit(
         self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
-        """Boost; with early_stopping_rounds a seeded tenth of the rows says when.
+        """Boost; with early_stopping_rounds a seeded tenth of the rows decides when to stop.
 
-        It is stratified where there are classes. Those rows are taken from the ones given, so
-        never from those that score the estimator; it then predicts with the best round's trees.
+        These rows are stratified by class. They come from the rows given here, never from those
+        that score the estimator. The estimator then predicts with the trees of the best round.
         """
         if estimator.early_stopping_rounds is None:
             return estimator.fit(X, y)
@@ -150,5 +149,5 @@ class XGBoost(Tunable):
         )
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
-        """Ask for the probabilities once; the class is the most probable, as `predict` says."""
+        """Predict probabilities once; the class is the most probable one, as in `predict`."""
         return most_probable(estimator.predict_proba(X))

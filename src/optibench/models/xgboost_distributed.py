@@ -1,8 +1,8 @@
-"""XGBoost on all workers at once: each trains on its own chunks, and XGBoost adds histograms up.
+"""Distributed fits of XGBoost: each worker trains on its own chunks; XGBoost adds the histograms.
 
-One call on every worker, inside one XGBoost communicator, serves all candidates that are fitted
-on the same rows: the rows are quantised once (xgboost.dask and xgboost.spark do it anew for every
-fit), a path over n_estimators is boosted once, and the held-out rows are asked where they lie.
+One call on every worker, inside one XGBoost communicator, fits all candidates on the same rows.
+The rows are quantised once (xgboost.dask and xgboost.spark do so for every fit), a path over
+n_estimators is boosted once, and each worker predicts its own held-out rows.
 """
 
 from __future__ import annotations
@@ -16,26 +16,29 @@ from optibench.contracts import DistributedFit, FitJob, FitSetting
 from optibench.errors import ConfigError
 from optibench.models.xgboost_fit_sharing import (
     DEFAULT_BINS,
-    boost,
     booster_prediction,
     booster_settings,
     with_count,
 )
+from optibench.models.xgboost_library import boost
 from optibench.models.xgboost_rows import EVERY_ROW, WorkerRows
 from optibench.records import Reused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
+    from xgboost import Booster, DMatrix
+
     from optibench.contracts import Model
     from optibench.models.hyperparameters import Catalogue
+    from optibench.models.xgboost_rows import Answer
     from optibench.records import Chunk, Params, Prediction, StoredChunk
 
 ONE_PASS = (None, "auto", "hist")
 
 
 class Trained(NamedTuple):
-    """A model in UBJSON, and with what parameters it was made (`Booster.save_config`)."""
+    """A model in UBJSON, and its parameters (`Booster.save_config`)."""
 
     model: bytes
     config: str
@@ -43,12 +46,16 @@ class Trained(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """What one worker says of one candidate.
+    """One worker's result for one candidate.
 
     Attributes:
-        cpu_seconds, standalone_cpu_seconds: of this worker, as paid and as if it were alone.
-        trained: from the first worker only.
-        answers: per ask the order of this worker's rows, and what the model says of them.
+        position: of the candidate in its job.
+        fit_seconds, predict_seconds: wall time.
+        cpu_seconds: CPU time of this worker, with an equal part of shared work.
+        standalone_cpu_seconds: an estimate of its CPU time if nothing had been shared.
+        reused: what the candidate got from other candidates.
+        trained: the model, from the first worker only.
+        answers: for each ask the order of this worker's rows, and their predictions.
     """
 
     position: int
@@ -58,12 +65,12 @@ class Share:
     standalone_cpu_seconds: float
     reused: Reused
     trained: Trained | None
-    answers: tuple[tuple[Any, Any], ...]
+    answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True)
 class Quantising:
-    """What it took in this worker, and for how many candidates."""
+    """The cost of quantising in this worker, and the number of candidates that share it."""
 
     seconds: float
     cpu_seconds: float
@@ -72,12 +79,13 @@ class Quantising:
 
 @dataclass(frozen=True)
 class DistributedXGBoost:
-    """Called on every worker at the same time, inside a communicator.
+    """Distributed fits of XGBoost; called on every worker at the same time, in a communicator.
 
     Attributes:
-        dtype: in which chunks hold features: what XGBoost makes of them in any case.
-        value_bytes: that a value takes, quantised beside.
-        scored_by: the method of chunks that gives what its scores need.
+        dtype: of the features in chunks; XGBoost converts to it in any case.
+        value_bytes: memory per value, the quantised one included.
+        scored_by: the method of chunks that returns what the scores need.
+        catalogue: the hyperparameters of the model.
     """
 
     dtype: ClassVar[str] = "float32"
@@ -87,22 +95,22 @@ class DistributedXGBoost:
     catalogue: Catalogue
 
     def check(self, params: Params) -> None:
-        """Refuse what cannot be had on all workers at once.
+        """Refuse what a distributed fit does not support.
 
         Raises:
-            ConfigError: a tree method that needs all rows in one place, or early stopping.
+            ConfigError: a tree method that needs all rows in one process, or early stopping.
         """
         full = self.catalogue.canonical(params)
         instead = "or backend.parallelism=trials"
         if full.get("tree_method") not in ONE_PASS:
             msg = (
-                f"{self.catalogue.model}: tree_method={full['tree_method']} cannot be had with "
-                f"backend.parallelism=data; take hist {instead}."
+                f"{self.catalogue.model}: tree_method={full['tree_method']} is not available "
+                f"with backend.parallelism=data; use hist {instead}."
             )
             raise ConfigError(msg)
         if full.get("early_stopping_rounds") is not None:
             msg = (
-                f"{self.catalogue.model}: early_stopping_rounds cannot be had with "
+                f"{self.catalogue.model}: early_stopping_rounds is not available with "
                 f"backend.parallelism=data; leave it out {instead}."
             )
             raise ConfigError(msg)
@@ -118,10 +126,10 @@ class DistributedXGBoost:
         """Train every candidate of `job` together with the other workers.
 
         Args:
-            chunks: this worker's, of all parts.
+            chunks: this worker's chunks of all parts.
             job: the same on every worker.
             setting: the same on every worker.
-            first: this worker sends the boosters.
+            first: whether this worker sends the boosters.
         """
         own = WorkerRows(chunks, job, setting, first=first)
         full = [with_count(self.catalogue.canonical(params)) for params in job.candidates]
@@ -140,7 +148,7 @@ class DistributedXGBoost:
     def gathered(
         self, of_workers: Sequence[Sequence[Share]], model: Model, job: FitJob, setting: FitSetting
     ) -> Iterator[DistributedFit]:
-        """In the driver: what the workers said, put together."""
+        """In the driver: merge the results of all workers, and yield each candidate's fit."""
         for shares in zip(
             *(sorted(shares, key=lambda s: s.position) for shares in of_workers), strict=True
         ):
@@ -171,18 +179,18 @@ class DistributedXGBoost:
             )
 
     def _in_effect(self, config: str) -> Mapping[str, str]:
-        """XGBoost's own defaults, too; of what has several names, by the one that is used here."""
+        """Return all parameters with XGBoost's defaults, each by its canonical name."""
         other_names = {*self.catalogue.aliases, "nthread", "seed"}
         return {k: v for k, v in leaves(json.loads(config)["learner"]) if k not in other_names}
 
     def _path(
         self,
         own: WorkerRows,
-        matrix: Any,
+        matrix: DMatrix,
         members: Sequence[tuple[int, Mapping[str, Any]]],
         cost: Quantising,
     ) -> Iterator[Share]:
-        """Boost to the largest number of trees; stop at the number of each member."""
+        """Boost to the largest number of trees, and predict at that of each member."""
         from xgboost import Booster
 
         members = sorted(members, key=lambda member: member[1]["n_estimators"])
@@ -209,21 +217,21 @@ class DistributedXGBoost:
             done = params["n_estimators"]
 
 
-def _trained(booster: Any) -> Trained:
+def _trained(booster: Booster) -> Trained:
     return Trained(bytes(booster.save_raw("ubj")), booster.save_config())
 
 
 def leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The parameters in a part of what `Booster.save_config` tells, which has them as text."""
+    """Yield the parameters in a part of `Booster.save_config`, which has them as text."""
     for name, value in config.items():
         if isinstance(value, dict):
             yield from leaves(value)
-        elif isinstance(value, str) and name != "name":  # of the parts themselves
+        elif isinstance(value, str) and name != "name":  # which names the part itself
             yield name, value
 
 
 def _fit_group(full: Mapping[str, Any], position: int) -> Hashable:
-    """Candidates that differ in the number of trees only; of dart each is alone."""
+    """Return the key of a fit group: all but the number of trees; with dart one candidate each."""
     if full.get("booster", "gbtree") != "gbtree":
         return position
     return frozenset((k, v) for k, v in full.items() if k != "n_estimators")
@@ -238,8 +246,8 @@ def _grouped(
     return list(groups.items())
 
 
-def merged(answers: Sequence[tuple[Any, Any]], n_classes: int) -> Prediction:
-    """One prediction out of all workers' answers, its rows by their order."""
+def merged(answers: Sequence[Answer], n_classes: int) -> Prediction:
+    """Merge the answers of all workers to one prediction, with its rows in their order."""
     import numpy as np
 
     order = np.concatenate([order for order, _ in answers])

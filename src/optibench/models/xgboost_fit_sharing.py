@@ -1,15 +1,14 @@
-"""XGBoost candidates on one fold share its quantised matrix, and one fit of the most trees.
+"""Fit sharing of XGBoost: candidates share the quantised matrix of a fold, and one fit per path.
 
-The scikit-learn API quantises the rows anew for every candidate; one `QuantileDMatrix` serves all
-with the same max_bin (missing value and categories are those of the table). And boosting goes
-round by round, so that a fit of 300 trees is, after 100 rounds, the fit of 100: a path over
-n_estimators is one fit that is asked on the way. Not so for dart, which changes earlier trees,
-nor with early stopping. The tests hold the results equal to plain fits to the last bit.
+The scikit-learn API quantises the rows for every candidate. Here one `QuantileDMatrix` serves all
+candidates with the same max_bin (missing values and categories are those of the table). After 100
+rounds a fit of 300 trees is the fit of 100 trees, so a path over n_estimators is one fit that
+predicts at each number of trees. Two cases are excluded: dart changes earlier trees, and early
+stopping. The tests compare the results with plain fits to the last bit.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
 import pickle
@@ -18,29 +17,33 @@ from typing import TYPE_CHECKING, Any
 
 from optibench.contracts import SharedFit
 from optibench.models.classifier import most_probable
+from optibench.models.xgboost_library import boost
 from optibench.records import Prediction, Reused
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+    from xgboost import Booster, DMatrix, XGBClassifier, XGBRegressor
 
     from optibench.contracts import CacheEntry, CostAttribution, FitSetting, FoldRows, GroupMember
     from optibench.models.hyperparameters import Catalogue
     from optibench.records import DataFacts, Params
 
 BINARY = 2
-DEFAULT_TREES = 100  # XGBoost's own n_estimators where none is given
+DEFAULT_TREES = 100  # XGBoost's default of n_estimators
 DEFAULT_BINS = 256
-ONE_BYTE_BINS = 256  # up to so many, a quantised value takes one byte
+ONE_BYTE_BINS = 256  # with more bins, a quantised value takes two bytes
 DRAWS = ("subsample", "colsample_bytree", "colsample_bylevel", "colsample_bynode")
-QUANTISED = (None, "auto", "hist")  # tree methods for which the scikit-learn API quantises first
+QUANTISED = (None, "auto", "hist")  # tree methods for which the scikit-learn API quantises
 
 
-def make_estimator(canonical: Params, facts: DataFacts, *, seed: int, threads: int) -> Any:
-    """An unfitted `xgboost.XGBClassifier`, or an `XGBRegressor` where there are no classes.
+def make_estimator(
+    canonical: Params, facts: DataFacts, *, seed: int, threads: int
+) -> XGBClassifier | XGBRegressor:
+    """Create an unfitted classifier, or a regressor if the data has no classes.
 
-    `canonical` holds hyperparameters by their one name.
+    `canonical` has hyperparameters by their canonical names.
     """
     from xgboost import XGBClassifier, XGBRegressor
 
@@ -60,14 +63,14 @@ def make_estimator(canonical: Params, facts: DataFacts, *, seed: int, threads: i
 
 
 def with_count(canonical: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyperparameters that are given, and the number of trees in any case."""
+    """Return the hyperparameters that are not null, and the number of trees in any case."""
     given = {name: value for name, value in canonical.items() if value is not None}
     return {"n_estimators": DEFAULT_TREES, **given}
 
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """The members of a family on one fold, and after how many rounds each has its result."""
+    """The members of a fit group on one fold, and after how many rounds each has its result."""
 
     fit_group: Hashable | None
     members: Sequence[GroupMember]
@@ -76,8 +79,8 @@ class Path:
     costs: CostAttribution
     setting: FitSetting
 
-    def at(self, count: int, booster: Any) -> SharedFit:
-        """What `booster` says after `count` rounds, for the members that ask for so many."""
+    def at(self, count: int, booster: Booster) -> SharedFit:
+        """Predict after `count` rounds, for the members with this number of trees."""
         asking = [i for i, own in enumerate(self.counts) if own == count]
         with self.costs.score() as sharers:
             sharers.extend(asking)
@@ -91,13 +94,13 @@ class Path:
 
 
 def booster_prediction(answers: NDArray[Any], n_classes: int) -> Prediction:
-    """What a booster says, as the scikit-learn API tells it."""
+    """Convert a booster's predictions to those of the scikit-learn API."""
     import numpy as np
 
     if not n_classes:
         return Prediction(answers)
     if n_classes == BINARY:
-        # Laid out in memory as by the scikit-learn API: sums over it round alike.
+        # The memory layout is that of the scikit-learn API, so that sums round in the same way.
         answers = np.vstack((1.0 - answers, answers)).transpose()
     return most_probable(answers)
 
@@ -109,7 +112,7 @@ class XGBoostFitSharing:
     catalogue: Catalogue
 
     def fit_group(self, params: Params) -> Hashable | None:
-        """All but the number of trees; None where a smaller number is another fit."""
+        """Return all but the number of trees; None if fewer trees are not a prefix of the fit."""
         full = with_count(self.catalogue.canonical(params))
         if full.get("booster", "gbtree") != "gbtree" or "early_stopping_rounds" in full:
             return None
@@ -117,9 +120,9 @@ class XGBoostFitSharing:
         return frozenset(full.items())
 
     def continues_exactly(self, params: Params) -> bool:
-        """Where nothing is drawn: the random stream of a loaded booster begins anew.
+        """Return True if nothing is drawn: a loaded booster restarts its random stream.
 
-        Nor does it matter where no fit goes on (see `fit_group`).
+        Also return True if the candidate's fit is never continued (see `fit_group`).
         """
         full = self.catalogue.canonical(params)
         draws = any(full.get(name) not in (None, 1) for name in DRAWS)
@@ -132,7 +135,7 @@ class XGBoostFitSharing:
         costs: CostAttribution,
         setting: FitSetting,
     ) -> Iterator[SharedFit]:
-        """Boost to the largest number of trees, and predict at the number of each member."""
+        """Boost to the largest number of trees, and predict at that of each member."""
         full = [with_count(self.catalogue.canonical(member.params)) for member in members]
         _refuse_missing_class(fold, setting.facts.n_classes)
         fit_group = self.fit_group(members[0].params)
@@ -160,9 +163,9 @@ class XGBoostFitSharing:
             yield path.at(count, booster)
 
     def _begin(
-        self, params: Params, settings: Mapping[str, Any], matrix: Any, member: GroupMember
-    ) -> tuple[Any, int]:
-        """A new booster, or the one whose fit goes on; and how many rounds it has."""
+        self, params: Params, settings: Mapping[str, Any], matrix: DMatrix, member: GroupMember
+    ) -> tuple[Booster, int]:
+        """Create a booster, or load the one to continue; also return its number of rounds."""
         from xgboost import Booster
 
         if member.state is not None:
@@ -171,8 +174,8 @@ class XGBoostFitSharing:
             booster.load_model(bytearray(raw))
             done = booster.num_boosted_rounds()
             if fit_group == self.fit_group(params) and done <= params["n_estimators"]:
-                # The stream of a loaded booster begins anew: with the same seed the rows of the
-                # first rounds would be drawn again.
+                # A loaded booster restarts its random stream: with the same seed it would draw
+                # the rows of the first rounds again.
                 booster.set_param({**settings, "random_state": settings["random_state"] + done})
                 return booster, done
         return Booster(dict(settings), [matrix]), 0
@@ -184,40 +187,12 @@ def _refuse_missing_class(fold: FoldRows, n_classes: int) -> None:
     if not n_classes or fold.y_train is None:
         return
     if np.count_nonzero(np.bincount(fold.y_train)) != n_classes:
-        msg = "a class is missing from the rows"  # the plain fit tells it in XGBoost's words
+        msg = "a class is missing from the rows"  # the plain fit fails with XGBoost's message
         raise ValueError(msg)
 
 
-def boost(booster: Any, matrix: Any, rounds: range) -> None:
-    """Boost round by round.
-
-    `Booster.update` describes the features anew in every round, which on a few hundred rows is a
-    tenth of the time: once it has done so, the function of XGBoost's C API behind it is called.
-    """
-    from xgboost.core import XGBoostError
-
-    if not rounds:
-        return
-    booster.update(matrix, rounds[0])
-    library = _library()
-    for iteration in rounds[1:]:
-        if library.XGBoosterUpdateOneIter(booster.handle, iteration, matrix.handle) != 0:
-            raise XGBoostError(library.XGBGetLastError().decode())
-
-
-@functools.cache
-def _library() -> ctypes.CDLL:
-    """XGBoost's C API, of the library that the package has loaded."""
-    from xgboost.libpath import find_lib_path
-
-    library = ctypes.CDLL(find_lib_path()[0])
-    library.XGBoosterUpdateOneIter.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-    library.XGBGetLastError.restype = ctypes.c_char_p
-    return library
-
-
 def booster_settings(params: Mapping[str, Any], setting: FitSetting) -> dict[str, Any]:
-    """What the scikit-learn API hands to its booster."""
+    """Return the parameters that the scikit-learn API passes to its booster."""
     settings = {**_common_settings(setting), **params}
     del settings["n_estimators"]
     if setting.facts.n_classes > BINARY:
@@ -227,7 +202,7 @@ def booster_settings(params: Mapping[str, Any], setting: FitSetting) -> dict[str
 
 @functools.lru_cache(maxsize=8)
 def _common_settings(setting: FitSetting) -> dict[str, Any]:
-    """Of an estimator without hyperparameters; asking one for them takes a millisecond."""
+    """Return those of an estimator without hyperparameters; `get_xgb_params` takes 1 ms."""
     estimator = make_estimator({}, setting.facts, seed=setting.seed, threads=setting.threads)
     settings: dict[str, Any] = estimator.get_xgb_params()
     return settings
@@ -236,7 +211,7 @@ def _common_settings(setting: FitSetting) -> dict[str, Any]:
 def _matrix(
     params: Mapping[str, Any], settings: Mapping[str, Any], fold: FoldRows, setting: FitSetting
 ) -> CacheEntry:
-    """The fold's train rows as the scikit-learn API would prepare them; kept with the fold."""
+    """Prepare the fold's train rows as the scikit-learn API would; cached with the fold."""
     from xgboost import DMatrix, QuantileDMatrix
 
     quantised, bins = params.get("tree_method") in QUANTISED, params.get("max_bin")
@@ -248,7 +223,7 @@ def _matrix(
         "nthread": setting.threads,
     }
 
-    def make() -> Any:
+    def make() -> DMatrix:
         if quantised:
             return QuantileDMatrix(fold.X_train, label=fold.y_train, max_bin=bins, **options)
         return DMatrix(fold.X_train, label=fold.y_train, **options)

@@ -1,4 +1,4 @@
-"""XGBoost for numbers: the same trees, hyperparameters and savings as for classes."""
+"""XGBoost for regression: trees, hyperparameters and fit sharing as for classification."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HYPERPARAMETERS = replace(
 
 @dataclass(frozen=True)
 class XGBoostRegression(XGBoost):
-    """Gradient-boosted trees that predict a number; takes missing values and categories."""
+    """Gradient-boosted trees that predict a number; accepts missing values and categories."""
 
     task: ClassVar[Task] = Task.REGRESSION
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS
@@ -48,5 +48,5 @@ class XGBoostRegression(XGBoost):
     name: str = "xgboost_regression"
 
     def predict(self, estimator: Any, X: NDArray[np.float64]) -> Prediction:
-        """The predicted values, float32."""
+        """Predict values, float32."""
         return Prediction(estimator.predict(X))

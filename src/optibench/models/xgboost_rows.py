@@ -1,4 +1,4 @@
-"""A worker's rows as XGBoost takes them: quantised to train on, as they are to be asked about."""
+"""A worker's rows in XGBoost's formats: quantised for training, unchanged for prediction."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from optibench.records import StoredChunk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+    from xgboost import Booster, DataIter, DMatrix
+
     from optibench.contracts import FitJob, FitSetting, PredictionRequest
     from optibench.records import Chunk
 
-EVERY_ROW = 2**64  # a limit that no row's order reaches
+    Answer = tuple[NDArray[np.uint64], NDArray[Any] | None]  # order and predictions of rows
+
+EVERY_ROW = 2**64  # a limit above every row's order
 
 
 class WorkerRows:
-    """A worker's rows: those to train on, and those to be asked about."""
+    """A worker's rows: those to train on, and those to predict."""
 
     def __init__(
         self,
@@ -28,7 +34,7 @@ class WorkerRows:
         *,
         first: bool,
     ) -> None:
-        """Sort out the chunks; the `first` worker sends the boosters."""
+        """Select the chunks to train on; the `first` worker sends the boosters."""
         self.setting = setting
         self.first = first
         self._train = [chunk for chunk in chunks if chunk.part in job.train]
@@ -36,11 +42,11 @@ class WorkerRows:
         self._requests = job.requests
         self._sketch_limit = job.sketch_limit
 
-    def matrix(self, bins: int) -> Any:
-        """The rows to train on, quantised together with the other workers'.
+    def matrix(self, bins: int) -> DMatrix:
+        """Quantise the rows to train on, together with the other workers.
 
-        Where chunks lie in files, so does the matrix, and the trees are the same. Of a large
-        table the bins are those of a sample.
+        If the chunks are in files, so is the matrix; the trees are the same. For a large table the
+        bins are those of a sample.
         """
         from xgboost import ExtMemQuantileDMatrix, QuantileDMatrix
 
@@ -62,11 +68,11 @@ class WorkerRows:
         files = rows.iterator(f"{stored}-{bins}", release=True)
         return ExtMemQuantileDMatrix(files, ref=sample, **settings)
 
-    def answers(self, booster: Any) -> tuple[tuple[Any, Any], ...]:
-        """What `booster` says of the rows of each ask that this worker has."""
+    def answers(self, booster: Booster) -> tuple[Answer, ...]:
+        """Predict this worker's rows of each ask."""
         return tuple(self._answer(booster, ask) for ask in self._requests)
 
-    def _answer(self, booster: Any, ask: PredictionRequest) -> tuple[Any, Any]:
+    def _answer(self, booster: Booster, ask: PredictionRequest) -> Answer:
         import numpy as np
 
         orders, answers = [], []
@@ -84,22 +90,24 @@ class WorkerRows:
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Chunks as XGBoost wants them: one after the other, several times over.
+    """Chunks for XGBoost, which reads them one after the other, several times.
 
     Attributes:
-        limit: of the rows' order.
+        chunks: in any order.
+        types: XGBoost's types of the features; None if all are numbers.
+        limit: only rows whose order is below it are read.
     """
 
     chunks: Sequence[Chunk | StoredChunk]
     types: Sequence[str] | None
     limit: int = EVERY_ROW
 
-    def iterator(self, cache: str | None = None, *, release: bool = False) -> Any:
-        """For a matrix.
+    def iterator(self, cache: str | None = None, *, release: bool = False) -> DataIter:
+        """Create XGBoost's iterator, from which a matrix is built.
 
         Args:
-            cache: how the names of files begin in which XGBoost keeps it; None: in memory.
-            release: hold no more than one batch at a time, each is read anew.
+            cache: prefix of the files that hold the matrix; None: it is in memory.
+            release: hold at most one batch in memory, and read each again when it is needed.
         """
         from xgboost import DataIter
 
@@ -125,7 +133,7 @@ class Batches:
         return Iterator(self, kinds)
 
     def __iter__(self) -> Iterator[Chunk | StoredChunk]:
-        """Those that have rows below the limit."""
+        """Yield the chunks that have rows below the limit."""
         for chunk in self.chunks:
             rows = chunk if self.limit == EVERY_ROW else chunk.below(self.limit)
             if rows.shape[0]:

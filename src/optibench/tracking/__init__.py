@@ -1,15 +1,16 @@
-"""Writes a run down: in MLflow, or in memory for tests.
+"""Tracking: writes a run to MLflow, or keeps it in memory for tests.
 
-Reading order: `store.py` opens the place, `mlflow_tracker.py` writes the run,
-`records_as_mlflow.py` turns our records into MLflow's, `candidates.py` writes the nested runs,
-`model.py` logs the fitted model, whose code in a process without OptiBench is
-`packaged_model.py`. MLflow is imported by those modules only, never by this one.
+Reading order: `store.py` opens the tracking store, `mlflow_tracker.py` writes the run,
+`records_as_mlflow.py` translates OptiBench's records into MLflow's, `candidates.py` writes the
+nested runs, `mlflow_tables.py` is the adapter for MLflow's database, and `model.py` logs the
+fitted model. `packaged_model.py` is the code of the logged model where OptiBench is not installed.
+These modules import MLflow; this one does not.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from optibench.tracking.memory import MemoryTracker
@@ -26,13 +27,13 @@ _HOMES = {
     "prepare_store": "store",
 }
 
-# MLflow reports its use to its makers from a thread of its own: that thread would run inside our
-# measurement. # Read when mlflow is imported; a user who has set it decides.
+# MLflow sends usage statistics from a background thread, which would run during measurements. It
+# reads this variable when it is imported; a value that the user has set stays.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
-def __getattr__(name: str) -> Any:
-    """Import a tracker's module only when it is asked for (MLflow takes 2.3 s)."""
+def __getattr__(name: str) -> object:
+    """Import a tracker's module on first use: MLflow takes 2.3 s to import."""
     from importlib import import_module
 
     if name not in _HOMES:

@@ -1,4 +1,4 @@
-"""Lets a write to the store come to its end before Ctrl-C is heeded."""
+"""Delays Ctrl-C until a write to the store is complete."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 @contextmanager
 def finished_first() -> Iterator[None]:
-    """Hold Ctrl-C back until the block is over; a second one is heeded at once.
+    """Delay Ctrl-C until the block ends; handle a second Ctrl-C at once.
 
-    Whatever handles it otherwise, Python or the handler of a caller (a SparkContext sets one),
-    handles it then.
+    The delayed signal goes to the handler that was installed before: Python's, or that of a caller
+    (a SparkContext installs one).
 
-    MLflow rolls back what an error ends, but not what an interruption ends: its transaction stays
-    open, the database stays locked, and the run could not be closed as KILLED any more.
+    MLflow rolls a transaction back on an error, but not on a KeyboardInterrupt: the transaction
+    would stay open and the database locked, so that the run could not be closed as KILLED.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is interrupted
+        yield  # Python delivers signals to the main thread only
         return
     previous = signal.getsignal(signal.SIGINT)
     if not callable(previous):
-        yield  # ignored, or no business of Python's
+        yield  # the signal is ignored, or not handled by Python
         return
     waiting: list[int] = []
 

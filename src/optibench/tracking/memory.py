@@ -1,9 +1,9 @@
-"""A tracker that keeps everything in attributes, for tests of what a benchmark writes."""
+"""A tracker that keeps everything in memory, for tests of what a benchmark writes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.errors import TrackingError
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryTracker:
-    """Implements `contracts.Tracker`; `artifacts` holds each file's bytes by its path."""
+    """Implements `contracts.Tracker`; `artifacts` maps the path of each file to its content."""
 
     run_id: str = "memory"
     header: RunHeader | None = None
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, object] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     metric: str | None = None
     candidates: list[CandidateResult] = field(default_factory=list)
@@ -33,7 +33,7 @@ class MemoryTracker:
     journal_folder: Path | None = None
 
     def start(self, header: RunHeader) -> str:
-        """Keep the header and return the run's id."""
+        """Keep the header and return the run id."""
         self.calls.append("start")
         self.header = header
         self.params.update(header.params)
@@ -51,7 +51,7 @@ class MemoryTracker:
         self.samples.extend(samples)
 
     def log_artifacts(self, directory: Path) -> None:
-        """Read every file below `directory`, which the caller may delete afterwards."""
+        """Read every file below `directory`; the caller may delete it afterwards."""
         self._open("log_artifacts")
         for path in sorted(directory.rglob("*")):
             if path.is_file():
@@ -62,11 +62,11 @@ class MemoryTracker:
         self._open("log_model")
         self.model = model
 
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Keep the parameters; as in MLflow one that is there cannot get another value.
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Keep the parameters; as in MLflow, a value that is set cannot change.
 
         Raises:
-            TrackingError: a parameter would change.
+            TrackingError: a parameter already has another value.
         """
         self._open("log_params")
         changed = [key for key, value in params.items() if self.params.get(key, value) != value]
@@ -83,12 +83,12 @@ class MemoryTracker:
         self.metrics.update(metrics)
 
     def end(self, status: Status, reason: str | None = None) -> None:
-        """Keep how the run ended."""
+        """Keep the status and the reason."""
         self._open("end")
         self.status, self.reason = status, reason
 
     def _open(self, call: str) -> None:
-        """Note the call; refuse it where MLflow would, before the start and after the end."""
+        """Note the call; refuse it before `start` and after `end`, as MLflow does."""
         if self.header is None or self.status is not None:
             message = f"{call} was called {'before start' if self.header is None else 'after end'}"
             raise TrackingError(message)

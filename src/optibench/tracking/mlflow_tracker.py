@@ -1,10 +1,10 @@
-"""Writes a run to MLflow with a client of its own, beside the user's active run and address."""
+"""Writes a run to MLflow with its own client, independent of the user's active run and URI."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlflow.tracking.context.registry import resolve_tags
 
@@ -12,14 +12,17 @@ from optibench.errors import TrackingError
 from optibench.locations import embedded_uri, sqlite_path, store_uri
 from optibench.records import Status
 from optibench.redaction import redact
-from optibench.tracking.candidates import nested_run, write_nested_runs
+from optibench.tracking.candidates import write_nested_runs
 from optibench.tracking.model import log_model
 from optibench.tracking.records_as_mlflow import (
+    BATCH_SIZE,
+    METRICS_BATCH_SIZE,
     chunks,
     dataset_input_of,
     metrics_of,
     milliseconds,
     mlflow_tags,
+    nested_run,
     params_of,
     series_of,
 )
@@ -29,19 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlflow import MlflowClient
-    from mlflow.entities import Run, RunInfo
+    from mlflow.entities import Metric, Param, Run, RunInfo, RunTag
 
     from optibench.records import CandidateResult, FittedModel, RunHeader, Sample
 
-AT_ONCE = {"params": 100, "tags": 100, "metrics": 1000}
-
 
 class MlflowTracker:
-    """One run in one store; implements `contracts.Tracker`. Autolog is never switched on.
+    """One run in one store; implements `contracts.Tracker`. It never enables autologging.
 
     Args:
-        store: as `prepare_store` opened it.
-        experiment: name of the MLflow experiment, created where it does not exist.
+        store: the store that `prepare_store` opened.
+        experiment: name of the MLflow experiment, which is created if it does not exist.
         children: whether candidates are written as nested runs.
     """
 
@@ -55,7 +56,7 @@ class MlflowTracker:
 
     @property
     def journal_folder(self) -> Path:
-        """The folder of the embedded database; with a server the one that would be."""
+        """Return the folder of the SQLite store; for other stores, that of the embedded one."""
         database = sqlite_path(self._store.uri) or sqlite_path(embedded_uri(Path.cwd()))
         folder = Path.cwd() if database is None else database.parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +66,14 @@ class MlflowTracker:
         """Create the run with its parameters, tags and dataset, and return its id.
 
         Raises:
-            TrackingError: the store refused; a run that was created by then is FAILED.
+            TrackingError: the store refused; a run that was already created is set to FAILED.
         """
         with translated("open the experiment"):
             self._client = self._store.client()
             experiment_id = ensure_experiment(self._store, self._experiment)
             self._context = resolve_tags()
         try:
-            with translated("create the run"):  # which holds Ctrl-C back until it is created
+            with translated("create the run"):  # delays Ctrl-C until the run id is known
                 self._run = self._client.create_run(
                     experiment_id,
                     start_time=milliseconds(header.start),
@@ -96,14 +97,20 @@ class MlflowTracker:
         return str(self._run.info.run_id)
 
     def log_candidates(self, metric: str, candidates: Sequence[CandidateResult]) -> None:
-        """Write one nested run per candidate; `metric` is the one they are ranked by."""
+        """Write one nested run per candidate, ranked by `metric`.
+
+        Where MLflow's database is not the expected one, the tag `optibench.tracking_note` of the
+        parent says why this took longer.
+        """
         if not self._children or not candidates:
             return
         client, run = self._started()
         shared = {**self._context, "mlflow.parentRunId": run.run_id}
         with translated("log the candidates"):
             nested = [nested_run(metric, candidate, shared) for candidate in candidates]
-            write_nested_runs(client, run.experiment_id, nested)
+            note = write_nested_runs(client, run, nested)
+            if note is not None:
+                client.log_batch(run.run_id, tags=mlflow_tags({"optibench.tracking_note": note}))
 
     def log_series(self, samples: Sequence[Sample]) -> None:
         """Write the resource samples as metric series under `system/`."""
@@ -116,56 +123,65 @@ class MlflowTracker:
             client.log_artifacts(run.run_id, str(directory))
 
     def log_model(self, model: FittedModel) -> None:
-        """Log the fitted winner; `mlflow.pyfunc` loads `runs:/<run_id>/model` anywhere."""
+        """Log the fitted winner; `mlflow.pyfunc` loads it as `runs:/<run_id>/model`."""
         client, run = self._started()
         with translated("log the model"):
             log_model(client, run, model)
 
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Write parameters; one that was written before cannot get another value."""
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Write parameters; a value that is already set cannot change."""
         self._log("parameters", params=params_of(params))
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Write the final metrics; one that is not finite becomes a tag of its own."""
+        """Write the final metrics; one that is not finite becomes a tag."""
         finite, undefined = metrics_of(metrics, time.time())
         self._log("metrics", metrics=finite, tags=undefined)
 
     def end(self, status: Status, reason: str | None = None) -> None:
-        """Close the run; the reason stands in a tag, and on the run's page if it failed."""
+        """Close the run; write the reason to a tag, and to the run's description if it failed."""
         client, run = self._started()
         with translated("close the run"):
             _close(client, run.run_id, status, reason)
 
     def _started(self) -> tuple[MlflowClient, RunInfo]:
         if self._client is None or self._run is None:
-            message = "Nothing can be logged before the run is started: call start() first."
+            message = "Nothing can be logged before the run has started: call start() first."
             raise TrackingError(message)
         return self._client, self._run.info
 
-    def _log(self, what: str, **entities: Sequence[Any]) -> None:
-        """Send entities of each kind (`metrics`, `params`, `tags`) in pieces that MLflow takes."""
+    def _log(
+        self,
+        what: str,
+        *,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+    ) -> None:
+        """Send entities in batches of a size that MLflow accepts."""
         client, run = self._started()
         with translated(f"log {what}"):
-            for kind, items in entities.items():
-                for some in chunks(items, AT_ONCE[kind]):
-                    piece: dict[str, Any] = {kind: some}
-                    client.log_batch(run.run_id, **piece)
+            for some_metrics in chunks(metrics, METRICS_BATCH_SIZE):
+                client.log_batch(run.run_id, metrics=some_metrics)
+            for some_params in chunks(params, BATCH_SIZE):
+                client.log_batch(run.run_id, params=some_params)
+            for some_tags in chunks(tags, BATCH_SIZE):
+                client.log_batch(run.run_id, tags=some_tags)
 
 
 def mark_dead(uri: str | None, run_id: str, reason: str) -> bool:
-    """Set a run that is still RUNNING to FAILED: its process died and cannot do it itself.
+    """Set the run of a process that died from RUNNING to FAILED.
 
     Args:
-        uri: `tracking.uri` of the dead process, as `prepare_store` takes it; a relative path is
-            taken from the working directory.
+        uri: `tracking.uri` of the dead process, as for `prepare_store`; a relative path is
+            resolved against the working directory.
         run_id: the run of the dead process.
-        reason: why it died.
+        reason: why the process died.
 
     Returns:
-        Whether the run was still RUNNING; one that had ended by itself is left alone.
+        Whether the run was still RUNNING. A run that had already ended is not changed.
 
     Raises:
-        TrackingError: the store does not know the run, or refused.
+        TrackingError: the store does not have the run, or refused the change.
     """
     with translated(f"close the run {run_id}"):
         client = Store(store_uri(uri, Path.cwd()), None).client()

@@ -1,4 +1,4 @@
-"""Logs the fitted winner as an MLflow pyfunc model that needs no OptiBench where it is loaded."""
+"""Logs the fitted winner as an MLflow pyfunc model that loads without OptiBench."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ ALWAYS_NEEDED = ("mlflow", "numpy", "pandas", "scikit-learn")
 
 
 def log_model(client: MlflowClient, run: RunInfo, model: FittedModel) -> str:
-    """Log the model and link it to the run: `runs:/<run_id>/model` loads it.
+    """Log the model and link it to the run, so that `runs:/<run_id>/model` loads it.
 
-    MLflow's own `log_model` works on the process's global tracking address and active run. Those
-    belong to the user who calls us from Python, so its steps are taken here one by one with a
-    client.
+    MLflow's own `log_model` uses the tracking URI and the active run of the process. These belong
+    to the user who calls OptiBench from Python; this function takes the same steps with a client.
 
     Returns:
-        The model's id: `models:/<id>` loads it as well.
+        The id of the model: `models:/<id>` loads it as well.
     """
     logged = client.create_logged_model(
         run.experiment_id, name=MODEL_NAME, source_run_id=run.run_id, model_type=str(model.task)
@@ -65,8 +64,8 @@ def save_model(model: FittedModel, folder: Path, description: Model) -> Path:
     parts.mkdir()
     write_parts(model, parts)
     code = LOADER.read_bytes()
-    # The module's name follows its content: models of two versions of OptiBench load in one
-    # process.
+    # The module's name depends on its content, so that models of two versions of OptiBench can be
+    # loaded in one process.
     module = f"optibench_model_{hashlib.sha256(code).hexdigest()[:8]}"
     (folder / f"{module}.py").write_bytes(code)
     mlflow.pyfunc.save_model(
@@ -84,7 +83,7 @@ def save_model(model: FittedModel, folder: Path, description: Model) -> Path:
 
 
 def write_parts(model: FittedModel, folder: Path) -> None:
-    """Write native model, scaler, and what `packaged_model` must know of columns and labels."""
+    """Write the native model, the scaler, and `model.json`, which `packaged_model` reads."""
     facts = {
         "format": "scikit-learn",
         "task": str(model.task),
@@ -104,11 +103,10 @@ def write_parts(model: FittedModel, folder: Path) -> None:
 
 
 def signature_of(model: FittedModel) -> ModelSignature:
-    """The signature: every feature by its name, and the parameter `probabilities`.
+    """Describe the inputs by feature name, the output, and the parameter `probabilities`.
 
-    Numbers are declared as any type on purpose: MLflow refuses whole numbers where it was told
-    float64, and gaps where it was told int64, and both are right for a feature. `packaged_model`
-    checks that they are numbers.
+    Numeric features are declared as any type: MLflow rejects whole numbers for float64 and missing
+    values for int64, and a feature may have both. `packaged_model` checks that they are numbers.
     """
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(_column_type(model, name), name) for name in model.feature_names
@@ -122,14 +120,14 @@ def signature_of(model: FittedModel) -> ModelSignature:
 
 
 def requirements_of(model: FittedModel) -> list[str]:
-    """Exact versions of what loading needs; MLflow would spend 9 s on finding them out."""
+    """Return the exact versions of the packages that loading needs; MLflow's search takes 9 s."""
     return [
         f"{name}=={metadata.version(name)}"
         for name in dict.fromkeys((*ALWAYS_NEEDED, *model.libraries))
     ]
 
 
-def _column_type(model: FittedModel, name: str) -> Any:
+def _column_type(model: FittedModel, name: str) -> DataType | AnyType:
     if name in model.categories and not isinstance(model.sample[name].dtype, pd.CategoricalDtype):
         return DataType.string if _is_text(model.sample[name]) else _any_type()
     return _any_type()
@@ -140,7 +138,7 @@ def _any_type() -> AnyType:
 
 
 def _example(model: FittedModel) -> pd.DataFrame:
-    """The sample's features; text as plain objects, as a reader of JSON sees it."""
+    """Return the sample's features; text columns have dtype object, as after reading JSON."""
     sample = model.sample[list(model.feature_names)].reset_index(drop=True)
     text = [name for name in sample.columns if name in model.categories]
     return sample.astype(dict.fromkeys(text, object))
@@ -150,12 +148,17 @@ def _is_text(column: pd.Series[Any]) -> bool:
     return all(isinstance(value, str) for value in column.dropna())
 
 
-def _pickle(value: Any, path: Path, *, with_code: bool = False) -> None:
-    """Write a scikit-learn object in its own way, a pickle.
+def _pickle(value: object, path: Path, *, with_code: bool = False) -> None:
+    """Pickle a scikit-learn object.
 
-    skops would not run code from the file, but a logged model brings its code along anyway, and
-    importing skops takes 2 s, walks through all of scikit-learn and imports Dask. `with_code`: the
-    class comes from a file of the user's and goes into the pickle; the file may be nowhere else.
+    skops would not run code from the file, but a logged model contains code anyway, and importing
+    skops takes 2 s, walks through all of scikit-learn and imports Dask.
+
+    Args:
+        value: the object.
+        path: the file to write.
+        with_code: the class is defined in a file of the user: include it in the pickle, because
+            the file may not exist where the model is loaded.
     """
     if not with_code:
         path.write_bytes(pickle.dumps(value, protocol=5))
@@ -170,8 +173,8 @@ def _pickle(value: Any, path: Path, *, with_code: bool = False) -> None:
         cloudpickle.unregister_pickle_by_value(module)
 
 
-def _library_class(estimator: Any, library: str) -> str:
-    """The nearest class of the library itself: a subclass of ours is loaded without us."""
+def _library_class(estimator: object, library: str) -> str:
+    """Return the nearest base class of the library, which loads without OptiBench."""
     for kind in type(estimator).__mro__:
         if kind.__module__.partition(".")[0] == library:
             return kind.__name__

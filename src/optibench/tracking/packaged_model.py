@@ -1,9 +1,8 @@
-"""The code of a logged model: copied beside it and run where OptiBench is not installed.
+"""The code of a logged model: stored with the model, and run where OptiBench is not installed.
 
-It may import numpy, pandas and the model's own library, and nothing of OptiBench or
-MLflow. Its files: `model.json` (how to turn raw columns into numbers and numbers into labels),
-`scaler.pkl` where the data was scaled, and the native model: `model.ubj` (XGBoost) or
-`model.pkl` (scikit-learn).
+It may import numpy, pandas and the model's library, but neither OptiBench nor MLflow. The files of
+a model are `model.json` (how to encode raw columns and decode labels), `scaler.pkl` if the data
+was scaled, and the native model: `model.ubj` (XGBoost) or `model.pkl` (scikit-learn).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class PackagedModel:
-    """Scaler, native model and labels; takes raw features and answers with original labels."""
+    """Scaler, native model and labels; predicts original labels from raw features."""
 
     def __init__(self, facts: Mapping[str, Any], scaler: Any | None, estimator: Any) -> None:
         self.facts = facts
@@ -35,28 +34,31 @@ class PackagedModel:
             for name, labels in facts["categories"].items()
         }
 
-    def predict(self, data: pd.DataFrame, params: Mapping[str, Any] | None = None) -> Any:
-        """Answer for rows of raw features.
+    def predict(
+        self, data: pd.DataFrame, params: Mapping[str, bool] | None = None
+    ) -> NDArray[Any] | pd.DataFrame:
+        """Predict labels, clusters, values or probabilities for rows of raw features.
 
         Args:
-            data: one column per feature, found by name; missing values where the model was
-                trained to take them. A category that was not seen in training counts as missing.
-            params: `{"probabilities": True}` asks a classifier for its probabilities instead of
+            data: one column per feature, selected by name. Missing values are allowed if the model
+                was trained with them; a category that was not in the training data counts as
+                missing.
+            params: `{"probabilities": True}` makes a classifier return probabilities instead of
                 labels.
 
         Returns:
-            (n,) class labels as they stood in the table, cluster numbers, or predicted values; or
-            a DataFrame with one column of probabilities per class.
+            (n,) class labels as in the original table, cluster numbers, or predicted values; or a
+            DataFrame with one column of probabilities per class.
 
         Raises:
-            ValueError: a feature is missing, is no number, or probabilities were asked of a
+            ValueError: a feature is missing or not a number, or probabilities were requested of a
                 model without classes.
         """
         matrix = self._matrix(data)
         classes = self.facts["classes"]
         if params and params.get("probabilities"):
             if not classes:
-                message = "this model has no classes, so there are no probabilities of them"
+                message = "this model has no classes and therefore no class probabilities"
                 raise ValueError(message)
             columns = [str(label) for label in classes]
             return pd.DataFrame(
@@ -69,7 +71,7 @@ class PackagedModel:
         return _labels(classes)[codes] if classes else codes
 
     def _matrix(self, data: pd.DataFrame) -> NDArray[np.float64]:
-        """(n_samples, n_features) float64, in the order and coding of the training data."""
+        """Encode to (n_samples, n_features) float64, in the columns and codes of the training."""
         names = self.facts["features"]
         if missing := [name for name in names if name not in data.columns]:
             message = f"missing features: {', '.join(missing)}"
@@ -86,7 +88,7 @@ class PackagedModel:
 
 
 def _code(value: Any, codes: Mapping[str, int]) -> float:
-    """A category's code; 3.0 is also '3': whole numbers turn into floats with their first gap."""
+    """Return a category's code; 3.0 means '3', since a missing value turns integers to floats."""
     if pd.isna(value):
         return float("nan")
     code = codes.get(str(value))
@@ -96,16 +98,16 @@ def _code(value: Any, codes: Mapping[str, int]) -> float:
 
 
 def _labels(classes: list[Any]) -> NDArray[Any]:
-    """The labels as an array to look codes up in; text stays Python text."""
+    """Return the labels as an array indexed by code; text stays Python text."""
     plain = all(isinstance(label, (bool, int, float)) for label in classes)
     return np.array(classes, dtype=None if plain else object)
 
 
 def _load_pyfunc(data_path: str) -> PackagedModel:
-    """Load the files below `data_path`; MLflow calls this by its name."""
+    """Load the files below `data_path`; MLflow finds this function by its name."""
     folder = Path(data_path)
     facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    # By name, because only one of the libraries has to be installed.
+    # Imported by name, because only the model's own library has to be installed.
     if facts["format"] == "xgboost":
         estimator = getattr(importlib.import_module("xgboost"), facts["class"])()
         estimator.load_model(folder / "model.ubj")
@@ -116,4 +118,4 @@ def _load_pyfunc(data_path: str) -> PackagedModel:
 
 
 def _unpickled(path: Path) -> Any:
-    return pickle.loads(path.read_bytes())  # noqa: S301  (as trusted as this code beside it)
+    return pickle.loads(path.read_bytes())  # noqa: S301  (as trusted as this code, which is stored with it)

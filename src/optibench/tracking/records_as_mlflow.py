@@ -1,7 +1,7 @@
-"""Turns our records into what MLflow stores, within its limits and without its silent changes.
+"""Translates OptiBench's records into MLflow's, within MLflow's limits.
 
-MLflow stores inf as 1.797e308 and None as the text 'None', cuts values and rejects some keys.
-Here each of these is decided knowingly, and everything is redacted.
+MLflow silently stores inf as 1.797e308 and None as the text 'None', cuts long values and rejects
+some keys. This module handles each of these cases explicitly, and redacts every value.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 from mlflow.entities import Dataset as MlflowDataset
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 
@@ -19,13 +21,15 @@ from optibench.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from optibench.records import Dataset, Sample
+    from optibench.records import CandidateResult, Dataset, Sample, Status
 
+BATCH_SIZE = 100  # parameters or tags in one request
+METRICS_BATCH_SIZE = 1000
 PARAM_LENGTH = 6000
 TAG_LENGTH = 8000
 SCHEMA_LENGTH = 1_000_000
 DIGEST_LENGTH = 36
-SERIES_POINTS = 1000  # as many as MLflow's charts draw; resources/samples.csv has every sample
+SERIES_POINTS = 1000  # MLflow's charts draw no more; resources/samples.csv has every sample
 
 Item = TypeVar("Item")
 
@@ -33,30 +37,82 @@ _CUT = " ... [cut; in full in config.yaml]"
 _FORBIDDEN = re.compile(r"[^\w.\-: /]")
 
 
+@dataclass(frozen=True)
+class NestedRun:
+    """One candidate as an MLflow run. Times are milliseconds since the epoch."""
+
+    name: str
+    start: int
+    end: int
+    status: Status
+    params: list[Param]
+    metrics: list[Metric]
+    tags: list[RunTag]
+
+
+def nested_run(metric: str, candidate: CandidateResult, tags: Mapping[str, str]) -> NestedRun:
+    """Describe a candidate as a nested run.
+
+    Args:
+        metric: the metric that `rank_test_score` ranks by.
+        candidate: as the search returned it.
+        tags: the tags that all nested runs of the parent share: parent, user, source.
+    """
+    values = {f"mean_test_{name}": value for name, value in candidate.mean_scores.items()}
+    values |= {f"std_test_{name}": value for name, value in candidate.std_scores.items()}
+    values |= {
+        "rank_test_score": candidate.rank,
+        "mean_fit_seconds": candidate.mean_fit_seconds,
+        "mean_score_seconds": candidate.mean_score_seconds,
+        "cpu_seconds": candidate.cpu_seconds,
+        "standalone_cpu_seconds": candidate.standalone_cpu_seconds,
+        "reused_fits": candidate.reused_fits,
+    }
+    if candidate.budget < 1.0:
+        values["budget"] = candidate.budget
+    own = {
+        "optibench.kind": "candidate",
+        "optibench.candidate": str(candidate.number),
+        "optibench.metric": metric,
+    }
+    if candidate.error:
+        own["optibench.reason"] = candidate.error
+    metrics, undefined = metrics_of(values, candidate.end)
+    return NestedRun(
+        name=f"candidate-{candidate.number}",
+        start=milliseconds(candidate.start),
+        end=milliseconds(candidate.end),
+        status=candidate.status,
+        params=params_of(candidate.params),
+        metrics=metrics,
+        tags=mlflow_tags({**tags, **own}) + undefined,
+    )
+
+
 def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """Split into pieces of at most `size`, which is how much MLflow takes at once."""
+    """Split a sequence into pieces of at most `size` items."""
     for first in range(0, len(items), size):
         yield items[first : first + size]
 
 
-def params_of(values: Mapping[str, Any]) -> list[Param]:
-    """Parameters with redacted values in YAML's spelling: null, true, 0.1, [a, b] as JSON."""
+def params_of(values: Mapping[str, object]) -> list[Param]:
+    """Convert values to parameters: redacted, and spelled as in YAML (null, true, 0.1, [a, b])."""
     clean = redact(dict(values))
     return [Param(key, _cut(text_of(clean[name]), PARAM_LENGTH)) for name, key in _keys(clean)]
 
 
 def mlflow_tags(values: Mapping[str, str]) -> list[RunTag]:
-    """Tags with redacted values."""
+    """Convert values to tags, redacted."""
     clean = redact(dict(values))
     return [RunTag(key, _cut(str(clean[name]), TAG_LENGTH)) for name, key in _keys(clean)]
 
 
 def metrics_of(values: Mapping[str, float], time: float) -> tuple[list[Metric], list[RunTag]]:
-    """The finite metrics, and for every other one a tag that says nan or inf.
+    """Convert finite values to metrics, and each other one to a tag that says nan or inf.
 
     Args:
         values: metrics by name; the tags are called `optibench.undefined.<metric>`.
-        time: of the measurement, seconds since the epoch.
+        time: when they were measured, in seconds since the epoch.
     """
     finite, undefined = [], []
     for name, key in _keys(values):
@@ -69,9 +125,12 @@ def metrics_of(values: Mapping[str, float], time: float) -> tuple[list[Metric], 
 
 
 def series_of(samples: Sequence[Sample]) -> list[Metric]:
-    """Resource samples as series; a point of a long run is the largest of its stretch."""
+    """Convert resource samples to series of at most `SERIES_POINTS` points.
+
+    Each point of a longer series is the largest sample of its interval.
+    """
     series = {
-        # These two names make MLflow show the series under "System metrics".
+        # MLflow shows series with these two names under "System metrics".
         "system/cpu_utilization_percentage": [(s.time, s.cpu_percent) for s in samples],
         "system/system_memory_usage_percentage": [(s.time, s.memory_percent) for s in samples],
         "system/rss_bytes": [(s.time, float(s.rss_bytes)) for s in samples],
@@ -89,7 +148,10 @@ def series_of(samples: Sequence[Sample]) -> list[Metric]:
 
 
 def dataset_input_of(dataset: Dataset) -> DatasetInput:
-    """The data as a dataset input, with our own digest: MLflow would hash the table again."""
+    """Describe the data as a dataset input, with the digest already known.
+
+    MLflow's own `log_input` would hash the table again.
+    """
     columns = [
         {"type": "double", "name": name, "required": True} for name in dataset.feature_names
     ]
@@ -115,10 +177,9 @@ def dataset_input_of(dataset: Dataset) -> DatasetInput:
     return DatasetInput(entity, [InputTag("mlflow.data.context", "training")])
 
 
-def text_of(value: Any) -> str:
-    """A parameter's value as text, spelled as in config.yaml."""
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
+def text_of(value: object) -> str:
+    """Spell a parameter's value as config.yaml does."""
+    value = _plain(value)
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, (dict, list, tuple)):
@@ -126,14 +187,14 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def plain_label(label: Any) -> bool | int | float | str:
-    """A class label as JSON knows it: numpy's numbers as Python's, the unknown as text."""
-    value = label.item() if hasattr(label, "item") else label
+def plain_label(label: object) -> bool | int | float | str:
+    """Convert a class label to a JSON value; a type that JSON lacks becomes text."""
+    value = _plain(label)
     return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def label_type(classes: Iterable[Any]) -> str:
-    """MLflow's name for the type of class labels."""
+def label_type(classes: Iterable[object]) -> str:
+    """Return MLflow's name for the type of class labels."""
     labels = [plain_label(label) for label in classes]
     for kind, name in ((bool, "boolean"), (int, "long"), (float, "double")):
         if labels and all(type(label) is kind for label in labels):
@@ -142,12 +203,20 @@ def label_type(classes: Iterable[Any]) -> str:
 
 
 def milliseconds(time: float) -> int:
-    """Seconds since the epoch as MLflow's whole milliseconds."""
+    """Convert seconds since the epoch to MLflow's whole milliseconds."""
     return round(time * 1000)
 
 
+def _plain(value: object) -> object:
+    """Convert a numpy scalar to Python's own type."""
+    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+        plain: object = value.item()
+        return plain
+    return value
+
+
 def _keys(values: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pair each name with the key that MLflow takes for it, the same key never twice."""
+    """Pair each name with a key that MLflow accepts; no two keys are equal."""
     taken: set[str] = set()
     for name in values:
         key = _FORBIDDEN.sub("_", str(name)).strip("/").replace("//", "/")[:240] or "_"
@@ -163,5 +232,5 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    stretch = math.ceil(len(points) / SERIES_POINTS) or 1
-    return [max(part, key=lambda point: point[1]) for part in chunks(points, stretch)]
+    width = math.ceil(len(points) / SERIES_POINTS) or 1
+    return [max(part, key=lambda point: point[1]) for part in chunks(points, width)]

@@ -1,8 +1,8 @@
-"""Opens the place where runs are written, safely for several processes at once.
+"""Opens the tracking store, safely for several processes at once.
 
-MLflow breaks a fresh SQLite database for good when two processes use it first at the same time,
-so a fresh one is made under a file lock, in a file beside its place, and moved there when it is
-complete.
+MLflow corrupts a new SQLite database when two processes initialise it at the same time. A new
+database is therefore created under a file lock, in a temporary file of the same folder, and moved
+to its place when it is complete.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import sqlite3
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from optibench.locations import (
 )
 from optibench.redaction import redact, redact_exception
 from optibench.tracking.interruption import finished_first
+from optibench.tracking.mlflow_tables import create_database, enable_write_ahead_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,31 +46,30 @@ class Store:
     """An opened tracking store.
 
     Attributes:
-        uri: its address, which may hold credentials: never print it unredacted.
-        artifact_location: where a new experiment's artifacts go, as a URI; None leaves it to the
-            server.
+        uri: its address, which may contain credentials: redact it before printing.
+        artifact_location: URI of the artifacts of a new experiment; None: the server decides.
     """
 
     uri: str = field(repr=False)
     artifact_location: str | None
 
     def client(self) -> MlflowClient:
-        """A client of this store; MLflow keeps one connection pool per address and process."""
+        """Create a client; MLflow keeps one connection pool per address and process."""
         from mlflow import MlflowClient
 
         return MlflowClient(self.uri)
 
 
 def prepare_store(uri: str | None, root: Path) -> Store:
-    """Resolve the store's address, make a fresh SQLite database, and see that it answers.
+    """Resolve the store's address, create a missing SQLite database, and check the connection.
 
     Args:
         uri: `tracking.uri` of the configuration; None for MLFLOW_TRACKING_URI or the embedded
             default.
-        root: the working directory of the launch, where the embedded store lives.
+        root: the working directory of the launch, which contains the embedded store.
 
     Raises:
-        ConfigError: the address is not one that can be used, or nobody answers there.
+        ConfigError: the address cannot be used, or the store does not answer.
     """
     address = store_uri(uri, root)
     kind = scheme(address)
@@ -82,7 +81,7 @@ def prepare_store(uri: str | None, root: Path) -> Store:
         message = (
             f"tracking.uri={redact(address)}: allowed are sqlite:///FILE, http(s)://HOST:PORT "
             "of an MLflow server, postgresql://, mysql://, mssql:// and databricks. "
-            "MLflow has given up its file store."
+            "MLflow no longer supports its file store."
         )
         raise ConfigError(message)
     local = kind in DATABASE_SCHEMES
@@ -92,7 +91,9 @@ def prepare_store(uri: str | None, root: Path) -> Store:
 
 
 def ensure_experiment(store: Store, name: str) -> str:
-    """The id of the experiment called `name`, created where it does not exist; safe in a race.
+    """Return the id of an experiment, which is created if it does not exist.
+
+    Several processes may call this at the same time.
 
     Raises:
         TrackingError: the experiment was deleted, or the store refused.
@@ -105,14 +106,14 @@ def ensure_experiment(store: Store, name: str) -> str:
         try:
             return str(client.create_experiment(name, artifact_location=store.artifact_location))
         except MlflowException:
-            # Another process was faster; where that is not the reason the error is the caller's.
+            # Another process may have created it meanwhile; otherwise the error is raised.
             experiment = client.get_experiment_by_name(name)
             if experiment is None:
                 raise
     if experiment.lifecycle_stage != "active":
         message = (
             f"The experiment {name!r} was deleted from the tracking store: choose another with "
-            f"tracking.experiment=NAME, or bring it back with `mlflow experiments restore "
+            f"tracking.experiment=NAME, or restore it with `mlflow experiments restore "
             f"--experiment-id {experiment.experiment_id}`."
         )
         raise TrackingError(message)
@@ -121,10 +122,10 @@ def ensure_experiment(store: Store, name: str) -> str:
 
 @contextmanager
 def translated(action: str) -> Iterator[None]:
-    """Turn whatever MLflow and its libraries raise into a `TrackingError` without credentials.
+    """Turn every exception of the block into a `TrackingError` without credentials.
 
-    Everything that goes wrong in there is the store's: SQLAlchemy, requests, operating system
-    errors alike. Ctrl-C waits until the block is over.
+    MLflow, SQLAlchemy, requests and the operating system each raise their own; all of them mean
+    that the store failed. Ctrl-C is delayed until the block ends.
     """
     with quiet(), finished_first():
         try:
@@ -139,19 +140,19 @@ def translated(action: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep MLflow's and Alembic's remarks off the terminal; their errors are raised anyway."""
+    """Silence the log output of MLflow and Alembic; their errors are raised anyway."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    # Importing MLflow sets its own level: it has to come first, or it would undo ours.
+    # Importing MLflow sets the level of its logger, so the import comes before our setting.
     import mlflow  # noqa: F401
 
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        # It prints every run's address on stdout, where only results belong.
+        # MLflow prints the URL of each run on stdout, which is for results only.
         silence = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
         with environment(silence), warnings.catch_warnings():
-            # Deprecations inside MLflow are its makers' business, not the user's.
+            # The user cannot do anything about deprecations inside MLflow.
             warnings.filterwarnings("ignore", module=r"mlflow\b")
             yield
     finally:
@@ -168,12 +169,7 @@ def _prepare_sqlite(database: Path) -> None:
             if not database.exists() or database.stat().st_size == 0:
                 _create_database(database)
             Store(f"{SQLITE_PREFIX}{database}", None).client().get_experiment_by_name("Default")
-            # It persists in the file and halves the cost of a write. File systems without shared
-            # memory keep # their journal, which is slower and as safe, so the answer does not
-            # matter.
-            with sqlite3.connect(database, timeout=60) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-            connection.close()
+            enable_write_ahead_log(database)
     except Exception as error:
         redact_exception(error)
         message = (
@@ -185,21 +181,17 @@ def _prepare_sqlite(database: Path) -> None:
 
 
 def _create_database(database: Path) -> None:
-    """Make the tables in a file beside and move it: killed half-way, no broken store is left."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
+    """Create the database in a temporary file and move it: a kill leaves no broken store."""
     fresh = database.with_name(f".{database.name}.{os.getpid()}.new")
     try:
-        artifacts = (database.parent / "artifacts").as_uri()
-        store = SqlAlchemyStore(f"{SQLITE_PREFIX}{fresh}", artifacts)  # type: ignore[no-untyped-call]
-        store.engine.dispose()
+        create_database(fresh, (database.parent / "artifacts").as_uri())
         fresh.replace(database)
     finally:
         fresh.unlink(missing_ok=True)
 
 
 def _probe(store: Store, kind: str) -> None:
-    """Ask the store one small question, with a short patience: MLflow's own takes minutes."""
+    """Send the store one small request with a short timeout; MLflow's own timeout is minutes."""
     try:
         if kind in DATABASE_SCHEMES:
             _probe_port(store.uri, kind)

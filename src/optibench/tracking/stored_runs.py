@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from optibench.errors import ConfigError
 from optibench.locations import scheme, short_patience, sqlite_path, store_uri
 from optibench.redaction import redact, redact_exception
+from optibench.tracking.mlflow_tables import is_tracking_database
 from optibench.tracking.store import Store, first_line
 
 if TYPE_CHECKING:
@@ -142,11 +142,7 @@ def existing_store(uri: str | None, root: Path) -> str:
 
 def _has_tables(path: Path) -> bool:
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
-            query = "SELECT count(*) FROM sqlite_master WHERE name IN ('experiments', 'runs')"
-            return bool(connection.execute(query).fetchone()[0] == 2)  # noqa: PLR2004  (the two tables named)
+        return is_tracking_database(path)
     except sqlite3.DatabaseError as error:
         message = f"{path} is not a tracking store: {error}."
         raise ConfigError(message) from error

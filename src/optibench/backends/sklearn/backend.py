@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from optibench.backends.common import memory_mapping, worker_process
 from optibench.backends.common.background_start import checkpoint
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from optibench.backends.sklearn.loky import Executor
     from optibench.backends.sklearn.pool import Call
     from optibench.contracts import EngineReuse, SharedValue, WorkerTask
     from optibench.records import EngineRequest
@@ -55,7 +55,7 @@ class SklearnBackend:
     @contextmanager
     def open(self, request: EngineRequest) -> Iterator[LokyEngine]:
         """Start the workers, warm them, and end them afterwards."""
-        from joblib.externals.loky.process_executor import BrokenProcessPool
+        from optibench.backends.sklearn.loky import BrokenProcessPool
 
         checkpoint()
         try:
@@ -112,15 +112,15 @@ class LokyEngine:
         """End the workers."""
         self._pool.close()
 
-    def _start_executor(self) -> Any:
+    def _start_executor(self) -> Executor:
         """Start an executor of loky."""
-        from joblib.externals.loky import ProcessPoolExecutor
+        from optibench.backends.sklearn.loky import start_executor
 
-        return ProcessPoolExecutor(
-            max_workers=self.slots,
-            initializer=_begin,
-            initargs=(str(self._request.logs), self._request.modules),
-            env=worker_process.thread_environment(self._request.threads),
+        return start_executor(
+            self.slots,
+            _begin,
+            (str(self._request.logs), self._request.modules),
+            worker_process.thread_environment(self._request.threads),
         )
 
     def _count_retry(self, call: Call) -> None:
@@ -158,20 +158,16 @@ class LokyEngine:
         """Return the versions of joblib and of its loky."""
         from importlib.metadata import version
 
-        from joblib.externals import loky
+        from optibench.backends.sklearn import loky
 
-        return {"joblib": version("joblib"), "loky": loky.__version__}
+        return {"joblib": version("joblib"), "loky": loky.version()}
 
 
 def _begin(logs: str, modules: Sequence[str]) -> None:
-    """Turn this process into a worker that is not ended for its memory.
+    """Turn this process into a worker that is not ended for its memory."""
+    from optibench.backends.sklearn.loky import allow_growth
 
-    loky takes a worker that has grown by 300 MB for one that leaks, and ends it. Our workers grow
-    by the table that they map and by their cache of a fold, which is limited elsewhere.
-    """
-    from joblib.externals.loky import process_executor
-
-    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf  # there is no public setting
+    allow_growth()
     worker_process.begin(logs, modules)
 
 

@@ -10,12 +10,13 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from joblib.externals.loky.process_executor import BrokenProcessPool
-
+from optibench.backends.sklearn.loky import BrokenProcessPool
 from optibench.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from optibench.backends.sklearn.loky import Executor
 
 TRIES = 4  # as in Dask and Spark
 
@@ -29,7 +30,7 @@ class Call(Future[Any]):
     """
 
     def __init__(self, arguments: tuple[Any, ...]) -> None:
-        """Call the first of the arguments with the others."""
+        """Describe a call of the first argument with the others."""
         super().__init__()
         self.arguments = arguments
         self.inner: Future[Any] = Future()
@@ -44,7 +45,7 @@ class RestartingPool:
     """Submits calls to an executor of loky, and to a new executor when that one breaks."""
 
     def __init__(
-        self, start: Callable[[], Any], workers: int, on_retry: Callable[[Call], None]
+        self, start: Callable[[], Executor], workers: int, on_retry: Callable[[Call], None]
     ) -> None:
         """Start the first executor.
 
@@ -86,7 +87,7 @@ class RestartingPool:
             return
         call.inner.add_done_callback(lambda inner: self._call_ended(call, executor, inner))
 
-    def _call_ended(self, call: Call, executor: Any, inner: Future[Any]) -> None:
+    def _call_ended(self, call: Call, executor: Executor, inner: Future[Any]) -> None:
         error = None if inner.cancelled() else inner.exception()
         with self._lock:
             if isinstance(error, BrokenProcessPool) and not self._closed:
@@ -100,7 +101,7 @@ class RestartingPool:
         else:
             call.set_result(inner.result())
 
-    def _restart(self, broken: Any) -> None:
+    def _restart(self, broken: Executor) -> None:
         """Replace an executor that broke, once, in a thread of its own."""
         if broken is not self.executor:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.backends.common.code_shipping import archives
 
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pyspark import SparkContext
 
-def ship_code(context: Any, modules: Sequence[str], folder: Path) -> None:
+
+def ship_code(context: SparkContext, modules: Sequence[str], folder: Path) -> None:
     """Ship the code of `modules` unless it was shipped before.
 
     It takes precedence over what is installed with the workers. Executors fetch it from `folder`

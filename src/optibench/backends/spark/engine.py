@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from optibench.backends.common import compatibility, memory_mapping, worker_process
 from optibench.backends.common.retry_counter import RetryCounter, units_in
+from optibench.backends.spark import jvm
 from optibench.backends.spark.broadcast_value import BroadcastValue
 from optibench.backends.spark.code_shipping import ship_code
 from optibench.backends.spark.executor import executor
@@ -21,9 +22,9 @@ from optibench.backends.spark.session import ignoring_lost_jvm, translated
 from optibench.backends.spark.worker_losses import stage_attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from pyspark import Broadcast
+    from pyspark import Broadcast, SparkContext
 
     from optibench.backends.common.memory_mapping import MemoryMappedFiles
     from optibench.contracts import (
@@ -68,7 +69,7 @@ class SparkEngine:
 
     def __init__(
         self,
-        context: Any,
+        context: SparkContext,
         request: EngineRequest,
         files: MemoryMappedFiles | None,
         persist: str = "MEMORY_AND_DISK",
@@ -178,7 +179,7 @@ class SparkEngine:
         slots, is_remote = self.slots, self._files is None
         with tempfile.TemporaryDirectory(prefix="optibench-rendezvous-") as folder:
 
-            def call(rows: Iterator[object]) -> list[R]:
+            def call(rows: Iterable[object]) -> list[R]:
                 list(rows)
                 result = function(*arguments)
                 wait_for_other_tasks() if is_remote else worker_process.wait_for_workers(
@@ -186,8 +187,8 @@ class SparkEngine:
                 )
                 return [result]
 
-            tasks = self.context.parallelize(range(slots), slots)
-            tasks = tasks.barrier() if is_remote else tasks
+            rows = self.context.parallelize(range(slots), slots)
+            tasks = rows.barrier() if is_remote else rows
             return list(tasks.mapPartitions(call).collect())
 
     def submit(self, task: WorkerTask[V, B, R], shared: SharedValue[V], batch: B) -> Future[R]:
@@ -195,7 +196,7 @@ class SparkEngine:
         is_file = self._files is not None
         settings = compatibility.RemoteBatchSettings(self.clock_offsets, self.before_batch)
 
-        def run(rows: Iterator[object]) -> list[tuple[R, int]]:
+        def run(rows: Iterable[object]) -> list[tuple[R, int]]:
             from pyspark import TaskContext
 
             list(rows)  # Spark does not reuse a worker that leaves input unread
@@ -237,18 +238,12 @@ class SparkEngine:
         """
         if self.memory_limit:
             return self.memory_limit
-        conf, local = self.context.getConf(), self.context.master.startswith("local")
+        conf, local = self.context.getConf(), (self.context.master or "").startswith("local")
         heap = f"{self._memory_bytes}b" if local else conf.get("spark.executor.memory", "1g")
         given = conf.get("spark.executor.pyspark.memory", heap)
-        to_bytes = self.context._jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes
-        executors = 1 if local else self._n_executors
-        return int(to_bytes(given)) // math.ceil(self.slots / executors)
-
-    @property
-    def _n_executors(self) -> int:
-        """The number of running executors; only the master knows how many slots each has."""
-        with_driver = self.context._jsc.sc().getExecutorMemoryStatus().size()
-        return max(1, int(with_driver) - 1)
+        # Each executor has as many slots as cores, which only its master knows.
+        executors = 1 if local else max(1, jvm.executor_count(self.context))
+        return jvm.bytes_of_size(self.context, given) // math.ceil(self.slots / executors)
 
     @contextmanager
     def observed_jobs(self, what: str) -> Iterator[Callable[[], Jobs]]:
@@ -265,18 +260,14 @@ class SparkEngine:
         stages = stage_attempts(self.context, group)
         attempts = [attempt for stage in stages for attempt in stage]
         was_lost = any(len(stage) > 1 for stage in stages)
-        was_lost = was_lost or any(attempt.numFailedTasks() for attempt in attempts)
+        was_lost = was_lost or any(attempt.failed_tasks for attempt in attempts)
         if self._files is not None:
             return Jobs(was_lost, 0.0)
-        cpu_nanoseconds = sum(
-            a.executorCpuTime() + a.executorDeserializeCpuTime() for a in attempts
-        )
-        return Jobs(was_lost, cpu_nanoseconds / 1e9)
+        return Jobs(was_lost, sum(attempt.executor_cpu_seconds for attempt in attempts))
 
     def versions(self) -> Mapping[str, str]:
         """Return the versions of Spark and of its Java."""
-        java = self.context._jvm.java.lang.System.getProperty("java.version")
-        return {"pyspark": str(self.context.version), "java": str(java)}
+        return {"pyspark": str(self.context.version), "java": jvm.java_version(self.context)}
 
 
 def wait_for_other_tasks() -> None:

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from optibench.backends.spark import jvm
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from pyspark import SparkContext
 
 PROPERTIES = {
     "spark.eventLog.enabled": "true",
@@ -80,18 +84,17 @@ class EventLog:
             self.stages[stage["Stage ID"]] = StageOfJob(job["Job ID"], short_name)
 
 
-def files(context: Any) -> list[Path]:
+def files(context: SparkContext) -> list[Path]:
     """Return the files of a running session's log, in order, once all events are written.
 
     Raises:
         FileNotFoundError: no file can be read here; the message gives the reason.
     """
-    java, conf = context._jsc.sc(), context.getConf()
-    get: Callable[[str, str], str] = conf.get
+    get: Callable[[str, str], str] = context.getConf().get
     if get("spark.eventLog.enabled", "false") != "true":
         msg = "backend.conf.spark.eventLog.enabled=false: Spark writes no event log"
         raise FileNotFoundError(msg)
-    location = urlsplit(str(java.eventLogDir().get()))
+    location = urlsplit(jvm.event_log_folder(context))
     if location.scheme not in ("", "file"):
         msg = f"Spark's event log cannot be read at {location.scheme}: (only on a local disk)"
         raise FileNotFoundError(msg)
@@ -100,7 +103,7 @@ def files(context: Any) -> list[Path]:
         if codec != "zstd":
             msg = f"Spark's event log cannot be read with spark.eventLog.compression.codec={codec}"
             raise FileNotFoundError(msg)
-    java.listenerBus().waitUntilEmpty(FLUSH_MS)
+    jvm.flush_events(context, FLUSH_MS)
     folder, application = Path(unquote(location.path)), context.applicationId
     rolled = folder.glob(f"eventlog_v2_{application}/events_*_{application}*")
     found = sorted(rolled, key=lambda path: int(path.name.split("_")[1]))

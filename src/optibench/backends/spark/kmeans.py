@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.functions import col
 
 from optibench.backends.common.distributed_fit import distributed_fit_of
+from optibench.backends.spark import jvm
 from optibench.backends.spark.partitions import kept_at, persist, reading
 from optibench.backends.spark.session import translated
 from optibench.backends.spark.task_profiles import TaskProfiles
@@ -154,7 +155,11 @@ class SparkKMeans:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of the JVM and its local executors, plus Spark's count of others."""
-        times = psutil.Process(self._engine.context._gateway.proc.pid).cpu_times()
+        process = jvm.process()
+        if process is None:
+            msg = "The CPU time of Spark's JVM is not known where spark-submit has started it."
+            raise EngineError(msg)
+        times = psutil.Process(process.pid).cpu_times()
         return float(times.user + times.system) + self._executor_cpu_seconds
 
     def _count(self, jobs: Jobs) -> None:

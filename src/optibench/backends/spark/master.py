@@ -10,9 +10,10 @@ import re
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.backends.common.background_start import checkpoint
+from optibench.backends.spark import jvm
 from optibench.errors import EngineError
 from optibench.redaction import redact
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pyspark import SparkContext
 
     from optibench.backends.spark.settings import SessionSettings
 
@@ -70,18 +73,16 @@ def end_on_refusal(
         watcher.join()
 
 
-def await_slots(context: Any, settings: SessionSettings) -> None:
+def await_slots(context: SparkContext, settings: SessionSettings) -> None:
     """Wait until the executors have as many slots as tasks are to run at a time.
 
     Raises:
         EngineError: the master is gone, or has too few slots.
     """
-    java = context._jsc.sc()
-    profile = java.resourceProfileManager().defaultResourceProfile()
     deadline = time.monotonic() + SLOT_SECONDS
     n_slots = 0
-    while not java.isStopped():
-        n_slots = java.maxNumConcurrentTasks(profile)
+    while not jvm.is_stopped(context):
+        n_slots = jvm.concurrent_tasks(context)
         if n_slots >= settings.slots:
             return
         if time.monotonic() > deadline:

@@ -114,4 +114,9 @@ def persist(held: Any, level: str) -> None:
     from pyspark import StorageLevel
 
     if level != "none":
-        held.persist(getattr(StorageLevel, level))
+        levels = {
+            "MEMORY_ONLY": StorageLevel.MEMORY_ONLY,
+            "MEMORY_AND_DISK": StorageLevel.MEMORY_AND_DISK,
+            "DISK_ONLY": StorageLevel.DISK_ONLY,
+        }
+        held.persist(levels[level])

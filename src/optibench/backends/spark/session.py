@@ -7,9 +7,10 @@ import re
 import subprocess
 import warnings
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optibench.backends.common.background_start import StartAbandoned, checkpoint
+from optibench.backends.spark import jvm
 from optibench.backends.spark.java import find_java_home
 from optibench.backends.spark.master import await_slots, end_on_refusal
 from optibench.errors import BenchmarkError, EngineError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pyspark import SparkConf, SparkContext
+
+    from optibench.backends.spark.jvm import Gateway
     from optibench.backends.spark.settings import SessionSettings
 
 FIRST_WAIT_SECONDS = 1.0  # after any error, because the end of the JVM may be its cause
@@ -25,17 +29,15 @@ LAST_WAIT_SECONDS = 5.0  # until a JVM that does not answer has ended
 
 
 @contextmanager
-def spark_context(settings: SessionSettings, logs: Path) -> Iterator[Any]:
+def spark_context(settings: SessionSettings, logs: Path) -> Iterator[SparkContext]:
     """Start a SparkContext with all its slots, and stop it with its JVM.
 
     Raises:
         EngineError: it cannot be started, or the master gives it too few slots.
     """
-    from pyspark import SparkContext
-
     _prepare_process(settings)
     checkpoint()
-    gateway = SparkContext._gateway  # left by a context of the user that was stopped
+    gateway = jvm.current_gateway()  # left by a context of the user that was stopped
     log = logs / "spark.log"
     try:
         gateway = gateway or _launch_jvm(settings, log)
@@ -63,11 +65,9 @@ def spark_context(settings: SessionSettings, logs: Path) -> Iterator[Any]:
 
 def _prepare_process(settings: SessionSettings) -> None:
     """Set what PySpark reads from this process; refuse a second context in it."""
-    from pyspark import SparkContext
-
     os.environ["JAVA_HOME"] = str(find_java_home().path)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = settings.python
-    if SparkContext._active_spark_context is not None:
+    if jvm.has_active_context():
         msg = (
             "A SparkContext is already active in this process; "
             "stop it before you start a benchmark on Spark."
@@ -78,16 +78,13 @@ def _prepare_process(settings: SessionSettings) -> None:
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
 
 
-def _launch_jvm(settings: SessionSettings, log: Path) -> Any:
-    """Start the JVM; PySpark passes these properties on its command line."""
-    from pyspark.java_gateway import launch_gateway
-
-    launch: Any = launch_gateway  # untyped
+def _launch_jvm(settings: SessionSettings, log: Path) -> Gateway:
+    """Start the JVM; its command line shows these properties, which therefore have no secrets."""
     with log.open("ab") as file:  # also receives the output of the JVM's Python workers
-        return launch(_conf(settings), {"stdout": file, "stderr": file})
+        return jvm.launch_gateway(_conf(settings), file)
 
 
-def _connect(settings: SessionSettings, gateway: Any, log: Path) -> Any:
+def _connect(settings: SessionSettings, gateway: Gateway, log: Path) -> SparkContext:
     """Connect to the master; PySpark sends secrets to the JVM over its protected connection."""
     from pyspark import SparkContext
 
@@ -96,7 +93,7 @@ def _connect(settings: SessionSettings, gateway: Any, log: Path) -> Any:
         return SparkContext(conf=conf, gateway=gateway)
 
 
-def _conf(settings: SessionSettings) -> Any:
+def _conf(settings: SessionSettings) -> SparkConf:
     from pyspark import SparkConf
 
     conf = SparkConf().setMaster(settings.master).setAll(list(settings.shown.items()))
@@ -105,17 +102,18 @@ def _conf(settings: SessionSettings) -> Any:
     return conf
 
 
-def _end_jvm(gateway: Any) -> None:
+def _end_jvm(gateway: Gateway | None) -> None:
     """End the JVM, which PySpark would keep until this process exits."""
-    from pyspark import SparkContext
-
-    SparkContext._gateway = SparkContext._jvm = None
+    jvm.forget_gateway()
     if gateway is None:
         return
     with suppress(Exception):  # the JVM may be gone
         gateway.shutdown()
     process = gateway.proc
-    process.stdin.close()  # the JVM ends when its standard input does
+    if process is None:  # spark-submit has started it, and ends it
+        return
+    if process.stdin is not None:
+        process.stdin.close()  # the JVM ends when its standard input does
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:
@@ -131,13 +129,11 @@ def translated(what: str, otherwise: type[BenchmarkError] = EngineError) -> Iter
         EngineError: the JVM has ended.
         otherwise: any other error of Spark.
     """
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    spark_errors = (Py4JError, PySparkException, ConnectionError)
+    spark_errors = jvm.spark_errors()
+    caught: tuple[type[Exception], ...] = (*spark_errors, UnboundLocalError)
     try:
         yield
-    except (*spark_errors, UnboundLocalError) as error:
+    except caught as error:
         # PySpark fails to close a connection that was never made: the cause is the context.
         cause = error.__context__ if isinstance(error, UnboundLocalError) else error
         if not isinstance(cause, spark_errors):
@@ -153,49 +149,39 @@ def translated(what: str, otherwise: type[BenchmarkError] = EngineError) -> Iter
 @contextmanager
 def ignoring_lost_jvm() -> Iterator[None]:
     """Run a step that may be skipped if the JVM is gone."""
-    from py4j.protocol import Py4JError
-
-    with suppress(Py4JError, ConnectionError):
+    with suppress(*jvm.connection_errors()):
         yield
 
 
 def _has_lost_jvm(error: Exception) -> bool:
     """Return True if the JVM does not answer, or cannot explain its error any more."""
-    from py4j.protocol import Py4JError, Py4JNetworkError
-
     try:
         str(error)
     except Exception:
         return True
-    if type(error) is Py4JError or isinstance(error, Py4JNetworkError | ConnectionError):
+    if jvm.is_connection_error(error):
         return True
     return _jvm_has_ended(FIRST_WAIT_SECONDS)
 
 
 def _how_jvm_ended() -> str | None:
     """Return how the JVM ended, in a sentence; None while it runs."""
-    if not _jvm_has_ended(LAST_WAIT_SECONDS):
+    process = jvm.process()
+    if process is None or not _jvm_has_ended(LAST_WAIT_SECONDS):
         return None
     return (
-        f"Spark's JVM has ended (exit code {_jvm().returncode}); its last output is in the "
+        f"Spark's JVM has ended (exit code {process.returncode}); its last output is in the "
         "artifact logs/. If it was out of memory, raise backend.conf.spark.driver.memory."
     )
 
 
 def _jvm_has_ended(patience_seconds: float) -> bool:
-    process = _jvm()
+    process = jvm.process()
     if process is None:
         return False
     with suppress(subprocess.TimeoutExpired):
         process.wait(patience_seconds)
     return process.returncode is not None
-
-
-def _jvm() -> Any:
-    """Return the process that PySpark has started."""
-    from pyspark import SparkContext
-
-    return getattr(SparkContext._gateway, "proc", None)
 
 
 def _main_line(text: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from optibench.backends.common.task_metrics import TaskMetricsSums
-from optibench.backends.spark import event_log
+from optibench.backends.spark import event_log, jvm
 from optibench.backends.spark.session import translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pyspark import SparkContext
 
 NOTES = (
     "cpu_seconds is the CPU time of the executors' Java threads that run tasks: it excludes "
@@ -27,7 +29,7 @@ class SparkTaskMetrics:
     this run, and to the phase that began there.
     """
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: SparkContext) -> None:
         """Count jobs from now on."""
         self._context = context
         self._first_job = self._next_job()
@@ -55,7 +57,7 @@ class SparkTaskMetrics:
 
     def _next_job(self) -> int:
         with translated("Spark's driver was lost"):
-            return int(self._context._jsc.sc().dagScheduler().numTotalJobs())
+            return jvm.next_job_id(self._context)
 
     def _phase_of(self, job: int) -> str:
         started = [phase for first, phase in self._phases if first <= job]

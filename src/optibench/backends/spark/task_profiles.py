@@ -14,6 +14,8 @@ from pyspark import AccumulatorParam
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pyspark import SparkContext
+
     from optibench.contracts import WorkerProfiler
 
 
@@ -34,7 +36,7 @@ class ConcatenatedLists(AccumulatorParam[list[bytes]]):
 class TaskProfiles:
     """Profiles calls in tasks, if there is a profiler."""
 
-    def __init__(self, context: Any, profiler: WorkerProfiler | None) -> None:
+    def __init__(self, context: SparkContext, profiler: WorkerProfiler | None) -> None:
         """Start without profiles."""
         self._profiler = profiler
         self._parts = None if profiler is None else context.accumulator([], ConcatenatedLists())

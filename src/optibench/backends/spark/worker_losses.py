@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from optibench.backends.spark import jvm
 from optibench.backends.spark.session import ignoring_lost_jvm
 
 if TYPE_CHECKING:
+    from pyspark import SparkContext, SparkJobInfo
+
+    from optibench.backends.spark.jvm import StageAttempt
     from optibench.errors import BenchmarkError
 
 NOTICE_SECONDS = 5.0  # until the status store knows that a job has ended
@@ -26,7 +30,7 @@ def is_loss(error: BenchmarkError) -> bool:
     return LOST.search(text) is not None and "PythonException" not in text
 
 
-def stage_attempts(context: Any, group: str) -> list[list[Any]]:
+def stage_attempts(context: SparkContext, group: str) -> list[list[StageAttempt]]:
     """Return every attempt of each stage of a group of jobs that have ended.
 
     A stage whose output was lost with an executor is attempted again for the missing output.
@@ -34,9 +38,6 @@ def stage_attempts(context: Any, group: str) -> list[list[Any]]:
     Args:
         context: the SparkContext, whose status learns of the end of a job with a delay.
         group: the name of the group.
-
-    Returns:
-        Spark's `StageData`.
     """
     tracker = context.statusTracker()
     deadline = time.monotonic() + NOTICE_SECONDS
@@ -47,13 +48,8 @@ def stage_attempts(context: Any, group: str) -> list[list[Any]]:
         time.sleep(0.01)
     infos = [info for job in jobs if (info := tracker.getJobInfo(job)) is not None]
     stages = {stage for info in infos for stage in info.stageIds}
-    java, store = context._jvm, context._jsc.sc().statusStore()
-    details = summaries = False
-    options = (details, java.java.util.ArrayList(), summaries)
-    no_quantiles = context._gateway.new_array(java.double, 0)
-    attempts = [store.stageData(stage, *options, no_quantiles) for stage in sorted(stages)]
-    return [[stage.apply(number) for number in range(stage.size())] for stage in attempts]
+    return jvm.stage_attempts(context, sorted(stages))
 
 
-def _is_running(info: Any) -> bool:
+def _is_running(info: SparkJobInfo | None) -> bool:
     return info is not None and info.status == "RUNNING"
