@@ -210,7 +210,7 @@ class SparkEngine:
 
         return self._waiters.submit(self._collect, run, units_in(batch))
 
-    def _collect(self, run: Callable[[Iterator[object]], list[tuple[R, int]]], units: int) -> R:
+    def _collect(self, run: Callable[[Iterable[object]], list[tuple[R, int]]], units: int) -> R:
         outcome: R
         with translated("A Spark job failed"):
             outcome, attempt = self._one_row.mapPartitions(run).collect()[0]
