@@ -16,7 +16,7 @@ XDIST = -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 # Where it is set, each of the many processes that tests start would compile this package anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-fast coverage check lint format types imports docs bench env clean
+.PHONY: run test test-fast coverage check lint format types imports spelling docs bench env clean
 
 run: env
 	@$(BIN)/python -m optibench $(ARGS)
@@ -33,7 +33,7 @@ coverage: env
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered
 
-check: lint format types imports docs
+check: lint format types imports spelling docs
 
 lint: env
 	$(BIN)/ruff check
@@ -46,6 +46,9 @@ types: env
 
 imports: env
 	$(BIN)/lint-imports --no-logo
+
+spelling: env
+	$(BIN)/codespell src tests benchmarks scripts docs conf *.md .ci Makefile
 
 # A broken link and a page that is in no menu are errors. The variable silences a notice about MkDocs 2.
 docs: env
