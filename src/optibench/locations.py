@@ -1,6 +1,6 @@
-"""Where the tracking store lies: one rule for the run that writes and the commands that read.
+"""Resolve the address of the tracking store, for the run that writes and commands that read.
 
-Ground layer: standard library only, so that `optibench --help` stays cheap.
+Ground layer: standard library only, so that `optibench --help` stays fast.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ SQLITE_PREFIX = "sqlite:///"
 def store_uri(uri: str | None, root: Path) -> str:
     """Resolve the address of the tracking store.
 
-    `uri` (configuration or command line) wins over the environment's MLFLOW_TRACKING_URI, which
-    wins over the embedded default `sqlite:///<root>/mlruns/mlflow.db`. A relative SQLite file is
-    taken from `root`, so that every process of a sweep means the same file whatever its working
+    `uri` (configuration or command line) overrides the environment's MLFLOW_TRACKING_URI, which
+    overrides the embedded default `sqlite:///<root>/mlruns/mlflow.db`. A relative SQLite file is
+    relative to `root`, so that every process of a sweep opens the same file, whatever its working
     directory.
     """
     chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
@@ -34,18 +34,18 @@ def store_uri(uri: str | None, root: Path) -> str:
 
 
 def embedded_uri(root: Path) -> str:
-    """The address of the embedded store."""
+    """Return the address of the embedded store."""
     return f"{SQLITE_PREFIX}{root.absolute() / 'mlruns' / 'mlflow.db'}"
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The file of a SQLite address, or None where the address is not one of a SQLite file."""
+    """Return the file of a SQLite address, or None if it is not the address of a SQLite file."""
     name = _sqlite_file_name(uri)
     return None if name is None else Path(name)
 
 
 def scheme(uri: str) -> str:
-    """The kind of store, without the driver: `postgresql+psycopg2://...` is `postgresql`."""
+    """Return the kind of store without its driver: `postgresql` for `postgresql+psycopg2://`."""
     before, separator, _ = uri.partition(":")
     name = before.split("+")[0].lower()
     return name if separator or name in SERVER_SCHEMES else ""
@@ -53,7 +53,7 @@ def scheme(uri: str) -> str:
 
 @contextmanager
 def short_patience(seconds: int) -> Iterator[None]:
-    """Let MLflow give up on a server after `seconds`; its own patience is minutes."""
+    """Make MLflow give up on a server after `seconds`; by default it waits for minutes."""
     timeout = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     with environment(timeout):
         yield
@@ -61,7 +61,7 @@ def short_patience(seconds: int) -> Iterator[None]:
 
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a moment: much of MLflow listens to nothing else."""
+    """Set environment variables in the block; many settings of MLflow have no other way."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,8 +1,7 @@
-"""Takes credentials out of everything that is written or shown: parameters, tags, logs, errors.
+"""Remove credentials from everything that is written or shown: parameters, tags, logs, errors.
 
 Ground layer: standard library only. Two things are secret: the user part and secret-looking query
-parameters of a URI, and the value that stands under a key named like a secret. Either becomes
-`***`.
+parameters of a URI, and the value of a key that is named like a secret. Both become `***`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, overload
 
 MASK = "***"
 
-# A word that makes any key secret, wherever it stands in the key.
+# A word that makes a key secret, wherever it is in the key.
 _SECRET_WORDS = frozenset(
     [
         "password",
@@ -32,24 +31,24 @@ _SECRET_WORDS = frozenset(
         "accesstoken",
     ]
 )
-# A word that makes a key secret only at its end: `auth_token` is one, `token_count` is a number.
+# A word that makes a key secret only at its end: `auth_token` is a secret, `token_count` a number.
 _SECRET_ENDINGS = frozenset({"token", "pwd"})
 _SECRET_PAIRS = frozenset(
     {(first, "key") for first in ("api", "access", "private", "account", "shared", "encryption")}
     | {("db", "pass"), ("user", "pass")}
 )
-# In the query of a URI only: as a plain key `sig` may be anything.
+# Only in the query of a URI: elsewhere, a key `sig` may be anything.
 _SECRET_QUERY_WORDS = frozenset({"sig", "sas", "signature", "pass"})
 
-# Values that hide nothing, so that a text still says that no secret was given.
+# Values that are no secrets and stay, so that a text still shows that none was given.
 _NOTHING = frozenset({"null", "None", "true", "false", "True", "False", '""', "''"})
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*")
-# `user:password@`, where the password may hold / ? # or @ unescaped: up to the last @, rather too
-# much than too # little. Digits alone after the colon are a port, and an @ behind them belongs to
-# the path.
+# `user:password@`, where the password may contain / ? # or @ unescaped: up to the last @, because
+# too much is better than too little. Only digits after the colon are a port, and an @ after them
+# belongs to the path.
 _PASSWORD = re.compile(r"(?<=://)(?!\[)[^\s/:@?#'\"<>]*:(?!\d+(?:[/?#]|$))[^\s'\"<>]*@")
-# `token@`: before the path.
+# `token@`, before the path.
 _USER = re.compile(r"(?<=://)[^\s/?#'\"<>]+@")
 _VALUE = r"\"[^\"\n]*\"|'[^'\n]*'|[^\s&;\"']+"
 _ASSIGNMENT = re.compile(
@@ -73,9 +72,9 @@ def redact(value: Any) -> Any: ...
 def redact(value: Any) -> Any:
     """Replace every credential in a string, mapping or sequence by `***`.
 
-    Mappings come back as dictionaries, lists, tuples and sets in their own type, other values as
-    they are. Under a secret key everything is
-    replaced but None, an empty string and a boolean, which hide nothing.
+    A mapping becomes a dictionary; lists, tuples and sets keep their type; other values stay as
+    they are. The value of a secret key is replaced unless it is None, an empty string or a
+    boolean.
     """
     if isinstance(value, str):
         return _redact_text(value)
@@ -87,7 +86,7 @@ def redact(value: Any) -> Any:
 
 
 def is_secret_key(key: str) -> bool:
-    """Tell whether a key is named like a secret: `db.password`, `AWS_SECRET_ACCESS_KEY`."""
+    """Return whether a key is named like a secret: `db.password`, `AWS_SECRET_ACCESS_KEY`."""
     words = _words(key)
     if not words:
         return False
@@ -100,15 +99,14 @@ def is_secret_key(key: str) -> bool:
 
 
 def has_secret(text: str, key: str = "") -> bool:
-    """Tell whether `text`, standing under `key`, holds a credential."""
+    """Return whether `text`, as the value of `key`, contains a credential."""
     return bool(_redact_entry(key, text) != text)
 
 
 def redact_exception(error: BaseException) -> None:
-    """Redact the texts of an exception and of everything it is chained to, in place.
+    """Redact the texts of an exception and of all exceptions in its chain, in place.
 
-    A chained engine error is shown in full with HYDRA_FULL_ERROR=1, so its own text must be
-    clean too.
+    HYDRA_FULL_ERROR=1 shows chained engine errors in full.
     """
     seen: set[int] = set()
     pending: list[BaseException | None] = [error]

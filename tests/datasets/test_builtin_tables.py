@@ -50,7 +50,7 @@ def test_tables_of_numbers_are_scikit_learns() -> None:
     dataset = encode(table, Task.REGRESSION)
     assert np.array_equal(dataset.X, X)
     assert np.array_equal(dataset.y, y)
-    with pytest.raises(ConfigError, match=r"noise is -1\.0"):
+    with pytest.raises(ConfigError, match=r"noise=-1\.0"):
         Regression(noise=-1.0).load(0)
 
 
@@ -100,7 +100,7 @@ def test_first_features_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fields", "error", "told"),
+    ("name", "fields", "error", "message"),
     [
         ("pima", {"n_samples": 769}, DataError, "768 rows"),
         ("pima", {"n_features": 9}, DataError, "8 features"),
@@ -121,9 +121,9 @@ def test_first_features_are_kept() -> None:
     ],
 )
 def test_wrong_fields_are_refused(
-    name: str, fields: dict[str, Any], error: type[Exception], told: str
+    name: str, fields: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    with pytest.raises(error, match=told.replace("(", r"\(")):
+    with pytest.raises(error, match=message.replace("(", r"\(")):
         plugin(name)(**fields).load(0)
 
 

@@ -44,7 +44,7 @@ def test_gaps_in_the_last_column_are_missing_values_and_not_short_rows(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "the file is empty"),
         ("\n\n", "the file is empty"),
@@ -58,9 +58,9 @@ def test_gaps_in_the_last_column_are_missing_values_and_not_short_rows(tmp_path:
     ],
 )
 def test_files_that_are_no_tables_are_refused(
-    tmp_path: Path, text: str | bytes, told: str
+    tmp_path: Path, text: str | bytes, message: str
 ) -> None:
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         Csv(path=write(tmp_path, text)).load(0)
 
 

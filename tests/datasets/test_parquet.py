@@ -35,7 +35,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nothing.parquet").write_bytes(b"")
     pq.write_table(pa.table([[1], [2]], names=["a", "a"]), tmp_path / "twice.parquet")
     FRAME.head(0).to_parquet(tmp_path / "header.parquet")
-    told = {
+    messages = {
         "none.parquet": "no such file",
         "empty": "no Parquet file",
         "text.parquet": "cannot be read as Parquet",
@@ -43,6 +43,6 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
         "twice.parquet": "two columns are named 'a'",
         "header.parquet": "no rows",
     }
-    for name, message in told.items():
+    for name, message in messages.items():
         with pytest.raises(DataError, match=message):
             Parquet(path=str(tmp_path / name)).load(0)

@@ -1,7 +1,7 @@
-"""The Hydra launcher of OptiBench: runs each job of a sweep in a process of its own, in turn.
+"""The Hydra launcher of OptiBench: it runs the jobs of a sweep in turn, each in its own process.
 
-Hydra finds launchers only below the namespace package `hydra_plugins`; the work is done in
-optibench.cli.sweep.
+Hydra finds launchers only in the namespace package `hydra_plugins`; optibench.cli.sweep does the
+work.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ ConfigStore.instance().store(
 
 
 class ProcessLauncher(Launcher):
-    """Hands a sweep's jobs to `optibench.cli.sweep`, so that none leaks into the next."""
+    """Passes the jobs of a sweep to `optibench.cli.sweep`."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Keep what the jobs are composed from."""
-        del task_function  # each job calls the program anew instead
+        """Store what the jobs are composed from."""
+        del task_function  # each job starts the program instead
         self._context = hydra_context
         self._config = config
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run the jobs, print their table, and leave with exit code 1 where one failed."""
+        """Run the jobs, print their table, and exit with code 1 if one of them failed."""
         from optibench.cli.sweep import jobs_of, run_sweep
 
         loader = self._context.config_loader

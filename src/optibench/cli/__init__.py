@@ -1,4 +1,4 @@
-"""The door: the command line and the Python call, which are one code path."""
+"""The command line and the Python API, which share one code path."""
 
 from optibench.cli.program import main
 

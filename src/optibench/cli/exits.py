@@ -1,4 +1,4 @@
-"""How the program ends: exit codes, and what it says on stderr."""
+"""End the program: exit codes and error messages on stderr."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from optibench.redaction import redact, redact_exception
 
 INTERRUPTED = 130
 HYDRA_RAISES = "HYDRA_FULL_ERROR"
-FULL_ERROR = os.environ.get(HYDRA_RAISES) == "1"  # the user asks for tracebacks
+FULL_ERROR = os.environ.get(HYDRA_RAISES) == "1"  # the user wants tracebacks
 
 
-def tell(error: Exception) -> int:
-    """Say on stderr what went wrong, and return the exit code that goes with it."""
+def report_error(error: Exception) -> int:
+    """Write on stderr what went wrong, and return the exit code."""
     from optibench.cli.refusals import explain, is_refusal
 
     redact_exception(error)
@@ -29,11 +29,11 @@ def tell(error: Exception) -> int:
         return error.exit_code
     print(f"optibench: {redact(f'{type(error).__name__}: {error}')}", file=sys.stderr)
     if not FULL_ERROR:
-        print("HYDRA_FULL_ERROR=1 shows where this came from.", file=sys.stderr)
+        print("Set HYDRA_FULL_ERROR=1 to see the traceback.", file=sys.stderr)
     return 1
 
 
 def environment() -> dict[str, str]:
-    """The environment as the user gave it, for the processes that a sweep starts."""
+    """Return the environment as the user set it, for the processes that a sweep starts."""
     given = {key: value for key, value in os.environ.items() if key != HYDRA_RAISES}
     return {**given, HYDRA_RAISES: "1"} if FULL_ERROR else given

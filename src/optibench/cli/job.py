@@ -1,4 +1,4 @@
-"""One job: a benchmark, its plan, or its repeats; what it prints and the note that it leaves."""
+"""Run one job: a benchmark, its plan or its repeats; print the answer and leave a note."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
-from optibench.cli.exits import INTERRUPTED, tell
+from optibench.cli.exits import INTERRUPTED, report_error
 from optibench.cli.note import Note, last_note, note_of
 from optibench.errors import OptiBenchError
 from optibench.redaction import redact
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run_job(composed: DictConfig, entry: Entry) -> int:
-    """Run what the composed configuration asks for; return the exit code."""
+    """Run what the composed configuration describes; return the exit code."""
     from hydra.core.hydra_config import HydraConfig
 
     from optibench.config.resolution import resolve
@@ -47,7 +47,7 @@ def run_job(composed: DictConfig, entry: Entry) -> int:
     except Exception as error:
         name = "" if isinstance(error, OptiBenchError) else f"{type(error).__name__}: "
         note = replace(last_note(), status="FAILED", reason=f"{name}{error}")
-        return tell(error)
+        return report_error(error)
     finally:
         note.write()
     return 0
@@ -66,7 +66,7 @@ def _run_one(config: Config, entry: Entry) -> Note:
 
 
 def save_configuration(config: Config, folder: Path, overrides: list[str]) -> None:
-    """Write what Hydra would have written to its output folder, with credentials redacted."""
+    """Write the files that Hydra would write to its output folder, with credentials redacted."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (("config.yaml", dict(config.resolved)), ("overrides.yaml", overrides)):
         text = yaml.safe_dump(redact(content), sort_keys=False, allow_unicode=True)

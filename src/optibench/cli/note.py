@@ -1,6 +1,6 @@
-"""The note (`result.json`) by which a sweep learns what became of a job, also a killed one.
+"""The note (`result.json`) that tells a sweep how a job ended, even if it was killed.
 
-It is first written when the MLflow run is created.
+A job first writes its note when it creates the MLflow run.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ NOTE_VARIABLE = "OPTIBENCH_NOTE"
 
 @dataclass(frozen=True)
 class Note(JobNote):
-    """A job's note as the file that its sweep reads."""
+    """A job's note, as a file for its sweep."""
 
     def write(self) -> None:
-        """Write the note where the sweep asked for it; nothing where no sweep did."""
+        """Write the note to the file that the sweep named; do nothing outside a sweep."""
         if path := os.environ.get(NOTE_VARIABLE):
             part = Path(f"{path}.part")
             part.write_text(json.dumps(redact(asdict(self))), encoding="utf-8")
@@ -33,7 +33,7 @@ class Note(JobNote):
 
 
 def note_of(result: Result) -> Note:
-    """The note of a finished run."""
+    """Make the note of a finished run."""
     metrics = result.metrics
     return Note(
         run_id=result.run_id,
@@ -47,6 +47,6 @@ def note_of(result: Result) -> Note:
 
 
 def last_note() -> Note:
-    """The note as it was last written, with the run's id where a run was created."""
+    """Read the note as it was last written; it has the run's id if a run was created."""
     path = Path(os.environ.get(NOTE_VARIABLE, os.devnull))
     return Note(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else Note()

@@ -1,4 +1,4 @@
-"""`main` for the command line, `run` for Python; both end in `benchmark.run`."""
+"""`main` for the command line and `run` for Python; both call `benchmark.run`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from optibench.cli.exits import HYDRA_RAISES, INTERRUPTED, tell
+from optibench.cli.exits import HYDRA_RAISES, INTERRUPTED, report_error
 from optibench.errors import ConfigError, OptiBenchError
 from optibench.records import Entry
 from optibench.redaction import redact_exception
@@ -26,10 +26,9 @@ ENTRY = Entry.now()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # What stops a process politely (docker stop, a pipeline's time limit) closes the run as Ctrl-C
-    # does.
-    for name in ("SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), signal.default_int_handler)
+    # Requests to stop (docker stop, the time limit of a pipeline) close the run as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         if words[:1] == ["export"]:
             from optibench.report.export import main as command
@@ -43,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:  # the last resort: whatever it is, the user gets one paragraph
-        return tell(error)
+    except Exception as error:  # whatever it is, the user gets one paragraph
+        return report_error(error)
 
 
 def _benchmark(words: list[str]) -> int:
@@ -62,7 +61,7 @@ def _benchmark(words: list[str]) -> int:
 
     prepare_file_source()
     sys.argv = ["optibench", *prepare(words)]
-    # Else Hydra prints what it refuses in its own way and exits with 1.
+    # Otherwise Hydra prints its refusals itself and exits with 1.
     os.environ[HYDRA_RAISES] = "1"
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
@@ -72,7 +71,7 @@ def _benchmark(words: list[str]) -> int:
 
 
 def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Result:
-    """Run one benchmark and return what came out; the same as `python -m optibench`.
+    """Run one benchmark and return its result, as `python -m optibench` does.
 
     Args:
         config: overrides as on the command line (`["model=kmeans", "seed=1"]`), or a nested
@@ -80,23 +79,23 @@ def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Resul
         options: more top-level keys, e.g. `seed=1`.
 
     Returns:
-        The result; its facts stand in the MLflow run `result.run_id` as well.
+        The result; the MLflow run `result.run_id` holds the same values.
 
     Raises:
         InputError: wrong configuration or data; no run was created.
-        BenchmarkError: the benchmark failed; its run says FAILED and why.
+        BenchmarkError: the benchmark failed; its MLflow run is FAILED and has the reason.
     """
     from optibench.runner import benchmark
 
     try:
         resolved = _resolved(config, options)
         if resolved.top.plan:
-            msg = "plan=true: a plan runs nothing; call optibench.plan for it."
+            msg = "plan=true: optibench.run runs a benchmark; call optibench.plan for its plan."
             raise ConfigError(msg)
         if resolved.top.repeats > 1:
             msg = (
-                f"repeats={resolved.top.repeats}: each repeat has a process of its own, which the "
-                "command line starts; from Python call run as often."
+                f"repeats={resolved.top.repeats}: only the command line repeats a benchmark, each "
+                "time in a new process; from Python, call optibench.run several times."
             )
             raise ConfigError(msg)
         return benchmark.run(resolved, entry=Entry.now())
@@ -106,7 +105,7 @@ def run(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Resul
 
 
 def plan(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Plan:
-    """Say what `run` would do with the same arguments, and run nothing.
+    """Return what `run` would do with the same arguments, and run nothing.
 
     Raises:
         InputError: wrong configuration or data.
@@ -117,9 +116,9 @@ def plan(config: Mapping[str, Any] | Sequence[str] = (), **options: Any) -> Plan
 
 
 def release_engine() -> None:
-    """Close the engine that `backend.keep_alive=true` has left up; without one, do nothing.
+    """Close the engine that `backend.keep_alive=true` keeps running; do nothing if there is none.
 
-    The end of the program does so too.
+    The end of the program closes it too.
     """
     from optibench.backends.common import reuse
 

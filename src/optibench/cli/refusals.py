@@ -1,4 +1,4 @@
-"""Hydra's refusals in one paragraph: the key, the value that came, what is allowed."""
+"""Explain Hydra's refusals in one paragraph: the key, the value given, what is allowed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """True for an error that Hydra or OmegaConf raised while composing."""
+    """Return whether Hydra or OmegaConf raised this error."""
     return type(error).__module__.partition(".")[0] in ("hydra", "omegaconf")
 
 
 def explain(error: BaseException, words: Sequence[str]) -> str:
-    """Tell what Hydra refused among the command line's `words`."""
+    """Return what Hydra refused among the `words` of the command line."""
     text = str(error)
     if match := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
         return _unknown_key(match[1], words)
@@ -77,7 +77,7 @@ def _overrides(words: Sequence[str]) -> dict[str, Override]:
 
 
 def _keys_of(parent: str, overrides: Iterable[Override]) -> list[str]:
-    """List the keys below `parent` in the configuration that is chosen, in a sweep first."""
+    """List the keys below `parent` in the chosen configuration, in a sweep the first one."""
     from omegaconf import DictConfig, OmegaConf
 
     from optibench.config.composition import compose

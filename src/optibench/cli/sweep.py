@@ -1,4 +1,4 @@
-"""A sweep: each job is measured in a process of its own, in turn, and a table tells them all."""
+"""Run a sweep: one job after the other, each in its own process, and a table of all at the end."""
 
 from __future__ import annotations
 
@@ -27,23 +27,36 @@ if TYPE_CHECKING:
 
 SWEEP_VARIABLE = "OPTIBENCH_SWEEP_ID"
 REPEAT_VARIABLE = "OPTIBENCH_REPEAT"
-STOP_SECONDS = 60.0  # an interrupted job may take this long to close its run and its engine
+STOP_SECONDS = 60.0  # time for an interrupted job to close its run and its engine
 
 
 @dataclass(frozen=True)
 class Job:
-    """One benchmark of a sweep, and the names that its row in the table shows."""
+    """One benchmark of a sweep.
+
+    Attributes:
+        number: its place in the sweep and the name of its folder.
+        overrides: what it is composed from.
+        names: of model, backend, search and dataset, for the table.
+        plan: whether it only prints what would run.
+        repeat: from 1, for a configuration that is run several times.
+    """
 
     number: int
     overrides: tuple[str, ...]
-    names: tuple[str, ...]  # model, backend, search, dataset
+    names: tuple[str, ...]
     tracking_uri: str | None = None
     plan: bool = False
     repeat: int = 1
 
 
 def jobs_of(composed: Iterable[tuple[Sequence[str], Any]], first: int) -> list[Job]:
-    """The jobs that Hydra's sweeper asks for, each as often as its `repeats` says."""
+    """List the jobs of Hydra's sweeper, each as often as its `repeats` says.
+
+    Args:
+        composed: overrides and composed configuration of each job.
+        first: number of the first job.
+    """
     jobs: list[Job] = []
     for overrides, config in composed:
         names = tuple(
@@ -61,7 +74,7 @@ def jobs_of(composed: Iterable[tuple[Sequence[str], Any]], first: int) -> list[J
 
 
 def repeats_of(config: Config, overrides: Sequence[str]) -> list[Job]:
-    """The jobs of one benchmark with `repeats` above 1."""
+    """List the jobs of one benchmark with `repeats` above 1."""
     names = (config.model.name, config.backend.name, config.search.name, config.dataset.name)
     words = (*overrides, *_once(config.top.repeats))
     uri = config.tracking.uri
@@ -73,7 +86,7 @@ def _once(repeats: int) -> tuple[str, ...]:
 
 
 def run_sweep(jobs: Sequence[Job], config: DictConfig) -> int:
-    """Run the jobs, print the table on stdout, return 0, 1 (one failed) or 130 (interrupted)."""
+    """Run the jobs and print their table; return 0, 1 (a job failed) or 130 (interrupted)."""
     from optibench.report.tables import render_sweep
 
     folder = Path(config.hydra.sweep.dir).resolve()
@@ -118,7 +131,7 @@ def _run_job(job: Job, folder: Path, sweep_id: str, extra: list[str]) -> tuple[N
             [sys.executable, "-m", "optibench", *words, *extra],
             stdout=stdout,
             env=variables,
-            start_new_session=True,  # so that all of a crashed job can be ended with it
+            start_new_session=True,  # a group of its own, which is ended with the job
         )
         code, interrupted = _wait(process)
     end_group(process)  # workers or a JVM left behind would disturb the next job
@@ -129,7 +142,7 @@ def _wait(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
     try:
         return process.wait(), False
     except KeyboardInterrupt:
-        process.terminate()  # heeded also where Ctrl-C is ignored, as in a shell's background
+        process.terminate()  # a job in a shell's background ignores Ctrl-C, but not this
         try:
             return process.wait(STOP_SECONDS), True
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
@@ -144,13 +157,13 @@ def _read_note(path: Path, code: int, tracking_uri: str | None) -> Note:
     if code < 0:
         reason = f"the job's process was killed by {signal.Signals(-code).name}"
     else:
-        reason = f"the job's process ended with exit code {code} before it could say why"
+        reason = f"the job's process ended with exit code {code} before it could report why"
     if note.run_id:
         from optibench.tracking import mark_dead
 
         try:
             mark_dead(tracking_uri, note.run_id, reason)
-        except OptiBenchError as error:  # the other jobs are not to suffer from it
+        except OptiBenchError as error:  # the other jobs must still run
             reason = f"{reason} (and its run could not be closed: {error})"
     return replace(note, status="FAILED", reason=reason)
 
@@ -161,7 +174,7 @@ def _config_dirs(config: DictConfig) -> list[str]:
 
 
 def _redact_file(path: Path) -> None:
-    """Hydra's sweeper has written the configuration, as it came, by now."""
+    """Redact a file of the configuration, which Hydra's sweeper has written in full by now."""
     import yaml
 
     if path.exists():

@@ -1,4 +1,4 @@
-"""From a composed configuration to `Config`: every group merged into the schema of its plug-in."""
+"""Turn a composed configuration into a `Config`: merge each group into its plug-in's schema."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def _group(group: str, values: object) -> Any:
 
 
 def _unwrap(space: Mapping[str, Any]) -> dict[str, Any]:
-    """Take a distribution out of the list of one in which it travelled.
+    """Take each distribution out of its list of one (see composition.py).
 
-    Null takes a key out of the space.
+    A key whose value is null leaves the space.
     """
     unwrapped = {}
     for key, entry in space.items():
@@ -90,7 +90,7 @@ def _fill(schema: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
 def _writable(schema: type[Any]) -> Any:
     """Return the schema to merge into.
 
-    OmegaConf would leave a frozen dataclass within one as it is, and add the default entries of an
+    OmegaConf would keep a frozen dataclass inside it read-only, and add the default entries of an
     open dictionary to those that are given. The given configuration holds all entries already.
     """
     structured = OmegaConf.structured(schema)

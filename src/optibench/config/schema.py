@@ -1,7 +1,7 @@
-"""The resolved configuration, and the schemas of the groups that have no room of their own.
+"""The resolved configuration, and the schemas of the groups without a package of their own.
 
-A group's YAML is merged into the dataclass of its plug-in: a wrong type or an unknown key fails by
-name.
+The YAML of a group is merged into the dataclass of its plug-in, so that a wrong type or an unknown
+key is refused by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TopLevel:
-    """The keys outside the groups."""
+    """The keys outside all groups."""
 
     seed: int = 0
     cores: int | None = None
@@ -31,7 +31,7 @@ class TopLevel:
 
 @dataclass(frozen=True)
 class TrackingSettings:
-    """Where runs are written (conf/tracking)."""
+    """The store to which runs are written (conf/tracking)."""
 
     name: str = "local"
     uri: str | None = None
@@ -47,17 +47,17 @@ class ProfilingSettings:
 
     @property
     def enabled(self) -> bool:
-        """True where fit and score run under cProfile."""
+        """Whether fit and score run under cProfile."""
         return self.name != "off"
 
 
 @dataclass(frozen=True)
 class Config:
-    """One benchmark, fully resolved: plug-ins in place of names.
+    """One benchmark, fully resolved, with plug-ins in place of names.
 
     Attributes:
-        resolved: every key as plain nested values, as composed (credentials included: redact
-            before writing).
+        resolved: every key as plain nested values. It includes credentials: redact it before
+            writing it.
     """
 
     top: TopLevel
@@ -100,5 +100,5 @@ class Config:
 
     @property
     def space(self) -> dict[str, Any]:
-        """The search space: `model.space` less what `model.params` fixes."""
+        """The search space: `model.space` without the keys of `model.params`."""
         return {k: v for k, v in self.model.space.items() if k not in self.model.params}

@@ -1,1 +1,1 @@
-"""Tables: built-in, generated, or from files; one module per choice of conf/dataset/."""
+"""Tables: built-in, generated or from files; the choices of conf/dataset/."""

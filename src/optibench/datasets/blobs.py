@@ -1,4 +1,4 @@
-"""Gaussian blobs, one per centre: data with known clusters at any size."""
+"""Gaussian blobs, one per centre: data of any size with known clusters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Blobs(DatasetFields):
     """scikit-learn's `make_blobs`.
 
     Attributes:
-        centers: how many blobs, at least 1.
+        centers: number of blobs, at least 1.
         cluster_std: standard deviation of each blob, above 0.
     """
 
@@ -33,14 +33,14 @@ class Blobs(DatasetFields):
         """Generate the table from `seed`.
 
         Raises:
-            ConfigError: a count below 1 or missing, or a spread that is not above 0.
+            ConfigError: a count is missing or below 1, or the spread is not above 0.
         """
         from sklearn.datasets import make_blobs
 
         refuse_path(self)
         check_counts(self)
         if self.n_samples is None or self.n_features is None:
-            msg = "dataset.n_samples and dataset.n_features: dataset=blobs needs both as numbers."
+            msg = "dataset.n_samples, dataset.n_features: dataset=blobs needs a number for both."
             raise ConfigError(msg)
         if self.centers < 1 or not self.cluster_std > 0:
             msg = (

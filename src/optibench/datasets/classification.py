@@ -1,4 +1,4 @@
-"""A generated classification problem at any size: informative features among noise."""
+"""A generated classification problem of any size, with informative features among noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from optibench.errors import ConfigError
 if TYPE_CHECKING:
     from optibench.records import Table
 
-
 FEWEST_CLASSES = 2
 
 
@@ -21,9 +20,9 @@ class Classification(DatasetFields):
     """scikit-learn's `make_classification`, without redundant and repeated features.
 
     Attributes:
-        n_classes: classes, at least 2.
-        n_informative: features that tell the classes apart, at most `n_features`.
-        class_sep: distance between the classes; larger is easier.
+        n_classes: number of classes, at least 2.
+        n_informative: number of features that differ between classes, at most `n_features`.
+        class_sep: distance between the classes; a larger one is easier.
     """
 
     name: str = "classification"
@@ -38,7 +37,7 @@ class Classification(DatasetFields):
         """Generate the table from `seed`.
 
         Raises:
-            ConfigError: numbers that do not fit together; the message is scikit-learn's.
+            ConfigError: the numbers do not fit together; the message quotes scikit-learn.
         """
         from sklearn.datasets import make_classification
 
@@ -46,9 +45,8 @@ class Classification(DatasetFields):
         check_counts(self)
         if self.n_samples is None or self.n_features is None or self.n_classes < FEWEST_CLASSES:
             msg = (
-                "dataset.n_samples, dataset.n_features and dataset.n_classes: "
-                "dataset=classification needs them as numbers, and at least 2 classes; n_classes "
-                f"is {self.n_classes}."
+                "dataset.n_samples, dataset.n_features: dataset=classification needs a number for "
+                f"both; dataset.n_classes={self.n_classes}: allowed are at least 2 classes."
             )
             raise ConfigError(msg)
         try:

@@ -1,4 +1,4 @@
-"""What kind of values a column holds, and the numbers in it."""
+"""Find out what kind of values a column holds, and convert them to numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 Kind = ColumnKind
-# pandas.api.types.infer_dtype's answers for columns of Python objects.
+# For columns of Python objects: the results of pandas.api.types.infer_dtype.
 INFERRED = {
     "boolean": Kind.BOOLEAN,
     "integer": Kind.NUMBER,
@@ -30,7 +30,7 @@ INFERRED = {
 
 
 def kind_of(column: pd.Series) -> Kind:
-    """Say what `column` holds; a column without any value is EMPTY whatever its type."""
+    """Return what `column` holds; a column without values is EMPTY, whatever its type."""
     from pandas import CategoricalDtype
     from pandas.api import types
 
@@ -51,15 +51,15 @@ def numbers(column: pd.Series) -> NDArray[np.float64]:
     """Return a column of numbers or booleans as float64, (n,), missing values as NaN."""
     if isinstance(column.dtype, np.dtype) and column.dtype != object:
         return column.to_numpy(dtype=np.float64)
-    # Objects and pandas' own types: their missing values (None, NA) are no floats.
+    # Objects and pandas' own types, whose missing values (None, NA) are not floats.
     return column.astype(object).where(column.notna(), np.nan).to_numpy(dtype=np.float64)
 
 
 def sort_keys(column: pd.Series) -> NDArray[Any]:
-    """Return numbers as they are, and dates and ISO 8601 text as nanoseconds since the epoch.
+    """Return numbers unchanged, and dates and ISO 8601 text as nanoseconds since the epoch.
 
     Raises:
-        ValueError: neither numbers nor dates.
+        ValueError: the column holds neither numbers nor dates.
     """
     import pandas as pd
 

@@ -1,6 +1,6 @@
 """A CSV file: comma-separated, UTF-8, column names in the first line.
 
-Compressed files (.gz, .bz2, .xz) are unpacked on the way.
+It may be compressed (.gz, .bz2, .xz).
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from optibench.datasets.csv_errors import (
+    empty_file,
+    refuse_other_separators,
+    undecodable,
+    uneven_rows,
+)
 from optibench.datasets.fields import DatasetFields
-from optibench.datasets.files import existing_path, refuse_duplicates, require_rows
+from optibench.datasets.files import existing_file, refuse_duplicates, require_rows
 from optibench.datasets.selection import select
-from optibench.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 
     from optibench.contracts import BlockFiles
     from optibench.records import Table
-
 
 OPENERS: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
@@ -42,16 +46,13 @@ class Csv(DatasetFields):
 
         Raises:
             ConfigError: no path is given.
-            DataError: there is no such file, or it is no table that can be used.
+            DataError: there is no such file, or it is not a table that can be used.
         """
-        path = existing_path(self)
-        if path.is_dir():
-            msg = f"dataset.path={self.path!r} is a directory; dataset=csv reads one file."
-            raise DataError(msg)
+        path = existing_file(self)
         return select(_read(path), self, str(self.path), seed)
 
     def in_blocks(self, *, classes: bool) -> BlockFiles:
-        """The file in blocks of bytes."""
+        """Return the file in blocks of bytes."""
         from optibench.datasets.csv_blocks import CsvBlocks
 
         return CsvBlocks.open(self, classes=classes)
@@ -63,45 +64,33 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
         with warnings.catch_warnings():
-            # index_col=False: pandas would take surplus first cells for row names.
+            # index_col=False: otherwise pandas takes surplus first cells for row names.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, low_memory=False, index_col=False)
     except pd.errors.EmptyDataError as error:
-        msg = f"{path}: the file is empty; a line of column names and rows are needed."
-        raise DataError(msg) from error
+        raise empty_file(path) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        msg = f"{path}: the rows do not have equally many cells: {str(error).strip().rstrip('.')}."
-        raise DataError(msg) from error
+        raise uneven_rows(path, str(error).strip().rstrip(".")) from error
     except (UnicodeDecodeError, OSError, EOFError) as error:
-        msg = f"{path}: cannot be read as CSV in UTF-8: {error}."
-        raise DataError(msg) from error
+        raise undecodable(path, error) from error
     _check(path, [str(cell) for cell in header.iloc[0]], frame)
     return frame
 
 
 def _check(path: Path, header: list[str], frame: pd.DataFrame) -> None:
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        start = header[0][:60]
-        msg = (
-            f"{path}: the cells are not separated by commas (the first line is {start!r}...); "
-            "convert the file."
-        )
-        raise DataError(msg)
+    refuse_other_separators(path, header)
     refuse_duplicates(path, header)
     require_rows(path, frame)
-    # pandas fills rows that are too short.
+    # pandas fills rows that are too short with missing values.
     if len(header) > 1 and frame.iloc[:, -1].isna().any():
         _refuse_short_rows(path, len(header))
 
 
 def _refuse_short_rows(path: Path, n_columns: int) -> None:
-    """Read the lines again where the last column has gaps: one may be a row that is too short."""
+    """Read the lines again to find out whether a row is too short or its last value is missing."""
     opener = OPENERS.get(path.suffix, open)
     with opener(path, "rt", encoding="utf-8") as lines:
         for number, cells in enumerate(csv.reader(lines), start=1):
             if cells and len(cells) < n_columns:
-                msg = (
-                    f"{path}: the rows do not have equally many cells: the first line names "
-                    f"{n_columns} columns; row {number} has {len(cells)}."
-                )
-                raise DataError(msg)
+                detail = f"the first line names {n_columns} columns; row {number} has {len(cells)}"
+                raise uneven_rows(path, detail)

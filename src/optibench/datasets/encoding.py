@@ -1,4 +1,4 @@
-"""From a table to the one float matrix that models see, classes and categories as codes."""
+"""Encode a table as one float matrix, with classes and categories as integer codes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """How the rows of a table become numbers.
+    """Turns the rows of a table into numbers.
 
     Attributes:
         features: the columns of the matrix, in order.
-        categories: for each categorical feature the code of every value.
+        categories: for each categorical feature, the code of every value.
         target: the column to predict, or None.
-        classes: the code of every value of the target; None where it holds numbers to predict.
+        classes: the code of every value of the target; None if the target holds numbers.
     """
 
     features: tuple[str, ...]
@@ -37,7 +37,7 @@ class Encoder:
     classes: Mapping[Any, int] | None = None
 
     def rows(self, frame: pd.DataFrame) -> Rows:
-        """Encode a frame that has these columns."""
+        """Encode the rows of a frame that has these columns."""
         X = np.empty((len(frame), len(self.features)), dtype=np.float64)
         for position, name in enumerate(self.features):
             codes = self.categories.get(name)
@@ -52,11 +52,11 @@ class Encoder:
 
 
 def encode(table: Table, task: Task) -> Dataset:
-    """Encode `table`, which the validator has passed.
+    """Encode a table that validation has accepted.
 
     Args:
-        table: what was read.
-        task: for clustering the target column is set aside, and is no feature either.
+        table: rows and columns as read.
+        task: for clustering, the target is neither predicted nor a feature.
 
     Raises:
         DataError: the target has missing values.
@@ -93,7 +93,7 @@ def encode(table: Table, task: Task) -> Dataset:
 
 
 def data_facts(dataset: Dataset) -> DataFacts:
-    """What an estimator factory may know of `dataset`."""
+    """Return what an estimator factory may know about `dataset`."""
     if not dataset.categories:
         return DataFacts(len(dataset.classes), None)
     types = tuple("c" if name in dataset.categories else "q" for name in dataset.feature_names)
@@ -101,7 +101,7 @@ def data_facts(dataset: Dataset) -> DataFacts:
 
 
 def category_label(value: Any) -> str:
-    """Write a category as text: 3 and 3.0 are one, for a gap makes a column of integers floats."""
+    """Write a category as text; 3.0 becomes 3, because gaps turn integers into floats."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
@@ -110,14 +110,14 @@ def category_label(value: Any) -> str:
 def category_codes(
     values: Iterable[Any], keys: Iterable[Any] | None = None
 ) -> tuple[dict[Any, int], tuple[str, ...]]:
-    """Codes in the order of the labels as text.
+    """Assign codes to categories, in the order of their labels as text.
 
     Args:
-        values: the distinct ones.
-        keys: what stands for each in the frames to encode; by default itself.
+        values: the distinct categories.
+        keys: the value of each category in the frames to encode; by default the category itself.
 
     Returns:
-        the code of every key, and the labels by their codes.
+        The code of every key, and the labels in the order of their codes.
     """
     values = list(values)
     texts = [category_label(value) for value in values]
@@ -130,9 +130,9 @@ def category_codes(
 def codes_of_classes(
     values: Iterable[Any], kind: Kind, keys: Iterable[Any] | None = None
 ) -> tuple[dict[Any, int], tuple[Any, ...]]:
-    """Codes into the sorted labels, whatever the labels are; see `category_codes`.
+    """Assign codes to class labels in sorted order; labels of mixed kinds are sorted as text.
 
-    Labels of one kind have an order of their own; mixed ones are ordered by their text.
+    Arguments and results are those of `category_codes`.
     """
     values = list(values)
     labels = [value.item() if isinstance(value, np.generic) else value for value in values]
@@ -148,26 +148,29 @@ def codes_of_classes(
 def names_of(
     features: Sequence[str], classes: Sequence[Any], categories: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Any]:
-    """What a digest of the data says beside the numbers."""
+    """Return the names that enter a digest of the data, in addition to the numbers."""
     return {"features": list(features), "classes": tuple(classes), "categories": dict(categories)}
 
 
 def _coded(column: pd.Series, codes: Mapping[Any, int], missing: float) -> NDArray[np.float64]:
     found, values = column.factorize()
     lookup = np.array([*(codes[value] for value in values), missing], dtype=np.float64)
-    coded: NDArray[np.float64] = lookup[found]  # factorize says -1 for missing: the last entry
+    coded: NDArray[np.float64] = lookup[found]  # -1, for a missing value, takes the last entry
     return coded
 
 
 def _refuse_missing(column: pd.Series) -> None:
     missing = int(column.isna().sum())
     if missing:
-        msg = f"Target column {column.name!r} has {missing} missing values; drop these rows."
+        msg = (
+            f"dataset.target={column.name!r}: the column has {missing} missing values; remove "
+            "these rows."
+        )
         raise DataError(msg)
 
 
 def _digest(names: Mapping[str, Any], arrays: tuple[NDArray[Any] | None, ...]) -> str:
-    """SHA-256 over names, labels and numbers; the same table has the same digest anywhere."""
+    """Hash names, labels and numbers with SHA-256; equal tables have equal digests."""
     digest = hashlib.sha256(json.dumps(names, default=str, sort_keys=True).encode())
     for array in arrays:
         digest.update(b"-" if array is None else f"{array.dtype.str}{array.shape}".encode())

@@ -1,4 +1,4 @@
-"""What the checks of a table need to know of a column, whole in memory or seen block by block."""
+"""Facts about a column that validation needs, from memory or from blocks of a file."""
 
 from __future__ import annotations
 
@@ -18,73 +18,73 @@ if TYPE_CHECKING:
 
 
 class Column(Protocol):
-    """What is known of one column."""
+    """Facts about one column."""
 
     @property
     def kind(self) -> Kind:
-        """What it holds."""
+        """What the column holds."""
 
     @property
     def missing(self) -> int:
-        """Rows without a value."""
+        """Number of missing values."""
 
     @property
     def infinite(self) -> int:
-        """Rows with an infinite number; 0 where it holds none."""
+        """Number of infinite values; 0 if the column holds no numbers."""
 
     @property
     def varies(self) -> bool:
-        """Two rows differ; a missing value differs from every other."""
+        """Whether two rows differ; a missing value differs from any other."""
 
     @property
     def counts(self) -> Mapping[Any, int]:
-        """Rows of each value that is not missing, the most frequent first."""
+        """Number of rows per value that is not missing, the most frequent first."""
 
     @property
     def is_sortable(self) -> bool:
-        """It holds numbers, or dates."""
+        """Whether the column holds numbers or dates."""
 
 
 def counted(values: pd.Series) -> dict[Any, int]:
-    """Rows of each value that is not missing, the most frequent first."""
+    """Count the rows per value that is not missing, the most frequent first."""
     found = values.value_counts()
     return dict(zip(found.index, found.tolist(), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
 class FrameColumn:
-    """Of a table in memory; implements `Column`, and looks only at what it is asked for."""
+    """A column in memory; implements `Column` and computes only what is asked for."""
 
     values: pd.Series
 
     @cached_property
     def kind(self) -> Kind:
-        """What it holds."""
+        """What the column holds."""
         return kind_of(self.values)
 
     @cached_property
     def missing(self) -> int:
-        """Rows without a value."""
+        """Number of missing values."""
         return int(self.values.isna().sum())
 
     @cached_property
     def infinite(self) -> int:
-        """Rows with an infinite number."""
+        """Number of infinite values."""
         return int(np.isinf(numbers(self.values)).sum()) if self.kind is Kind.NUMBER else 0
 
     @cached_property
     def varies(self) -> bool:
-        """Two rows differ."""
+        """Whether two rows differ."""
         return bool(self.values.nunique(dropna=False) > 1)
 
     @cached_property
     def counts(self) -> Mapping[Any, int]:
-        """Rows of each value that is not missing, the most frequent first."""
+        """Number of rows per value that is not missing, the most frequent first."""
         return counted(self.values)
 
     @property
     def is_sortable(self) -> bool:
-        """It holds numbers, or dates."""
+        """Whether the column holds numbers or dates."""
         try:
             sort_keys(self.values)
         except (ValueError, TypeError):
@@ -94,12 +94,12 @@ class FrameColumn:
 
 @dataclass(frozen=True, eq=False)
 class SeenColumn:
-    """Of a table that is read in blocks; implements `Column`.
+    """A column of a table that is read in blocks; implements `Column`.
 
     Attributes:
-        present: rows with a value.
-        lowest, highest: of its numbers; NaN where there are none.
-        labels: rows of each value, where these are labels.
+        present: number of values that are not missing.
+        lowest, highest: the extreme numbers; NaN if there are no numbers.
+        labels: number of rows per value, for a column of labels.
     """
 
     kind: Kind
@@ -112,7 +112,7 @@ class SeenColumn:
 
     @classmethod
     def of(cls, values: pd.Series, *, labels: bool) -> SeenColumn:
-        """Look at some rows; `labels` are counted."""
+        """Collect the facts of some rows; `labels` says whether to count their values."""
         kind, missing = kind_of(values), int(values.isna().sum())
         seen = cls(kind, len(values) - missing, missing)
         if labels:
@@ -129,7 +129,7 @@ class SeenColumn:
 
     @classmethod
     def merge(cls, seen: Sequence[SeenColumn]) -> SeenColumn:
-        """Of all rows together; a mixture of kinds is text, as it is where it is read at once."""
+        """Combine the facts of all blocks; mixed kinds are text, as when read at once."""
         kinds = {column.kind for column in seen} - {Kind.EMPTY} or {Kind.EMPTY}
         labels: Counter[Any] = Counter()
         for column in seen:
@@ -145,7 +145,12 @@ class SeenColumn:
         )
 
     def meaning(self, kind: Kind, values: Sequence[Any]) -> SeenColumn:
-        """The same column once it is known which value each of its labels stands for."""
+        """Return this column with its labels replaced by the values that they stand for.
+
+        Args:
+            kind: what the values are.
+            values: the value of each label, in the order of `labels`.
+        """
         labels: Counter[Any] = Counter()
         for value, rows in zip(values, self.labels.values(), strict=True):
             labels[value] += rows
@@ -154,19 +159,19 @@ class SeenColumn:
 
     @property
     def counts(self) -> Mapping[Any, int]:
-        """Of labels; of numbers only where all are the same one."""
+        """Number of rows per label; of numbers only if all are equal."""
         if self.lowest == self.highest:
             return {self.lowest: self.present}
         return self.labels
 
     @property
     def varies(self) -> bool:
-        """Two rows differ."""
+        """Whether two rows differ."""
         if self.missing and self.present:
             return True
         return len(self.labels) > 1 or self.highest > self.lowest
 
     @property
     def is_sortable(self) -> bool:
-        """It holds numbers, or dates."""
+        """Whether the column holds numbers or dates."""
         return self.kind in (Kind.NUMBER, Kind.DATE)

@@ -18,12 +18,12 @@ class DatasetFields:
     Attributes:
         name: the choice in conf/dataset/.
         path: file to read, relative to the working directory; for csv and parquet only.
-        target: the column with the classes; None where there is none.
-        columns: columns to keep, the target always among them; None: all.
+        target: column to predict; None if there is none.
+        columns: columns to keep besides the target; None keeps all.
         drop: columns to leave out.
         categorical: feature columns whose values are categories.
-        n_samples: rows: to generate, or to draw at random with the seed; None: all.
-        n_features: features: to generate, or to keep, the first of the table; None: all.
+        n_samples: number of rows to generate, or to draw at random with the seed; None: all.
+        n_features: number of features to generate, or to keep from the left; None: all.
         scale: True, False or "auto", which standardises for clustering.
     """
 
@@ -38,10 +38,10 @@ class DatasetFields:
     scale: bool | str = "auto"
 
     def in_blocks(self, *, classes: bool) -> BlockFiles | None:
-        """The table to be read block by block, where it lies in files; else None.
+        """Return the files of the table to read them in blocks; None if it has no files.
 
         Args:
-            classes: the target holds labels.
+            classes: whether the target holds class labels.
         """
         del classes
         return None
@@ -63,14 +63,14 @@ def check_counts(fields: DatasetFields) -> None:
 
 
 def refuse_path(fields: DatasetFields) -> None:
-    """Refuse a path where no file is read.
+    """Refuse a path for a dataset that reads no file.
 
     Raises:
         ConfigError: `path` is given.
     """
     if fields.path is not None:
         msg = (
-            f"dataset.path={fields.path!r}: dataset={fields.name} reads no file of yours. Use "
-            "dataset=csv or dataset=parquet, or take the path away."
+            f"dataset.path={fields.path!r}: dataset={fields.name} reads no file. Use dataset=csv "
+            "or dataset=parquet, or remove the path."
         )
         raise ConfigError(msg)

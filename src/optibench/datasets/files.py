@@ -1,4 +1,4 @@
-"""Checks that csv and parquet share: the path, and the table that was read from it."""
+"""Checks and errors that CSV and Parquet share, whether a table is read whole or in blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def existing_path(fields: DatasetFields) -> Path:
 
     Raises:
         ConfigError: no path is given.
-        DataError: nothing is there.
+        DataError: there is no such file or directory.
     """
     if not fields.path:
         msg = f"dataset.path is missing: dataset={fields.name} needs the path of a file to read."
@@ -28,6 +28,19 @@ def existing_path(fields: DatasetFields) -> Path:
     path = Path(fields.path).expanduser()
     if not path.exists():
         msg = f"dataset.path={fields.path!r}: no such file (looked for {path.absolute()})."
+        raise DataError(msg)
+    return path
+
+
+def existing_file(fields: DatasetFields) -> Path:
+    """Return `fields.path`, which must not be a directory.
+
+    Raises:
+        ConfigError, DataError: as `existing_path`; or the path is a directory.
+    """
+    path = existing_path(fields)
+    if path.is_dir():
+        msg = f"dataset.path={fields.path!r} is a directory; dataset={fields.name} reads one file."
         raise DataError(msg)
     return path
 
@@ -40,17 +53,17 @@ def refuse_sampling(fields: DatasetFields) -> None:
     """
     if fields.n_samples is not None:
         msg = (
-            f"dataset.n_samples={fields.n_samples}: with backend.parallelism=data files are read "
-            "in blocks, all rows of them. Set it to null, or take backend.parallelism=trials."
+            f"dataset.n_samples={fields.n_samples}: with backend.parallelism=data, files are read "
+            "in blocks with all their rows. Set it to null, or choose backend.parallelism=trials."
         )
         raise ConfigError(msg)
 
 
 def refuse_duplicates(path: Path, columns: Sequence[str]) -> None:
-    """Refuse two columns of one name.
+    """Refuse two columns of the same name.
 
     Raises:
-        DataError: naming the first such column.
+        DataError: the message names the first such column.
     """
     seen: set[str] = set()
     for column in columns:
@@ -64,8 +77,22 @@ def require_rows(path: Path, frame: pd.DataFrame) -> None:
     """Refuse a table without rows.
 
     Raises:
-        DataError: there is a header at most.
+        DataError: there are column names at most.
     """
     if frame.empty:
-        msg = f"{path}: the table has no rows, only column names."
-        raise DataError(msg)
+        raise no_rows(path)
+
+
+def no_rows(path: Path) -> DataError:
+    """Return the error for a table without rows."""
+    return DataError(f"{path}: the table has no rows, only column names.")
+
+
+def unreadable_parquet(path: Path | str, error: Exception) -> DataError:
+    """Return the error for files that pyarrow cannot read."""
+    return DataError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}")
+
+
+def no_parquet_columns(path: Path) -> DataError:
+    """Return the error for a directory without Parquet files, or files without columns."""
+    return DataError(f"{path}: there is no Parquet file with columns.")

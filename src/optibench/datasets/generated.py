@@ -1,4 +1,4 @@
-"""From what scikit-learn generated to a `Table`."""
+"""Turn arrays that scikit-learn generated into a `Table`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def tabulate(X: NDArray[np.float64], y: NDArray[Any], fields: DatasetFields, see
 
     frame = pd.DataFrame(X, columns=[f"feature_{number}" for number in range(X.shape[1])])
     frame["label"] = y
-    # n_samples and n_features were spent on generating.
-    spent = replace(fields, n_samples=None, n_features=None)
-    return select(frame, spent, f"generated:{fields.name}", seed)
+    # The arrays have n_samples rows and n_features columns already.
+    chosen = replace(fields, n_samples=None, n_features=None)
+    return select(frame, chosen, f"generated:{fields.name}", seed)

@@ -1,4 +1,4 @@
-"""Tables in files that are read block by block and encoded."""
+"""Tables in files that are read in blocks and encoded."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FilesTable:
-    """Implements `contracts.PartitionedTable` once it is known how to encode the files.
+    """Files and their encoder; implements `contracts.PartitionedTable`.
 
     Attributes:
-        blocks: with their rows counted.
+        blocks: the blocks with their numbers of rows.
     """
 
     files: BlockFiles
@@ -26,6 +26,6 @@ class FilesTable:
     encoder: Encoder
 
     def read(self, block: Block) -> Iterator[Rows]:
-        """The encoded rows of a block, some at a time."""
+        """Yield the encoded rows of a block, some at a time."""
         for frame in self.files.frames(block):
             yield self.encoder.rows(frame)

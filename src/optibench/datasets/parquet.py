@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optibench.datasets.fields import DatasetFields
-from optibench.datasets.files import existing_path, refuse_duplicates, require_rows
+from optibench.datasets.files import (
+    existing_path,
+    no_parquet_columns,
+    refuse_duplicates,
+    require_rows,
+    unreadable_parquet,
+)
 from optibench.datasets.selection import select
-from optibench.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parquet(DatasetFields):
-    """Read with pyarrow; names like `year=2020/` in a directory become columns."""
+    """One table, read with pyarrow; names such as `year=2020/` in a directory become columns."""
 
     name: str = "parquet"
 
@@ -30,16 +35,16 @@ class Parquet(DatasetFields):
 
         Raises:
             ConfigError: no path is given.
-            DataError: there is no such file, or it is no table that can be used.
+            DataError: there is no such file, or it is not a table that can be used.
         """
         path = existing_path(self)
         return select(_read(path), self, str(self.path), seed)
 
     def in_blocks(self, *, classes: bool) -> BlockFiles:
-        """The files by their row groups."""
+        """Return the files in blocks of row groups."""
         from optibench.datasets.parquet_blocks import ParquetBlocks
 
-        del classes  # values have their types in the file
+        del classes  # the file has the types of its values
         return ParquetBlocks.open(self)
 
 
@@ -52,11 +57,9 @@ def _read(path: Path) -> pd.DataFrame:
         refuse_duplicates(path, files.schema.names)
         table = files.read()
     except (pa.ArrowException, OSError, ValueError) as error:
-        msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
-        raise DataError(msg) from error
+        raise unreadable_parquet(path, error) from error
     if not table.column_names:
-        msg = f"{path}: no Parquet file with columns is in there."
-        raise DataError(msg)
+        raise no_parquet_columns(path)
     frame: pd.DataFrame = table.to_pandas().reset_index(drop=True)
     frame.columns = frame.columns.map(str)
     require_rows(path, frame)

@@ -1,7 +1,7 @@
-"""Parquet files in blocks, a row group or a piece of one, so that nobody has to hold all.
+"""Parquet files in blocks of one row group or less, so that no process has to hold them all.
 
-A piece is read from its row group's beginning, what comes before it thrown away: dear only where
-row groups are much larger than a block.
+Reading a block starts at the beginning of its row group and discards the rows before the block.
+This is expensive only if row groups are much larger than a block.
 """
 
 from __future__ import annotations
@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optibench.datasets.files import existing_path, refuse_duplicates, refuse_sampling
+from optibench.datasets.files import (
+    existing_path,
+    no_parquet_columns,
+    no_rows,
+    refuse_duplicates,
+    refuse_sampling,
+    unreadable_parquet,
+)
 from optibench.datasets.selection import select
-from optibench.errors import DataError
 from optibench.records import Block
 
 if TYPE_CHECKING:
@@ -24,19 +30,19 @@ if TYPE_CHECKING:
     from optibench.datasets.fields import DatasetFields
     from optibench.records import Table
 
-VALUES_AT_ONCE = 2**20  # that are decoded at a time: 8 MiB of float64
-BLOCK_VALUES = 2**22  # of a block, at most: 32 MiB of float64
-FEWEST_BLOCKS = 8  # where there are rows enough, so that several workers have some
+VALUES_AT_ONCE = 2**20  # decoded at a time: 8 MiB of float64
+BLOCK_VALUES = 2**22  # most values in a block: 32 MiB of float64
+FEWEST_BLOCKS = 8  # if there are enough rows, so that several workers get some
 
 
 @dataclass(frozen=True, eq=False)
 class ParquetBlocks:
-    """Implements `contracts.BlockFiles`.
+    """Parquet files; implements `contracts.BlockFiles`.
 
     Attributes:
-        schema: pyarrow's, of the whole table; columns of the folders' names (`year=2020/`) too.
-        files: for each file, by its name within the folder, its path and what its folders say.
-        blocks: whose place is a row group, and where they begin and end in it.
+        schema: pyarrow's schema of the whole table, with the columns of names like `year=2020/`.
+        files: path and partition expression of each file, by its name within the directory.
+        blocks: the place of a block is its row group, and its first and last row in it.
     """
 
     roles: Table
@@ -61,29 +67,26 @@ class ParquetBlocks:
             refuse_duplicates(path, found.schema.names)
             files, blocks = _look_at(path, found.fragments, len(found.schema.names))
         except (pa.ArrowException, OSError, ValueError) as error:
-            msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
-            raise DataError(msg) from error
+            raise unreadable_parquet(path, error) from error
         empty: pd.DataFrame = found.schema.empty_table().to_pandas()
         if not found.schema.names:
-            msg = f"{path}: no Parquet file with columns is in there."
-            raise DataError(msg)
+            raise no_parquet_columns(path)
         if not blocks:
-            msg = f"{path}: the table has no rows, only column names."
-            raise DataError(msg)
+            raise no_rows(path)
         empty.columns = empty.columns.map(str)
         roles = select(empty.reset_index(drop=True), fields, str(fields.path), seed=0)
         return cls(roles, found.schema, files, blocks)
 
     @property
     def table_bytes(self) -> int:
-        """Of all rows."""
+        """Size of the table as a matrix of float64."""
         return 8 * len(self.roles.features) * sum(block.n_rows for block in self.blocks)
 
     def frames(self, block: Block) -> Iterator[pd.DataFrame]:
-        """The kept columns of a block, some rows at a time.
+        """Yield the kept columns of a block, some rows at a time.
 
         Raises:
-            DataError: the file cannot be read, or has other columns than the first one.
+            DataError: the file cannot be read, or its columns differ from those of the first file.
         """
         import pyarrow as pa
         from pyarrow import dataset, fs
@@ -111,20 +114,19 @@ class ParquetBlocks:
                 if first >= end:
                     return
         except (pa.ArrowException, OSError, ValueError) as error:
-            msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
-            raise DataError(msg) from error
+            raise unreadable_parquet(path, error) from error
         finally:
-            pa.default_memory_pool().release_unused()  # a worker's limit counts what it keeps
+            pa.default_memory_pool().release_unused()  # it counts towards a worker's memory limit
 
     def interpret(self, kind: Kind, labels: Sequence[Any]) -> tuple[Kind, list[Any]]:
-        """Values have their types in the file."""
+        """Return both unchanged: the file has the types of its values."""
         return kind, list(labels)
 
 
 def _look_at(
     path: Path, fragments: Sequence[Any], width: int
 ) -> tuple[dict[str, tuple[str, Any]], list[Block]]:
-    """Each file's path and constants, and the blocks."""
+    """Return path and partition expression of each file, and the blocks."""
     files: dict[str, tuple[str, Any]] = {}
     blocks: list[Block] = []
     n_rows = sum(group.num_rows for fragment in fragments for group in fragment.row_groups)

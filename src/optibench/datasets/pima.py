@@ -17,7 +17,7 @@ FILE = Path(__file__).parent / "data" / "pima.csv"
 
 @dataclass(frozen=True)
 class Pima(DatasetFields):
-    """The table that ships with this package."""
+    """A table that this package contains."""
 
     name: str = "pima"
     target: str | None = "outcome"

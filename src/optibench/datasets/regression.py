@@ -1,4 +1,4 @@
-"""A generated regression problem at any size: a linear signal of some features, and noise."""
+"""A generated regression problem of any size: a linear signal of some features, and noise."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Regression(DatasetFields):
     """scikit-learn's `make_regression`.
 
     Attributes:
-        n_informative: features that the target depends on, at most `n_features`.
-        noise: standard deviation of what no feature explains, in the unit of the target.
+        n_informative: number of features that the target depends on, at most `n_features`.
+        noise: standard deviation of the noise, in the unit of the target.
     """
 
     name: str = "regression"
@@ -33,7 +33,7 @@ class Regression(DatasetFields):
         """Generate the table from `seed`.
 
         Raises:
-            ConfigError: numbers that do not fit together.
+            ConfigError: a count is missing or below 1, or the noise is negative.
         """
         from sklearn.datasets import make_regression
 
@@ -41,8 +41,8 @@ class Regression(DatasetFields):
         check_counts(self)
         if self.n_samples is None or self.n_features is None or self.noise < 0:
             msg = (
-                "dataset.n_samples and dataset.n_features: dataset=regression needs them as "
-                f"numbers, and dataset.noise of at least 0; noise is {self.noise}."
+                "dataset.n_samples, dataset.n_features: dataset=regression needs a number for "
+                f"both; dataset.noise={self.noise}: allowed is at least 0."
             )
             raise ConfigError(msg)
         X, y = make_regression(

@@ -1,4 +1,4 @@
-"""From a frame as it was read to the `Table` that the configuration asks for."""
+"""Select the columns and rows that the configuration asks for."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ if TYPE_CHECKING:
 
     from optibench.datasets.fields import DatasetFields
 
-
-NAMES_TOLD = 12
+LISTED_NAMES = 12
 
 
 def select(frame: pd.DataFrame, fields: DatasetFields, source: str, seed: int) -> Table:
-    """Keep the columns and the rows that `fields` names.
-
-    Columns keep the table's order; drawn rows too, so that a table ordered in time stays so.
+    """Keep the columns and rows that `fields` names, in the order of the table.
 
     Raises:
-        DataError: a column does not exist, or more rows or features are asked for than there are.
-        ConfigError: the target is dropped as well, or a count is below 1.
+        DataError: a column does not exist, or there are fewer rows or features than asked for.
+        ConfigError: the target is dropped or categorical, or a count is below 1.
     """
     check_counts(fields)
     known = [str(column) for column in frame.columns]
@@ -57,7 +54,7 @@ def _check_names(known: Sequence[str], fields: DatasetFields) -> None:
         if fields.target is not None and fields.target in named[key]:
             msg = (
                 f"dataset.{key} names {fields.target!r}, which is dataset.target: the target is "
-                f"never a feature. Take it out of dataset.{key}, or set dataset.target=null."
+                f"never a feature. Remove it from dataset.{key}, or set dataset.target=null."
             )
             raise ConfigError(msg)
 
@@ -66,7 +63,7 @@ def require_column(key: str, column: str, known: Sequence[str]) -> None:
     """Check that the table has `column`.
 
     Raises:
-        DataError: it has not; the message names the nearest, or all where there are few.
+        DataError: it does not; the message lists the columns and the nearest one.
     """
     if column in known:
         return
@@ -74,8 +71,8 @@ def require_column(key: str, column: str, known: Sequence[str]) -> None:
         column.lower(), [name.lower() for name in known], n=1
     )
     hint = f" Did you mean {_as_written(near[0], known)!r}?" if near else ""
-    more = len(known) - NAMES_TOLD
-    listed = ", ".join(known[:NAMES_TOLD]) + (f" and {more} more" if more > 0 else "")
+    more = len(known) - LISTED_NAMES
+    listed = ", ".join(known[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
     msg = f"{key}={column!r}: the table has no such column; it has {listed}.{hint}"
     raise DataError(msg)
 
@@ -91,7 +88,7 @@ def _first_features(kept: list[str], fields: DatasetFields) -> list[str]:
     if fields.n_features > len(features):
         msg = (
             f"dataset.n_features={fields.n_features}: {fields.name} has {len(features)} features. "
-            "Take at most so many, or null for all."
+            "Choose at most as many, or null for all."
         )
         raise DataError(msg)
     wanted = {*features[: fields.n_features], fields.target}
@@ -105,7 +102,7 @@ def _draw_rows(frame: pd.DataFrame, n_samples: int | None, seed: int) -> pd.Data
         return frame.reset_index(drop=True)
     if n_samples > len(frame):
         msg = (
-            f"dataset.n_samples={n_samples}: the table has {len(frame)} rows. Take at most so "
+            f"dataset.n_samples={n_samples}: the table has {len(frame)} rows. Choose at most as "
             "many, or null for all."
         )
         raise DataError(msg)

@@ -1,1 +1,1 @@
-"""What people read of a run: progress, tables, export and the MLflow page."""
+"""Show runs to people: progress, tables, export and the MLflow UI."""

@@ -1,4 +1,4 @@
-"""`optibench export`: every benchmark run, or every trial, as one table in a file or on stdout."""
+"""`optibench export`: write all benchmark runs, or all trials, as one table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from optibench.report.spool import Spool
 
-# By the file's ending; the names of the formats are endings too.
+# The format of each ending of a file.
 ENDINGS = {
     ".csv": "csv",
     ".json": "json",
@@ -34,7 +34,7 @@ FORMATS = tuple(dict.fromkeys(ENDINGS.values()))
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export, and where to.
+    """What to export, and to which file.
 
     Attributes:
         uri: the store's address; None for MLFLOW_TRACKING_URI or the embedded default below
@@ -54,17 +54,19 @@ class ExportRequest:
 
 
 def export(request: ExportRequest) -> None:
-    """Write the table. A file appears complete or not at all; only data goes to stdout.
+    """Write the table.
+
+    A file appears complete or not at all. On stdout there is nothing but the data.
 
     Raises:
         ConfigError: there is nothing to export, or the format or the file cannot be used.
-        TrackingError: the store failed while it was read.
+        TrackingError: reading the store failed.
     """
     form = _format(request)
     if request.output is None and form == "parquet" and sys.stdout.isatty():
         message = "Parquet is binary: write it to a file with -o FILE.parquet."
         raise ConfigError(message)
-    # Imported here, or the parser alone would cost the import of its readers.
+    # Imported here: `optibench export --help` needs neither.
     from optibench.report.spool import Spool
     from optibench.report.table_formats import WRITERS
 
@@ -94,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 2 also where there is nothing to export."""
+    """Run the command and return its exit code, 2 if there is nothing to export."""
     parser = argparse.ArgumentParser(
         prog="optibench export",
         description="Write all benchmark runs, or all trials, as one table.",
@@ -105,8 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         export(ExportRequest(root=Path.cwd(), **options))
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Python flushes stdout once more at exit: into
-        # nothing.
+        # The reader (`| head`) has what it wanted. Python flushes stdout again at exit, which must
+        # not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OptiBenchError as error:
         print(f"optibench export: {redact(str(error))}", file=sys.stderr)
@@ -117,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _format(request: ExportRequest) -> str:
     if request.format is not None:
         if request.format not in FORMATS:
-            message = f"format {request.format!r} is not known: allowed are {', '.join(FORMATS)}."
+            message = f"--format {request.format}: allowed are {', '.join(FORMATS)}."
             raise ConfigError(message)
         return request.format
     if request.output is None:
@@ -126,7 +128,7 @@ def _format(request: ExportRequest) -> str:
     if ending not in ENDINGS:
         message = (
             f"-o {request.output}: the ending {ending or '(none)'} names no format; use one of "
-            f"{', '.join(ENDINGS)}, or say --format {{{','.join(FORMATS)}}}."
+            f"{', '.join(ENDINGS)}, or give --format {{{','.join(FORMATS)}}}."
         )
         raise ConfigError(message)
     return ENDINGS[ending]

@@ -1,4 +1,4 @@
-"""Holds rows in a temporary file while the union of their columns becomes known."""
+"""Hold rows in a temporary file until the union of their columns is known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|-?inf")
 
 
 class Kind(StrEnum):
-    """What a column's values are, where the format knows types."""
+    """The type of a column's values, for formats with types."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -38,7 +38,7 @@ class Column:
 
 
 class Spool:
-    """Rows on their way to a file. A context manager; the temporary file goes with it."""
+    """Rows on their way to a file; a context manager that deletes its temporary file."""
 
     def __init__(self) -> None:
         self._file = TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115  (closed by __exit__)
@@ -57,12 +57,11 @@ class Spool:
         self._file.close()
 
     def fill(self, rows: Iterable[Row], *, infer: bool) -> None:
-        """Take all rows in.
+        """Store all rows and learn their columns.
 
         Args:
             rows: flat rows; None and a missing key both mean that there is no value.
-            infer: whether a column whose every text is a number counts as numbers, as in a file
-                of plain text.
+            infer: treat a column of texts as numbers if each of them is one, as in a CSV file.
         """
         for row in rows:
             self._file.write(json.dumps(row) + "\n")
@@ -73,7 +72,7 @@ class Spool:
                     self._kinds[name] = _wider(known, _kind_of(name, value, infer=infer))
 
     def columns(self, *, by_name: bool) -> list[Column]:
-        """The union of all columns: those of the run first, then by name or as they came."""
+        """Return the union of all columns: `RUN_COLUMNS`, then by name or in order of arrival."""
         rest = [name for name in self._kinds if name not in RUN_COLUMNS]
         if by_name:
             order = {"params": 0, "metrics": 1, "tags": 2}
@@ -82,14 +81,14 @@ class Spool:
         return [Column(name, self._kinds[name] or Kind.TEXT) for name in names]
 
     def rows(self) -> Iterator[Row]:
-        """Every row again, in the order in which they came."""
+        """Yield every row again, in order of arrival."""
         self._file.seek(0)
         for line in self._file:
             yield json.loads(line)
 
 
 def typed(value: Any, kind: Kind) -> Any:
-    """A cell's value in its column's type."""
+    """Convert a cell's value to its column's type."""
     if value is None or kind in {Kind.TEXT, Kind.TIME}:
         return value
     return int(value) if kind is Kind.INTEGER else float(value)

@@ -1,4 +1,4 @@
-"""Writes a table of any length as CSV, JSON, Parquet, Markdown, LaTeX or HTML, never shortened."""
+"""Write a table of any length as CSV, JSON, Parquet, Markdown, LaTeX or HTML, uncut."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _MARKDOWN = str.maketrans({"|": r"\|", "\\": r"\\", "\n": "<br>", "\r": ""})
 
 
 def write_csv(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
-    """Write RFC 4180 with line feeds. No value is an empty field, an empty text is `""`."""
+    """Write RFC 4180 with line feeds: a missing value as an empty field, an empty text as `""`."""
     _write_lines(stream, _csv_lines(columns, rows))
 
 
 def write_json(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
-    """Write an array of flat objects with the same keys. JSON has no NaN: it becomes null."""
+    """Write an array of flat objects with the same keys; NaN and infinity become null."""
     _write_lines(stream, _json_lines(columns, rows))
 
 
@@ -70,7 +70,7 @@ def write_latex(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes
 
 
 def write_html(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
-    """Write one table that a browser shows as it is."""
+    """Write a page with one table, without styles or scripts."""
 
     def lines() -> Iterator[str]:
         yield f'{_PAGE}<table border="1">'
@@ -122,7 +122,7 @@ WRITERS: dict[str, Callable[[Sequence[Column], Iterable[Row], IO[bytes]], None]]
 
 
 def _write_lines(stream: IO[bytes], lines: Iterable[str]) -> None:
-    """Write UTF-8 whatever the terminal's encoding is; the stream stays open for its owner."""
+    """Write lines as UTF-8, whatever the terminal's encoding is; leave the stream open."""
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     try:
         for line in lines:

@@ -1,4 +1,4 @@
-"""`optibench ui`: the MLflow UI on the store of this directory, on this machine only."""
+"""`optibench ui`: serve the MLflow UI of a tracking store on this machine only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve the UI until Ctrl-C, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="optibench ui",
-        description=f"Open the MLflow UI on the runs of this directory, on {HOST}.",
+        description=f"Serve the MLflow UI for the runs of this directory, on {HOST}.",
     )
     add_arguments(parser)
     options = parser.parse_args(argv)
@@ -58,31 +58,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def serve(uri: str, port: int) -> None:
-    """Run MLflow's server on the store and wait for it to end.
+    """Run MLflow's server on the store until it ends.
 
     Args:
-        uri: the address of a store that exists.
-        port: where to listen on this machine.
+        uri: the address of an existing store.
+        port: the port to listen on.
 
     Raises:
-        ConfigError: the store is a server with a UI of its own, or the port is taken.
-        BenchmarkError: MLflow's server did not start, or stopped.
+        ConfigError: the store is a server with its own UI, or the port cannot be used.
+        BenchmarkError: MLflow's server did not start, or it ended.
     """
     if scheme(uri) in SERVER_SCHEMES:
-        message = f"The store {redact(uri)} is a server: open its own UI there."
+        message = f"The store {redact(uri)} is a server: open its UI at that address."
         raise ConfigError(message)
     _check_port(port)
     with _stopped_by_signals(), _server(uri, port) as server:
         _wait_until_ready(server, port)
         print(f"MLflow UI: http://{HOST}:{port}  (Ctrl-C stops it)", file=sys.stderr, flush=True)
         code = server.wait()
-    message = f"MLflow's server stopped by itself (exit code {code})."
+    message = f"MLflow's server ended unexpectedly (exit code {code})."
     raise BenchmarkError(message)
 
 
 @contextmanager
 def _server(uri: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the server in a process group of its own, and end the whole group."""
+    """Start the server in its own process group; on exit, end the whole group."""
     command = [
         sys.executable,
         "-m",
@@ -97,9 +97,9 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     ]
     environment = {
         **os.environ,
-        # Not on the command line, where everybody on the machine could read its password.
+        # Not on the command line, where every user of the machine could read a password in it.
         "MLFLOW_BACKEND_STORE_URI": uri,
-        # Seven more processes for features that look at language models.
+        # It would start seven more processes, for features that deal with language models.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
@@ -118,7 +118,7 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end us as Ctrl-C does, so that the server goes with us."""
+    """Treat SIGTERM and a closed terminal like Ctrl-C, so that the server is ended too."""
 
     def stop(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -134,11 +134,11 @@ def _stopped_by_signals() -> Iterator[None]:
 def _check_port(port: int) -> None:
     try:
         with socket.socket() as probe:
-            # Without this a port that was just given free would count as taken for a minute.
+            # Without this, a port that was released a moment ago counts as taken for a minute.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, port))
     except (OSError, OverflowError) as error:
-        message = f"--port {port}: it cannot be used ({error}). Choose another from 1024 to 65535."
+        message = f"--port {port} cannot be used ({error}). Choose one from 1024 to 65535."
         raise ConfigError(message) from error
 
 
