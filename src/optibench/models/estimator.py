@@ -104,7 +104,7 @@ class ImportedEstimator:
     def fit(
         self, estimator: Any, X: NDArray[np.float64], y: NDArray[Any] | None, *, seed: int
     ) -> Any:
-        """Fit the estimator on a copy of the rows, `seed` has no effect.
+        """Fit the estimator on a copy of the rows; `seed` has no effect.
 
         The estimator may write to its rows (`copy_X=False`), and other trials share them.
         """

@@ -176,7 +176,7 @@ def _run_start(
     racing: Sequence[int],
     costs: CostAttribution,
 ) -> Iterator[int]:
-    """Run a start once for each max_iter that changes it; yield the members that need it most."""
+    """Run a start once for each max_iter that changes it; yield the member that is fitted."""
     stream = race.stream
     limits = sorted({p["max_iter"] for p in params}, reverse=True)
     before = stream.get_state() if len(limits) > 1 else None  # takes a tenth of a short start

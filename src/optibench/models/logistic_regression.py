@@ -48,7 +48,7 @@ HYPERPARAMETERS = Catalogue(
 
 @dataclass(frozen=True)
 class LogisticRegression(Classifier):
-    """Linear log-odds; scale the features (dataset.scale=true), the penalty depends on it."""
+    """Linear log-odds; the penalty depends on the features' scale (set dataset.scale=true)."""
 
     modules: ClassVar[tuple[str, ...]] = ("sklearn.linear_model", "sklearn.metrics")
     catalogue: ClassVar[Catalogue] = HYPERPARAMETERS

@@ -99,8 +99,8 @@ class MlflowTracker:
     def log_candidates(self, metric: str, candidates: Sequence[CandidateResult]) -> None:
         """Write one nested run per candidate, ranked by `metric`.
 
-        Where MLflow's database is not the expected one, the tag `optibench.tracking_note` of the
-        parent says why this took longer.
+        If MLflow's database is not the expected one, this takes longer, and the parent's tag
+        `optibench.tracking_note` says why.
         """
         if not self._children or not candidates:
             return

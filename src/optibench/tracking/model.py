@@ -120,7 +120,7 @@ def signature_of(model: FittedModel) -> ModelSignature:
 
 
 def requirements_of(model: FittedModel) -> list[str]:
-    """Return the exact versions of the packages that loading needs; MLflow's search takes 9 s."""
+    """Return exact versions of the packages that loading needs; MLflow takes 9 s to find them."""
     return [
         f"{name}=={metadata.version(name)}"
         for name in dict.fromkeys((*ALWAYS_NEEDED, *model.libraries))
