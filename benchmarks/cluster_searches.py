@@ -66,7 +66,7 @@ def _key(params: Mapping[str, Any], grid: Mapping[str, Any]) -> tuple[Any, ...]:
 
 @contextmanager
 def open_ours(backend: str, search: ClusterSearch, cores: int) -> Iterator[Callable[[], Outcome]]:
-    """This program; it scores all metrics of the task."""
+    """Open OptiBench, which scores all metrics of the task."""
     import optibench
 
     heap = [f"+backend.conf.spark.driver.memory={HEAP}"] if backend == "spark" else []
@@ -173,7 +173,7 @@ def open_xgboost_loop(search: ClusterSearch, cores: int) -> Iterator[Callable[[]
 
 
 def _spark_parts(model: str, cores: int) -> tuple[Any, Any]:
-    """What is fitted, and what scores it."""
+    """Return the estimator and the evaluator of Spark ML."""
     from pyspark.ml import clustering, evaluation
 
     if model == "kmeans":

@@ -78,7 +78,7 @@ def table(grid: str, backend: str, *, cores: int, rounds: int) -> str:
 
 
 def _added(found: list[Outcome], bare: list[Outcome]) -> tuple[float, float]:
-    """The longer search and the logging of a variant, as shares of its round's bare search."""
+    """Return what a variant adds to search and logging, as shares of its round's bare search."""
     pairs = list(zip(found, bare, strict=True))
     search = median((a.seconds - b.seconds) / b.seconds for a, b in pairs)
     logging = median(a.tracking_seconds / b.seconds for a, b in pairs)
@@ -86,6 +86,6 @@ def _added(found: list[Outcome], bare: list[Outcome]) -> tuple[float, float]:
 
 
 def _on_top(found: Outcome, bare: Outcome, bare_logging: float) -> float:
-    """What sampling, profiling and tracking add together, as a share of the bare search."""
+    """Return what sampling, profiling and tracking add, as a share of the bare search."""
     added = found.seconds - bare.seconds + found.tracking_seconds - bare_logging
     return added / bare.seconds

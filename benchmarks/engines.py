@@ -52,7 +52,7 @@ def open_sklearn(study: Study, cores: int) -> Iterator[Callable[[], Outcome]]:
 
 @contextmanager
 def open_sklearn_all_metrics(study: Study, cores: int) -> Iterator[Callable[[], Outcome]]:
-    """The same with every metric of the task scored, as our rows do."""
+    """Open GridSearchCV that scores every metric of the task, as OptiBench does."""
     with _loky():
         yield partial(_grid_search, study, cores, scoring=study.score_all)
 
@@ -93,7 +93,7 @@ def open_joblibspark(study: Study, cores: int) -> Iterator[Callable[[], Outcome]
 def open_ours(
     backend: str, study: Study, cores: int, *overrides: str
 ) -> Iterator[Callable[[], Outcome]]:
-    """This program; its engine stays up between runs, as those of the others do."""
+    """Open OptiBench with an engine that stays up between runs, as those of the others do."""
     import optibench
 
     settings = [
@@ -125,7 +125,7 @@ def open_ours(
 def open_plain(
     backend: str, study: Study, cores: int
 ) -> AbstractContextManager[Callable[[], Outcome]]:
-    """This program without sharing anything between candidates."""
+    """Open OptiBench without sharing between candidates."""
     return open_ours(backend, study, cores, "search.reuse=false")
 
 
@@ -157,7 +157,7 @@ def _timed(search: Any, study: Study, metric: str) -> Outcome:
 
 @contextmanager
 def _loky() -> Iterator[None]:
-    """Ends joblib's processes, which would else wait for five minutes for more work."""
+    """End joblib's processes, which would otherwise wait five minutes for more work."""
     try:
         yield
     finally:
@@ -166,7 +166,7 @@ def _loky() -> Iterator[None]:
 
 @contextmanager
 def dask_client(cores: int) -> Iterator[Any]:
-    """A warm cluster of processes with one thread each, as the default client of this process."""
+    """Open a warm cluster of processes with one thread each, as this process's default client."""
     from dask.distributed import Client, LocalCluster
 
     cluster = LocalCluster(
@@ -178,7 +178,7 @@ def dask_client(cores: int) -> Iterator[Any]:
 
 @contextmanager
 def spark_session(cores: int, conf: Mapping[str, str] | None = None) -> Iterator[Any]:
-    """A quiet session of this machine."""
+    """Open a Spark session on this machine that prints no logs."""
     from pyspark.sql import SparkSession
 
     from optibench.backends.spark.java import find_java_home

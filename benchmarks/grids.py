@@ -104,7 +104,7 @@ def _xgboost_study() -> Study:
 
 
 def _large_study() -> Study:
-    """The same grid on a train part of 50,000 x 28."""
+    """Return the same grid on a train part of 50,000 x 28."""
     X, y = make_classification(
         n_samples=62_500,
         n_features=28,

@@ -68,7 +68,7 @@ class Host:
 
 
 def serve(pipe: Connection, row: Row, make: Callable[[], Any], cores: int) -> None:
-    """The life of a host process: open the engine, answer until told to stop."""
+    """Open the engine in a host process, and answer requests until the last one."""
     # Warnings of four programs would hide the table; what matters is checked: scores and winners.
     os.environ["PYTHONWARNINGS"] = "ignore"
     warnings.simplefilter("ignore")

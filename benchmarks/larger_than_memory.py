@@ -120,7 +120,7 @@ class Watch:
 
 @contextlib.contextmanager
 def tables(folder: Path | None, rows: int, columns: int) -> Iterator[dict[str, Path]]:
-    """The first quarter of the files, and all of them."""
+    """Give the first quarter of the files, and all of them."""
     with contextlib.ExitStack() as stack:
         if folder is None:
             passing = tempfile.TemporaryDirectory(prefix="optibench-table-", dir=Path.cwd())

@@ -45,7 +45,7 @@ MODELS = {
 
 
 def run_peak(model: str, backend: str, rows: int, features: int) -> float:
-    """The peak of a run's whole process tree, in bytes."""
+    """Return the peak memory of a run's whole process tree, in bytes."""
     import optibench
 
     words = [
@@ -94,7 +94,7 @@ def plain_fit(model: str, shape: tuple[int, int], folder: str, answer: Any) -> N
 
 
 def _anonymous_peak() -> float:
-    """The most resident memory of this process so far that no file lies behind."""
+    """Return the peak of this process's anonymous resident memory, in bytes."""
     from pathlib import Path
 
     lines = Path("/proc/self/status").read_text().splitlines()

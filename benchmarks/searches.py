@@ -61,7 +61,7 @@ class Table:
 
 
 def searches_of(table: Table) -> dict[str, list[str]]:
-    """Overrides of each search; the first is the one that the others are compared with."""
+    """Return the overrides of each search; the others are compared with the first."""
     return {
         "random": ["search=random", f"search.n_iter={table.n_iter}"],
         "tpe": ["search=tpe", f"search.n_iter={table.n_iter}"],
@@ -71,7 +71,7 @@ def searches_of(table: Table) -> dict[str, list[str]]:
 
 
 def pima(_folder: Path) -> list[str]:
-    """The table that ships with the package."""
+    """Return the overrides of the table that ships with the package."""
     return ["dataset=pima"]
 
 
@@ -111,7 +111,7 @@ class Curve:
     total_seconds: float
 
     def at(self, core_seconds: float) -> float:
-        """The best score by then; the worst possible AUC where no candidate was done."""
+        """Return the best score by then; 0.5, the worst AUC, where no candidate was done."""
         done = int(np.searchsorted(self.core_seconds, core_seconds, side="right"))
         return float(self.scores[done - 1]) if done else 0.5
 

@@ -67,7 +67,7 @@ def kmeans(folder: Path, rows: int) -> ClusterSearch:
 
 
 def kmeans_pima(folder: Path, rows: int) -> ClusterSearch:
-    """The train part of Pima, with its folds, in one file."""
+    """Write the train part of Pima, with its folds, into one file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """What is asked for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("engine", choices=["dask", "spark"])
     parser.add_argument("--workers", type=int, default=2, help="processes (Dask), cores (Spark)")
@@ -74,7 +74,7 @@ def arguments() -> argparse.Namespace:
 
 
 def start_dask(stack: ExitStack, options: argparse.Namespace) -> str:
-    """A scheduler, and single-threaded workers."""
+    """Start a scheduler and single-threaded workers; return the scheduler's address."""
     from distributed import Client
     from distributed.security import Security
 
@@ -104,7 +104,7 @@ def start_dask(stack: ExitStack, options: argparse.Namespace) -> str:
 
 
 def certificates(stack: ExitStack, options: argparse.Namespace) -> dict[str, str]:
-    """The given files, or new ones that end with the cluster; only this account can read them."""
+    """Return the given files, or new ones for this cluster that only this account can read."""
     if options.tls_cert:
         given = (options.tls_ca_file, options.tls_cert, options.tls_key)
         paths = [str(Path(path).resolve()) for path in given]
@@ -124,7 +124,7 @@ def certificates(stack: ExitStack, options: argparse.Namespace) -> dict[str, str
 
 
 def start_spark(stack: ExitStack, options: argparse.Namespace) -> str:
-    """A standalone master, and one worker with as many cores as are wanted."""
+    """Start a standalone master, and one worker with the requested number of cores."""
     import pyspark
 
     spark_class = str(Path(pyspark.__file__).parent / "bin" / "spark-class")
@@ -163,14 +163,14 @@ def spark_secret(stack: ExitStack, options: argparse.Namespace) -> list[str]:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """A file that only this account can read."""
+    """Write a file that only this account can read."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
 
 
 @contextmanager
 def started(command: list[str], *, java: bool = False) -> Iterator[None]:
-    """A process in a session of its own, ended afterwards with all that it has started."""
+    """Start a process in a new session; end it and its descendants on exit."""
     environment = dict(os.environ)
     if java:
         environment |= {"JAVA_HOME": str(find_java_home().path), "SPARK_LOCAL_IP": HOST}
@@ -193,7 +193,7 @@ def started(command: list[str], *, java: bool = False) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port that nobody listens at now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
