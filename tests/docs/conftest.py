@@ -7,18 +7,7 @@ import sys
 from typing import NamedTuple
 
 import pytest
-from tests.docs.pages import ROOT, blocks, console_commands
-
-STATUS = "echo $?"
-
-
-class Step(NamedTuple):
-    """A command or a Python block of the tutorial, and what the page shows below it."""
-
-    kind: str
-    text: str
-    shown: list
-    code: int
+from tests.docs.pages import ROOT, tutorial_steps
 
 
 class Session(NamedTuple):
@@ -27,20 +16,6 @@ class Session(NamedTuple):
     steps: list
     results: list
     folder: object
-
-
-def tutorial_steps():
-    """Return the steps of the tutorial; `echo $?` says how the command before it ends."""
-    steps = []
-    for block in blocks(ROOT / "docs" / "tutorial.md"):
-        if block.language == "python":
-            steps.append(Step("python", block.text, [], 0))
-        for command in console_commands(block) if block.language == "console" else ():
-            if command.text == STATUS:
-                steps[-1] = steps[-1]._replace(code=int(command.shown[0]))
-            else:
-                steps.append(Step("command", command.text, command.shown, 0))
-    return steps
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +36,7 @@ def tutorial(tmp_path_factory):
         files / "results.json",
     ]
     subprocess.run(
-        command, cwd=folder, env={**kept, "PYTHONPATH": str(ROOT)}, check=True, timeout=240
+        command, cwd=folder, env={**kept, "PYTHONPATH": str(ROOT)}, check=True, timeout=380
     )
     results = json.loads((files / "results.json").read_text())
     return Session(steps, results, folder)

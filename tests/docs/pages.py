@@ -10,9 +10,11 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CONTINUED = re.compile(r" *\\\n *")
 SPAN = re.compile(r"`([^`\n]+)`")
 OVERRIDE = re.compile(r"\+{0,2}[a-z][a-z_]*(\.\w+)*=\S+")
 PROMPT = "$ "
+STATUS = "echo $?"  # of a console block: the exit code of the command before it
 
 
 class Block(NamedTuple):
@@ -29,9 +31,19 @@ class Command(NamedTuple):
     shown: list[str]
 
 
+class Step(NamedTuple):
+    """A command or a Python block of the tutorial, and what the page shows below it."""
+
+    kind: str
+    text: str
+    shown: list
+    code: int
+
+
 def blocks(page):
-    """Return the fenced code blocks of a page, in order."""
-    return [Block(*found) for found in FENCE.findall(page.read_text(encoding="utf-8"))]
+    """Return the fenced code blocks of a page, in order; continued lines are joined."""
+    found = FENCE.findall(page.read_text(encoding="utf-8"))
+    return [Block(language, CONTINUED.sub(" ", text)) for language, text in found]
 
 
 def console_commands(block):
@@ -43,6 +55,20 @@ def console_commands(block):
         else:
             commands[-1].shown.append(line)
     return commands
+
+
+def tutorial_steps():
+    """Return the steps of the tutorial; `echo $?` says how the command before it ends."""
+    steps = []
+    for block in blocks(ROOT / "docs" / "tutorial.md"):
+        if block.language == "python":
+            steps.append(Step("python", block.text, [], 0))
+        for command in console_commands(block) if block.language == "console" else ():
+            if command.text == STATUS:
+                steps[-1] = steps[-1]._replace(code=int(command.shown[0]))
+            else:
+                steps.append(Step("command", command.text, command.shown, 0))
+    return steps
 
 
 def benchmark_commands(page):

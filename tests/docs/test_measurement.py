@@ -9,6 +9,8 @@ from tests.docs.pages import ROOT, SPAN
 
 from optibench.evaluation.scoring import METRICS
 
+pytestmark = [pytest.mark.dask, pytest.mark.slow, pytest.mark.timeout(400)]
+
 PAGE = (ROOT / "docs" / "measurement.md").read_text(encoding="utf-8")
 ALL_METRICS = "|".join(metric for metrics in METRICS.values() for metric in metrics)
 PHASE = re.compile(
@@ -34,9 +36,6 @@ def undescribed(names):
     return sorted(name for name in names if not pattern.fullmatch(PHASE.sub("", name)))
 
 
-@pytest.mark.dask
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_every_metric_of_runs_and_nested_runs_is_described(tutorial):
     with sqlite3.connect(tutorial.folder / "mlruns" / "mlflow.db") as database:
         names = {name for (name,) in database.execute("select distinct key from latest_metrics")}
@@ -45,9 +44,6 @@ def test_every_metric_of_runs_and_nested_runs_is_described(tutorial):
     assert undescribed(names) == []
 
 
-@pytest.mark.dask
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_every_tag_is_described(tutorial):
     with sqlite3.connect(tutorial.folder / "mlruns" / "mlflow.db") as database:
         names = {name for (name,) in database.execute("select distinct key from tags")}
@@ -57,9 +53,6 @@ def test_every_tag_is_described(tutorial):
     assert undescribed(ours - {"optibench.candidate", "optibench.metric"}) == []
 
 
-@pytest.mark.dask
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_every_column_of_trials_is_described(tutorial):
     (path,) = list((tutorial.folder / "mlruns" / "artifacts").glob("*/artifacts/trials.csv"))[:1]
     with path.open(newline="") as file:
@@ -69,9 +62,6 @@ def test_every_column_of_trials_is_described(tutorial):
     assert undescribed(set(names) - hyperparameters) == []
 
 
-@pytest.mark.dask
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_every_artifact_is_described(tutorial):
     artifacts = tutorial.folder / "mlruns" / "artifacts"
     files = [path for path in artifacts.glob("*/artifacts/**/*") if path.is_file()]

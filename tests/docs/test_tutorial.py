@@ -3,7 +3,9 @@
 import re
 
 import pytest
-from tests.docs.conftest import tutorial_steps
+from tests.docs.pages import tutorial_steps
+
+pytestmark = [pytest.mark.dask, pytest.mark.slow, pytest.mark.timeout(400)]
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 IDENTIFIER = re.compile(r"\b[0-9a-f]{12}(?:[0-9a-f]{20})?\b")
@@ -19,9 +21,6 @@ def shape(line):
     return " ".join(re.sub(r"-{2,}", "--", text).split())
 
 
-@pytest.mark.dask
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", range(len(STEPS)))
 def test_each_step_ends_as_the_page_says(tutorial, number):
     step, result = STEPS[number], tutorial.results[number]
@@ -29,9 +28,6 @@ def test_each_step_ends_as_the_page_says(tutorial, number):
     assert result["code"] == step.code, result["output"]
 
 
-@pytest.mark.dask
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [n for n, step in enumerate(STEPS) if step.shown])
 def test_each_step_prints_what_the_page_shows(tutorial, number):
     printed = {shape(line) for line in tutorial.results[number]["output"].splitlines()}
@@ -39,9 +35,6 @@ def test_each_step_prints_what_the_page_shows(tutorial, number):
     assert [line for line in STEPS[number].shown if shape(line) not in printed] == []
 
 
-@pytest.mark.dask
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_the_quality_on_the_page_is_that_of_the_run(tutorial):
     shown = _quality(line for step in STEPS for line in step.shown)
     found = _quality(line for result in tutorial.results for line in result["output"].splitlines())
