@@ -38,11 +38,15 @@ class SharedEngine(NamedTuple):
     """The settings of an engine that tests share; tests are sorted by them.
 
     Each field is a keyword of the marker `shared_engine`, or a parameter of the test.
+
+    Attributes:
+        kills: the tests kill workers of the engine, which other tests do not share.
     """
 
     backend: str = "sklearn"
     parallelism: str = "trials"
     workers: int = 2
+    kills: bool = False
 
     @classmethod
     def of(cls, item: pytest.Item | None) -> SharedEngine | None:
@@ -50,15 +54,17 @@ class SharedEngine(NamedTuple):
         marker = None if item is None else item.get_closest_marker("shared_engine")
         if marker is None:
             return None
-        params = item.callspec.params if hasattr(item, "callspec") else {}
+        params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+        if "training_backend" in params:
+            params["backend"] = params["training_backend"]
         given = {key: params[key] for key in cls._fields if key in params}
         return cls(**{**marker.kwargs, **given})
 
     @property
-    def place(self) -> tuple[int, str, int]:
+    def place(self) -> tuple[int, str, bool, int]:
         """Where the tests of this engine come among those of the others."""
         names = [parameter.values[0] for parameter in BACKENDS]
-        return names.index(self.backend), self.parallelism, self.workers
+        return names.index(self.backend), self.parallelism, self.kills, self.workers
 
     @property
     def words(self) -> list[str]:
@@ -66,9 +72,12 @@ class SharedEngine(NamedTuple):
         settings = [f"backend.{key}={getattr(self, key)}" for key in ("parallelism", "workers")]
         return [f"backend={self.backend}", *settings, "backend.keep_alive=true"]
 
-    def run(self, *overrides: str) -> tuple[Result, MemoryTracker]:
+    def run(
+        self, *overrides: str, tracker: MemoryTracker | None = None
+    ) -> tuple[Result, MemoryTracker]:
         """Run a benchmark on the engine without a profile."""
-        return run(*self.words, "profiling=off", "progress=false", *overrides)
+        quiet = ("profiling=off", "progress=false")
+        return run(*self.words, *quiet, *overrides, tracker=tracker)
 
     @contextmanager
     def opened(self, logs: Path, modules: Sequence[str] = ()) -> Iterator[Engine]:

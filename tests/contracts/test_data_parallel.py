@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
+from tests.engines import SharedEngine, run
 from xgboost import DataIter, QuantileDMatrix, XGBClassifier, train
 
-import optibench
 from optibench.backends.common import reuse
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
@@ -22,14 +22,12 @@ from optibench.evaluation.parts import PartPlan, part_numbers, row_keys
 from optibench.evaluation.scoring import ScoringSettings, score
 from optibench.models.xgboost import XGBoost
 from optibench.records import HELD_OUT, Reused, Status, Task
-from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
-ENGINES = [
-    pytest.param("dask", marks=pytest.mark.dask),
-    pytest.param("spark", marks=pytest.mark.spark),
-]
-QUIET = ["profiling=off", "progress=false", "backend.keep_alive=true", "backend.parallelism=data"]
+pytestmark = pytest.mark.shared_engine(parallelism="data")
+NO_DEFAULT = "evaluation.default_fit=false"
+ON_DASK = pytest.mark.shared_engine(backend="dask", parallelism="data")
+ON_SPARK = pytest.mark.shared_engine(backend="spark", parallelism="data")
 TREES = [
     "model=xgboost",
     "dataset=pima",
@@ -49,35 +47,15 @@ CLUSTERS = [
     "model.space.n_clusters=[4]",
     "model.space.init=[k-means++]",
     "model.space.max_iter=[50]",
-    "model.space.n_init=[1,3]",
-    "evaluation.default_fit=false",
+    "model.space.n_init=[1,2]",
+    NO_DEFAULT,
 ]
 
 
-@pytest.fixture(params=ENGINES, scope="module")
-def engine(request):
-    """The engines that train on all workers at once."""
-    return request.param
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_kept():
-    """No engine of another module, and none left for one."""
-    optibench.release_engine()
-    yield
-    optibench.release_engine()
-
-
-def run(*overrides):
-    """A benchmark, and what its tracker was told."""
-    tracker = MemoryTracker()
-    return benchmark.run(resolve(compose([*QUIET, *overrides])), tracker=tracker), tracker
-
-
 @functools.cache
-def once(backend, *words):
-    """The same, run once for all tests that only look at it."""
-    return run(*words, f"backend={backend}")
+def once(shared, *words):
+    """A run on an engine, made once for all tests that only look at it."""
+    return shared.run(*words)
 
 
 def dataset_of(*overrides):
@@ -112,8 +90,10 @@ class Pieces(DataIter):
         self.at = 0
 
 
-def test_on_one_worker_trees_are_those_of_xgboost_alone(engine):
-    result, _ = run(*TREES, f"backend={engine}", "backend.workers=1")
+@pytest.mark.parametrize("workers", [1])
+@pytest.mark.usefixtures("training_backend", "workers")
+def test_on_one_worker_trees_are_those_of_xgboost_alone(shared):
+    result, _ = shared.run(*TREES)
     dataset = dataset_of(*TREES)
     parts = parts_of(dataset, 3)
     settings = ScoringSettings(10_000, 0, 2)
@@ -143,9 +123,10 @@ def sampling(dataset):
     return sampling_order(row_keys(0, dataset.name, 0, dataset.n_samples))
 
 
-def test_trees_find_the_same_on_every_engine(engine):
-    result, tracker = once(engine, *TREES)
-    other, _ = once("dask", *TREES)
+@pytest.mark.usefixtures("training_backend")
+def test_trees_find_the_same_on_every_engine(shared):
+    result, tracker = once(shared, *TREES)
+    other, _ = once(SharedEngine("dask", "data"), *TREES)
     assert [t.scores for t in result.trials] == [t.scores for t in other.trials]
     assert result.metrics["accuracy"] == other.metrics["accuracy"]
     assert tracker.params["engine_params.workers"] == 2
@@ -159,9 +140,10 @@ def test_trees_find_the_same_on_every_engine(engine):
     assert tracker.params["parallelism"] == "data"
 
 
-def test_the_model_is_the_one_that_was_scored(engine):
+@pytest.mark.usefixtures("training_backend")
+def test_the_model_is_the_one_that_was_scored(shared):
     for words, metric in ((TREES, "accuracy"), (CLUSTERS, "inertia")):
-        result, _ = once(engine, *words)
+        result, _ = once(shared, *words)
         dataset = dataset_of(*words)
         held_out = parts_of(dataset, int(words[2].split("=")[1]) if words is TREES else 2)
         check = held_out == HELD_OUT
@@ -174,8 +156,9 @@ def test_the_model_is_the_one_that_was_scored(engine):
         assert result.metrics[metric] == pytest.approx(value, rel=1e-6)
 
 
-def test_clusters_that_lie_apart_are_those_of_scikit_learn(engine):
-    result, _ = once(engine, *CLUSTERS)
+@pytest.mark.usefixtures("training_backend")
+def test_clusters_that_lie_apart_are_those_of_scikit_learn(shared):
+    result, _ = once(shared, *CLUSTERS)
     dataset = dataset_of(*CLUSTERS)
     parts = parts_of(dataset, 2)
     X = StandardScaler().fit(dataset.X[parts != HELD_OUT]).transform(dataset.X)
@@ -187,14 +170,15 @@ def test_clusters_that_lie_apart_are_those_of_scikit_learn(engine):
         rows = np.argsort(sampling(dataset)[parts == trial.fold])
         inertia = -plain.score(X[parts == trial.fold][rows])
         assert trial.scores["inertia"] == pytest.approx(inertia, rel=1e-4)
-    more = [t for t in result.trials if t.params["n_init"] == 3]
+    more = [t for t in result.trials if t.params["n_init"] == 2]
     assert {t.reused for t in more} == {Reused.BEGINNING}
     assert all(t.standalone_cpu_seconds > t.cpu_seconds for t in more)
 
 
-def test_more_clusters_than_rows_are_the_error_of_that_candidate(engine):
+@pytest.mark.usefixtures("training_backend")
+def test_more_clusters_than_rows_are_the_error_of_that_candidate(shared):
     words = ["model.space.n_clusters=[4,500]", "model.space.n_init=[1]"]
-    result, _ = run(*CLUSTERS, *words, f"backend={engine}")
+    result, _ = shared.run(*CLUSTERS, *words)
     told = {t.params["n_clusters"]: t.error for t in result.trials if t.status is Status.FAILED}
     assert list(told) == [500]
     assert "more than the 2" in told[500]
@@ -205,11 +189,13 @@ def told_by_engine(tracker):
     return json.loads(tracker.artifacts["profile/engine.json"])
 
 
-def test_what_the_engine_itself_says_adds_up_and_fits_into_the_phases(engine):
+@pytest.mark.usefixtures("training_backend")
+def test_what_the_engine_itself_says_adds_up_and_fits_into_the_phases(shared):
     for words in (TREES, CLUSTERS):
-        result, tracker = once(engine, *words)
+        result, tracker = once(shared, *words)
         told = told_by_engine(tracker)
-        assert (told["engine"], list(told["phases"])) == (engine, ["search", "fit", "score"])
+        assert told["engine"] == shared.backend
+        assert list(told["phases"]) == ["search", "fit", "score"]
         for part in (told, *told["phases"].values()):
             seconds = [operation["run_seconds"] for operation in part["operations"]]
             assert seconds == sorted(seconds, reverse=True)
@@ -227,10 +213,11 @@ def test_what_the_engine_itself_says_adds_up_and_fits_into_the_phases(engine):
         assert "engine.json" not in tracker.params.get("measurement_notes", "")
 
 
-def test_the_engine_counts_the_tasks_of_this_run_and_of_no_other(engine):
-    _, trees = once(engine, *TREES)
+@pytest.mark.usefixtures("training_backend")
+def test_the_engine_counts_the_tasks_of_this_run_and_of_no_other(shared):
+    _, trees = once(shared, *TREES)
     told, folds, workers = told_by_engine(trees), 3, 2
-    if engine == "dask":
+    if shared.backend == "dask":
         tasks = {
             phase: {operation["name"]: operation["tasks"] for operation in part["operations"]}
             for phase, part in told["phases"].items()
@@ -241,14 +228,15 @@ def test_the_engine_counts_the_tasks_of_this_run_and_of_no_other(engine):
         in_search = workers + 2 * folds * workers  # the table is read; rows and fits of each fold
         assert told["phases"]["search"]["total"]["tasks"] == in_search
         assert told["phases"]["fit"]["total"]["tasks"] == workers
-    _, clusters = once(engine, *CLUSTERS)
+    _, clusters = once(shared, *CLUSTERS)
     names = {operation["name"] for operation in told_by_engine(clusters)["operations"]}
     assert not any("train_here" in name or "partitions.py" in name for name in names)
 
 
-def test_the_baselines_are_those_of_the_rows(engine):
-    words = ["search=none", "model.params.n_estimators=5", "evaluation.default_fit=false"]
-    result, _ = run(*TREES, *words, f"backend={engine}")
+@pytest.mark.usefixtures("training_backend")
+def test_the_baselines_are_those_of_the_rows(shared):
+    words = ["search=none", "model.params.n_estimators=5", NO_DEFAULT]
+    result, _ = shared.run(*TREES, *words)
     dataset = dataset_of(*TREES)
     parts = parts_of(dataset, 1)
     majority = np.bincount(dataset.y[parts != HELD_OUT]).argmax()
@@ -258,10 +246,11 @@ def test_the_baselines_are_those_of_the_rows(engine):
     assert result.trials == ()
 
 
-def test_random_search_and_plain_fits_agree(engine):
-    words = [*TREES, f"backend={engine}", "search=random", "search.n_iter=3"]
-    result, _ = run(*words)
-    plain, _ = run(*words, "search.reuse=false")
+@pytest.mark.usefixtures("training_backend")
+def test_random_search_and_plain_fits_agree(shared):
+    words = [*TREES, "evaluation.folds=2", "search=random", "search.n_iter=3", NO_DEFAULT]
+    result, _ = shared.run(*words)
+    plain, _ = shared.run(*words, "search.reuse=false")
     assert [t.scores for t in result.trials] == [t.scores for t in plain.trials]
     assert {t.reused for t in plain.trials} == {Reused.NOTHING}
 
@@ -283,34 +272,35 @@ def test_random_search_and_plain_fits_agree(engine):
 )
 def test_what_cannot_be_had_is_refused_by_name(words, told):
     with pytest.raises(ConfigError, match=told):
-        run("model=xgboost", *words)
+        run("backend.parallelism=data", "progress=false", "model=xgboost", *words)
 
 
-@pytest.fixture
-def files(tmp_path):
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
     """Words for a table of 3,000 rows in 4 files."""
+    folder = tmp_path_factory.mktemp("files")
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(3000, 4)), columns=list("abcd"))
     frame["kind"] = rng.choice(["x", "y", "z"], len(frame))
     frame["y"] = np.where(frame["a"] + (frame["kind"] == "y") > 0.5, "high", "low")
     for number in range(4):
-        frame.iloc[number::4].to_parquet(tmp_path / f"{number}.parquet", row_group_size=200)
+        frame.iloc[number::4].to_parquet(folder / f"{number}.parquet", row_group_size=200)
     return [
         "model=xgboost",
         "search=none",
         "dataset=parquet",
-        f"dataset.path={tmp_path}",
+        f"dataset.path={folder}",
         "dataset.target=y",
         "dataset.categorical=[kind]",
         "+model.params.n_estimators=8",
     ]
 
 
-def test_chunks_in_files_give_the_same(engine, monkeypatch, files):
-    words = [*files, f"backend={engine}"]
-    in_memory, told = run(*words)
+@pytest.mark.usefixtures("training_backend")
+def test_chunks_in_files_give_the_same(shared, monkeypatch, files):
+    in_memory, told = once(shared, *files)
     monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
-    in_files, also = run(*words)
+    in_files, also = shared.run(*files)
     assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["accuracy", "log_loss", "train_log_loss", "default_log_loss"]
     assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
@@ -319,13 +309,14 @@ def test_chunks_in_files_give_the_same(engine, monkeypatch, files):
     assert trained.feature_types == ["q", "q", "q", "q", "c"]
 
 
-def test_a_worker_without_a_row_to_train_on_takes_part(engine, tmp_path):
+@pytest.mark.usefixtures("training_backend")
+def test_a_worker_without_a_row_to_train_on_takes_part(shared, tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=401), "z": rng.normal(size=401)})
     frame["y"] = np.where(frame["x"] > 0, "up", "down")
     frame[:400].to_parquet(tmp_path / "0.parquet")
     frame[400:].to_parquet(tmp_path / "1.parquet")
-    result, told = run(
+    result, told = shared.run(
         "model=xgboost",
         "dataset=parquet",
         f"dataset.path={tmp_path}",
@@ -335,8 +326,7 @@ def test_a_worker_without_a_row_to_train_on_takes_part(engine, tmp_path):
         "model.space.eta=[0.3]",
         "model.space.subsample=[1.0]",
         "+model.params.n_estimators=5",
-        "evaluation.default_fit=false",
-        f"backend={engine}",
+        NO_DEFAULT,
     )
     assert told.params["engine_params.workers"] == 2
     assert [trial.status for trial in result.trials] == [Status.FINISHED] * 2
@@ -344,43 +334,16 @@ def test_a_worker_without_a_row_to_train_on_takes_part(engine, tmp_path):
 
 
 @pytest.mark.dask
-def test_a_kept_engine_outlives_wrong_data_and_goes_with_an_interrupted_run(monkeypatch, files):
-    from optibench.runner import loading
-
-    engine, words = kept_engine_of("dask"), [*files, "backend=dask"]
-    with pytest.raises(DataError, match="kind"):
-        run(*words, "dataset.categorical=[]")
-    assert reuse.idle().engine is engine
-
-    def look_and_be_interrupted(*asked):
-        survey_with_engine(*asked)
-        raise KeyboardInterrupt
-
-    survey_with_engine = loading.survey_with_engine
-    monkeypatch.setattr(loading, "survey_with_engine", look_and_be_interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run(*words)
-    assert reuse.idle() is None
-
-
-@pytest.mark.dask
-def test_chunks_that_are_evened_out_train_as_well(files):
-    words = [*files, "backend=dask", "evaluation.default_fit=false"]
-    plain, _ = run(*words)
-    evened, told = run(*words, "backend.rebalance=true")
-    assert told.params["engine_params.workers"] == 2
-    assert evened.metrics["log_loss"] == pytest.approx(plain.metrics["log_loss"], rel=0.05)
-
-
-@pytest.mark.dask
-def test_bins_of_a_large_table_are_those_of_the_same_sample_wherever_it_lies(monkeypatch, files):
-    words = [*files, "backend=dask", "evaluation.default_fit=false"]
-    of_all, _ = run(*words)
+@ON_DASK
+def test_bins_of_a_large_table_are_those_of_the_same_sample_wherever_it_lies(
+    shared, monkeypatch, files
+):
+    of_all, _ = once(shared, *files)
     monkeypatch.setattr("optibench.strategies.data_parallel.parts.SKETCHED_VALUES", 0)
     monkeypatch.setattr("optibench.strategies.data_parallel.parts.SAMPLED_VALUES", 5 * 1000)
-    in_memory, _ = run(*words)
+    in_memory, _ = shared.run(*files, NO_DEFAULT)
     monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
-    in_files, _ = run(*words)
+    in_files, _ = shared.run(*files, NO_DEFAULT)
     loss = in_memory.metrics["log_loss"]
     assert loss == in_files.metrics["log_loss"] != of_all.metrics["log_loss"]
     assert loss == pytest.approx(of_all.metrics["log_loss"], rel=0.2)
@@ -392,22 +355,15 @@ def burn(seconds):
         pass
 
 
-def kept_engine_of(name):
-    """The one that the last run has left, or of another run."""
-    idle = reuse.idle()
-    if idle is None or f".{name}." not in type(idle.engine).__module__:
-        run(*TREES, "search=none", f"backend={name}")
-    return reuse.idle().engine
-
-
 @pytest.mark.spark
-def test_spark_gives_a_task_the_cores_of_its_threads():
-    words = ["backend=spark", "backend.workers=1", "backend.threads_per_trial=2", "cores=2"]
-    result, told = run(*TREES, "search=none", *words)
+@pytest.mark.shared_engine(backend="spark", parallelism="data", workers=1)
+def test_spark_gives_a_task_the_cores_of_its_threads(shared):
+    alone, _ = shared.run(*TREES, "search=none")
+    words = ["backend.threads_per_trial=2", "cores=2"]
+    result, told = shared.run(*TREES, "search=none", *words)
     conf = reuse.idle().engine.context.getConf()
     assert conf.get("spark.task.cpus") == "2"
     assert told.params["engine_params.n_jobs"] == 2
-    alone, _ = run(*TREES, "search=none", "backend=spark", "backend.workers=1")
     assert result.metrics["accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.03)
 
 
@@ -418,8 +374,9 @@ def test_spark_gives_a_task_the_cores_of_its_threads():
         pytest.param([*CLUSTERS[:5], "+model.params.n_clusters=4"], "answer", id="kmeans"),
     ],
 )
-def test_the_profile_is_that_of_what_workers_do(engine, words, own):
-    _, told = run(*words, "search=none", "profiling=cprofile", f"backend={engine}")
+@pytest.mark.usefixtures("training_backend")
+def test_the_profile_is_that_of_what_workers_do(shared, words, own):
+    _, told = shared.run(*words, "search=none", "profiling=cprofile")
     text = told.artifacts["profile/functions.txt"].decode()
     assert text.startswith("Workers: reading, training and predicting of ")
     assert "see engine.json" in text
@@ -433,50 +390,52 @@ def test_the_profile_is_that_of_what_workers_do(engine, words, own):
 
 
 @pytest.mark.spark
-def test_spark_says_of_known_work_what_its_own_pages_say():
-    kept_engine = kept_engine_of("spark")
-    context = kept_engine.context
-    own = kept_engine.task_metrics()
-    own.begin("search")
-    first = context._jsc.sc().dagScheduler().nextStageId()
-    context.parallelize(range(4), 4).map(lambda _: time.sleep(0.1)).collect()
-    own.begin("fit")
-    pairs = context.parallelize(range(100), 3).map(lambda n: (n % 5, n))
-    assert pairs.reduceByKey(lambda a, b: a + b, 2).count() == 5
-    told = own.read()
-    store = context._jsc.sc().statusStore()
-    stages = [store.lastStageAttempt(first + number) for number in range(3)]
-    assert told["total"]["tasks"] == sum(stage.numCompleteTasks() for stage in stages) == 9
-    for name, per_second, count in [
-        ("run_seconds", 1e3, "executorRunTime"),
-        ("cpu_seconds", 1e9, "executorCpuTime"),
-        ("deserialise_seconds", 1e3, "executorDeserializeTime"),
-        ("gc_seconds", 1e3, "jvmGcTime"),
-        ("shuffle_written_bytes", 1, "shuffleWriteBytes"),
-        ("shuffle_read_bytes", 1, "shuffleReadBytes"),
-        ("result_bytes", 1, "resultSize"),
-    ]:
-        total = sum(getattr(stage, count)() for stage in stages) / per_second
-        assert told["total"][name] == pytest.approx(total, abs=1e-5)
-    assert told["total"]["shuffle_written_bytes"] > 0
-    assert told["phases"]["search"]["total"]["run_seconds"] >= 0.4
-    assert told["phases"]["search"]["total"]["tasks"] == 4
-    assert kept_engine.task_metrics().read()["total"]["tasks"] == 0
+@ON_SPARK
+def test_spark_says_of_known_work_what_its_own_pages_say(shared, tmp_path):
+    with shared.opened(tmp_path) as engine:
+        context = engine.context
+        own = engine.task_metrics()
+        own.begin("search")
+        first = context._jsc.sc().dagScheduler().nextStageId()
+        context.parallelize(range(4), 4).map(lambda _: time.sleep(0.1)).collect()
+        own.begin("fit")
+        pairs = context.parallelize(range(100), 3).map(lambda n: (n % 5, n))
+        assert pairs.reduceByKey(lambda a, b: a + b, 2).count() == 5
+        told = own.read()
+        store = context._jsc.sc().statusStore()
+        stages = [store.lastStageAttempt(first + number) for number in range(3)]
+        assert told["total"]["tasks"] == sum(stage.numCompleteTasks() for stage in stages) == 9
+        for name, per_second, count in [
+            ("run_seconds", 1e3, "executorRunTime"),
+            ("cpu_seconds", 1e9, "executorCpuTime"),
+            ("deserialise_seconds", 1e3, "executorDeserializeTime"),
+            ("gc_seconds", 1e3, "jvmGcTime"),
+            ("shuffle_written_bytes", 1, "shuffleWriteBytes"),
+            ("shuffle_read_bytes", 1, "shuffleReadBytes"),
+            ("result_bytes", 1, "resultSize"),
+        ]:
+            total = sum(getattr(stage, count)() for stage in stages) / per_second
+            assert told["total"][name] == pytest.approx(total, abs=1e-5)
+        assert told["total"]["shuffle_written_bytes"] > 0
+        assert told["phases"]["search"]["total"]["run_seconds"] >= 0.4
+        assert told["phases"]["search"]["total"]["tasks"] == 4
+        assert engine.task_metrics().read()["total"]["tasks"] == 0
 
 
 @pytest.mark.dask
-def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
-    words = [*CLUSTERS, "search=none", "backend=dask", "+model.params.n_clusters=4"]
-    in_memory, told = run(*words)
+@ON_DASK
+def test_clusters_from_chunks_in_files_are_the_same(shared, monkeypatch):
+    words = [*CLUSTERS, "search=none", "+model.params.n_clusters=4"]
+    in_memory, told = shared.run(*words)
     monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
-    in_files, also = run(*words)
+    in_files, also = shared.run(*words)
     assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]
     assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
     monkeypatch.setattr(
         "optibench.strategies.data_parallel.strategy.SCORED_BYTES", 18_000
     )  # 200 rows
-    sampled, _ = run(*words)
+    sampled, _ = shared.run(*words)
     assert sampled.metrics["train_inertia"] != in_memory.metrics["train_inertia"]
     assert sampled.metrics["train_inertia"] == pytest.approx(
         in_memory.metrics["train_inertia"], rel=0.2
@@ -484,36 +443,76 @@ def test_clusters_from_chunks_in_files_are_the_same(monkeypatch):
 
 
 @pytest.mark.dask
-def test_dask_says_of_known_work_what_it_used():
-    kept_engine = kept_engine_of("dask")
-    own = kept_engine.task_metrics()
-    own.begin("search")
-    client = kept_engine.client
-    client.gather([kept_engine.metrics.submit(burn, 0.1) for _ in range(4)])
-    client.submit(burn, 0.1, pure=False).result()  # of somebody else
-    own.begin("fit")
-    with pytest.raises(ZeroDivisionError):
-        kept_engine.metrics.submit(divmod, 1, 0).result()
-    assert dask.get_annotations() == {}
-    told = own.read()
-    (search,) = told["phases"]["search"]["operations"]
-    assert (search["name"], search["tasks"]) == ("burn", 4)
-    assert 0.4 <= search["cpu_seconds"] < 0.44
-    assert search["cpu_seconds"] <= search["run_seconds"]
-    assert told["phases"]["fit"]["operations"][0]["failed_seconds"] > 0
-    assert kept_engine.task_metrics().read()["total"]["tasks"] == 0
+@ON_DASK
+def test_dask_says_of_known_work_what_it_used(shared, tmp_path):
+    with shared.opened(tmp_path) as engine:
+        own = engine.task_metrics()
+        own.begin("search")
+        client = engine.client
+        client.gather([engine.metrics.submit(burn, 0.1) for _ in range(4)])
+        client.submit(burn, 0.1, pure=False).result()  # of somebody else
+        own.begin("fit")
+        with pytest.raises(ZeroDivisionError):
+            engine.metrics.submit(divmod, 1, 0).result()
+        assert dask.get_annotations() == {}
+        told = own.read()
+        (search,) = told["phases"]["search"]["operations"]
+        assert (search["name"], search["tasks"]) == ("burn", 4)
+        assert 0.4 <= search["cpu_seconds"] < 0.44
+        assert search["cpu_seconds"] <= search["run_seconds"]
+        assert told["phases"]["fit"]["operations"][0]["failed_seconds"] > 0
+        assert engine.task_metrics().read()["total"]["tasks"] == 0
+
+
+# These end the shared engine, and come last.
+EVENED = "backend.rebalance=true"
 
 
 @pytest.mark.dask
-def test_a_run_that_fails_keeps_what_the_engine_says_so_far(monkeypatch):
+@ON_DASK
+def test_a_kept_engine_outlives_wrong_data_and_goes_with_an_interrupted_run(
+    shared, monkeypatch, files
+):
+    from optibench.runner import loading
+
+    once(shared, *files)
+    if reuse.idle() is None:
+        shared.run(*files, NO_DEFAULT)
+    engine = reuse.idle().engine
+    with pytest.raises(DataError, match="kind"):
+        shared.run(*files, "dataset.categorical=[]")
+    assert reuse.idle().engine is engine
+
+    def look_and_be_interrupted(*asked):
+        survey_with_engine(*asked)
+        raise KeyboardInterrupt
+
+    survey_with_engine = loading.survey_with_engine
+    monkeypatch.setattr(loading, "survey_with_engine", look_and_be_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shared.run(*files)
+    assert reuse.idle() is None
+
+
+@pytest.mark.dask
+@ON_DASK
+def test_chunks_that_are_evened_out_train_as_well(shared, files):
+    plain, _ = once(shared, *files)
+    evened, told = shared.run(*files, NO_DEFAULT, EVENED)
+    assert told.params["engine_params.workers"] == 2
+    assert evened.metrics["log_loss"] == pytest.approx(plain.metrics["log_loss"], rel=0.05)
+
+
+@pytest.mark.dask
+@ON_DASK
+def test_a_run_that_fails_keeps_what_the_engine_says_so_far(shared, monkeypatch):
     def fail(*_):
         msg = "no score today"
         raise BenchmarkError(msg)
 
     monkeypatch.setattr("optibench.strategies.data_parallel.strategy.DataParallel.evaluate", fail)
     tracker = MemoryTracker()
-    config = resolve(compose([*QUIET, *TREES, "backend=dask", "search=none"]))
     with pytest.raises(BenchmarkError):
-        benchmark.run(config, tracker=tracker)
+        shared.run(*TREES, "search=none", EVENED, tracker=tracker)
     assert tracker.reason == "no score today"
     assert list(told_by_engine(tracker)["phases"]) == ["search", "fit"]

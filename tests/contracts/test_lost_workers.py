@@ -8,21 +8,18 @@ from importlib import import_module
 import dask
 import pandas as pd
 import pytest
+from tests.engines import SharedEngine, run
 
-import optibench
-from optibench.config.composition import compose
 from optibench.config.registry import find
-from optibench.config.resolution import resolve
 from optibench.errors import EngineError
 from optibench.records import EngineRequest, Status
-from optibench.runner import benchmark
 from optibench.tracking.memory import MemoryTracker
 
 pytestmark = pytest.mark.slow
-TOGETHER = [
-    pytest.param("dask", marks=pytest.mark.dask),
-    pytest.param("spark", marks=pytest.mark.spark),
-]
+# The tests of one backend share an engine, which has lost workers before. Those that end it for
+# good come last.
+TRIALS = pytest.mark.shared_engine(kills=True)
+ON_ALL_WORKERS = pytest.mark.shared_engine(kills=True, parallelism="data")
 # What dies is the worker, by SIGKILL, in the middle of its work: nobody's clock is needed.
 FRAGILE = """
 import os
@@ -97,9 +94,8 @@ class Starts(DistributedKMeans):
         return DistributedKMeans.answer(chunk, estimator, limit)
 """
 QUIET = ["profiling=off", "progress=false", "backend.workers=2"]
-TREES = ["model=estimator", "model.estimator=fragile.Tree", "evaluation.folds=3", *QUIET]
-WHOLE = [*QUIET, "backend.parallelism=data", "backend.keep_alive=true", "evaluation.folds=2"]
-WHOLE += ["evaluation.default_fit=false"]
+TREES = ["model=estimator", "model.estimator=fragile.Tree", "evaluation.folds=3"]
+WHOLE = ["evaluation.folds=2", "evaluation.default_fit=false"]
 DATA = {
     "xgboost": ["model=xgboost", "model.params.n_estimators=10", "model.space.max_depth=[2,3]"],
     "kmeans": ["model=kmeans", "dataset=iris", "model.space.n_clusters=[2,3]"],
@@ -112,25 +108,23 @@ DATA["kmeans"] += [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def mark(tmp_path_factory):
-    """Once it is there, no worker dies any more."""
+@pytest.fixture(scope="session")
+def fragile_folder(tmp_path_factory):
+    """Where drivers and workers find the module `fragile`."""
     folder = tmp_path_factory.mktemp("fragile")
     (folder / "fragile.py").write_text(FRAGILE)
     sys.path.insert(0, str(folder))
-    optibench.release_engine()
-    yield folder / "killed"
-    optibench.release_engine()
+    yield folder
     if "fragile" in sys.modules:
-        fragile = sys.modules["fragile"]
+        fragile = sys.modules.pop("fragile")
         fragile.on_spark.rendezvous = fragile.meet
     sys.path.remove(str(folder))
-    sys.modules.pop("fragile", None)
 
 
-def run(*words, tracker=None):
-    tracker = tracker or MemoryTracker()
-    return benchmark.run(resolve(compose(list(words))), tracker=tracker), tracker
+@pytest.fixture(autouse=True)
+def mark(fragile_folder):
+    """Once it is there, no worker dies any more."""
+    return fragile_folder / "killed"
 
 
 def assert_same(result, plain):
@@ -143,18 +137,23 @@ def assert_same(result, plain):
     assert plain.metrics["units_run_again"] == 0
 
 
-@pytest.fixture(scope="module")
-def plain(mark):
+SPACE = "model.space.max_depth=[2,3,4,5]"
+
+
+@pytest.fixture(scope="session")
+def plain(fragile_folder):
     """What a search of trials finds where no worker dies, the same on every backend."""
-    mark.touch()
-    result, tracker = run(*TREES, "model.space.max_depth=[2,3,4,5]")
+    (fragile_folder / "killed").touch()
+    result, tracker = SharedEngine().run(*TREES, SPACE)
     assert "run again" not in tracker.params.get("measurement_notes", "")
     return result
 
 
-def test_trials_of_a_lost_worker_are_run_again(backend, plain, mark):
+@TRIALS
+@pytest.mark.usefixtures("backend")
+def test_trials_of_a_lost_worker_are_run_again(shared, plain, mark):
     mark.unlink()
-    result, tracker = run(*TREES, "model.space.max_depth=[2,3,4,5]", f"backend={backend}")
+    result, tracker = shared.run(*TREES, SPACE)
     assert mark.exists()
     assert_same(result, plain)
     again = result.metrics["units_run_again"]
@@ -162,20 +161,20 @@ def test_trials_of_a_lost_worker_are_run_again(backend, plain, mark):
     assert f"{again:.0f} units were run again" in tracker.params["measurement_notes"]
 
 
+@ON_ALL_WORKERS
+@pytest.mark.usefixtures("training_backend")
 @pytest.mark.parametrize("model", DATA)
-@pytest.mark.parametrize("engine", TOGETHER)
-def test_fits_of_all_workers_are_the_same_after_one_was_lost(engine, model, mark, monkeypatch):
+def test_fits_of_all_workers_are_the_same_after_one_was_lost(shared, model, mark, monkeypatch):
     fragile = import_module("fragile")
     mark.touch()
-    words = [*WHOLE, *DATA[model], f"backend={engine}"]
-    plain, _ = run(*words)
+    plain, _ = shared.run(*WHOLE, *DATA[model])
     plugin = find("model", model)
     whole = (
         fragile.Starts() if model == "kmeans" else fragile.Boost(plugin.distributed_fit.catalogue)
     )
     monkeypatch.setattr(plugin, "distributed_fit", whole)
     mark.unlink()
-    result, tracker = run(*words)
+    result, tracker = shared.run(*WHOLE, *DATA[model])
     assert mark.exists()
     assert tracker.params["engine_warm"] is True
     assert_same(result, plain)
@@ -185,12 +184,12 @@ def test_fits_of_all_workers_are_the_same_after_one_was_lost(engine, model, mark
 
 
 @pytest.mark.dask
-def test_a_fit_is_made_again_where_what_it_has_found_is_lost(mark, monkeypatch):
+@pytest.mark.shared_engine(kills=True, backend="dask", parallelism="data")
+def test_a_fit_is_made_again_where_what_it_has_found_is_lost(shared, mark, monkeypatch):
     from optibench.backends.dask.xgboost import DaskXGBoost
 
     mark.touch()
-    words = [*WHOLE, *DATA["xgboost"], "backend=dask"]
-    plain, _ = run(*words)
+    plain, _ = shared.run(*WHOLE, *DATA["xgboost"])
     fetch, lost = DaskXGBoost._gather, []
 
     def lose_one(self, tasks, workers):
@@ -200,7 +199,7 @@ def test_a_fit_is_made_again_where_what_it_has_found_is_lost(mark, monkeypatch):
         return fetch(self, tasks, workers)
 
     monkeypatch.setattr(DaskXGBoost, "_gather", lose_one)
-    result, _ = run(*words)
+    result, _ = shared.run(*WHOLE, *DATA["xgboost"])
     assert_same(result, plain)
     assert result.metrics["units_run_again"] == 2
 
@@ -208,33 +207,38 @@ def test_a_fit_is_made_again_where_what_it_has_found_is_lost(mark, monkeypatch):
 def test_what_was_done_before_every_worker_died_is_kept(mark):
     mark.touch()
     tracker = MemoryTracker()
-    words = [*TREES, "model.space.max_depth=[2,4,5,99]", "search.target=2", "backend.workers=1"]
+    words = [*TREES, *QUIET, "model.space.max_depth=[2,4,5,99]", "search.target=2"]
     with pytest.raises(EngineError, match="died 4 times over the same trials"):
-        run(*words, tracker=tracker)
+        run(*words, "backend.workers=1", tracker=tracker)
     assert tracker.status is Status.FAILED
     rows = tracker.artifacts["trials.csv"].decode().splitlines()[1:]
     assert 1 <= len(rows) <= 9
     assert all("FINISHED" in row for row in rows)
 
 
+JVM_HAS_ENDED = r"Spark's JVM has ended \(exit code -9\)"
+
+
 @pytest.mark.spark
-@pytest.mark.parametrize("model", ["estimator", "kmeans"])
-def test_a_run_whose_jvm_ends_says_so_and_keeps_what_was_done(model, mark, monkeypatch):
+@pytest.mark.shared_engine(kills=True, backend="spark")
+def test_trials_whose_jvm_ends_say_so(shared, mark):
     """As where it is out of memory: then every call of Spark's fails in another way."""
     mark.touch()
-    words, told = [*QUIET, "backend=spark", "evaluation.folds=2"], MemoryTracker()
-    if model == "kmeans":
-        last = import_module("fragile").LastStarts()
-        monkeypatch.setattr(find("model", model), "distributed_fit", last)
-        words += [*DATA[model], "backend.parallelism=data"]
-    else:
-        words += [
-            "model=estimator",
-            "model.estimator=fragile.Tree",
-        ]
-        words += ["model.space.max_depth=[2,100]", "backend.workers=1"]
-    with pytest.raises(EngineError, match=r"Spark's JVM has ended \(exit code -9\)"):
-        run(*words, tracker=told)
+    told, words = MemoryTracker(), [*TREES, "model.space.max_depth=[2,100]"]
+    with pytest.raises(EngineError, match=JVM_HAS_ENDED):
+        shared.run(*words, tracker=told)
+    assert told.status is Status.FAILED
+    assert "Spark's JVM has ended" in told.reason
+
+
+@pytest.mark.spark
+@pytest.mark.shared_engine(kills=True, backend="spark", parallelism="data")
+def test_fits_of_all_workers_whose_jvm_ends_say_so(shared, mark, monkeypatch):
+    mark.touch()
+    told, last = MemoryTracker(), import_module("fragile").LastStarts()
+    monkeypatch.setattr(find("model", "kmeans"), "distributed_fit", last)
+    with pytest.raises(EngineError, match=JVM_HAS_ENDED):
+        shared.run(*WHOLE, *DATA["kmeans"], tracker=told)
     assert told.status is Status.FAILED
     assert "Spark's JVM has ended" in told.reason
 
@@ -260,7 +264,8 @@ def test_a_run_whose_engine_ends_over_its_files_says_so(monkeypatch, tmp_path):
 
 
 @pytest.mark.spark
-def test_workers_that_cannot_meet_end_the_run(mark, monkeypatch):
+@pytest.mark.shared_engine(kills=True, backend="spark", parallelism="data")
+def test_workers_that_cannot_meet_end_the_run(shared, mark, monkeypatch):
     plugin = find("model", "xgboost")
     monkeypatch.setattr(
         plugin, "distributed_fit", import_module("fragile").Boost(plugin.catalogue)
@@ -270,7 +275,7 @@ def test_workers_that_cannot_meet_end_the_run(mark, monkeypatch):
     apart.touch()
     try:
         with pytest.raises(EngineError, match="nobody can meet here"):
-            run(*WHOLE, *DATA["xgboost"], "backend=spark", tracker=told)
+            shared.run(*WHOLE, *DATA["xgboost"], tracker=told)
     finally:
         apart.unlink()
     assert told.status is Status.FAILED

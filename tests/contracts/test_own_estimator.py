@@ -5,6 +5,7 @@ import sys
 
 import mlflow
 import pytest
+from tests.engines import run
 
 import optibench
 from optibench.models.estimator import _load
@@ -38,6 +39,13 @@ mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model(sys.argv[2])
 print(model.predict(model.input_example).tolist())
 """
+WORDS = [
+    "model=estimator",
+    "model.estimator=my_own_models.Threshold",
+    "model.space.column=[1,5]",
+    "model.space.at=[30.0,120.0,150.0]",
+    "progress=false",
+]
 
 
 @pytest.fixture
@@ -51,18 +59,18 @@ def folder(tmp_path, monkeypatch):
     _load.cache_clear()
 
 
-def test_a_class_of_the_working_directory_is_tuned_and_its_model_travels(backend, folder):
-    words = [
-        "model=estimator",
-        "model.estimator=my_own_models.Threshold",
-        "model.space.column=[1,5]",
-        "model.space.at=[30.0,120.0,150.0]",
-        "progress=false",
-    ]
-    result = optibench.run([*words, f"backend={backend}"])
+@pytest.mark.usefixtures("folder")
+def test_a_class_of_the_working_directory_is_tuned(backend):
+    result, _ = run(*WORDS, f"backend={backend}", "backend.workers=2")
     assert len(result.trials) == 30
     assert {trial.error for trial in result.trials} == {None}
     assert result.best_params == {"column": 1, "at": 150.0}  # glucose, in milligrams
+
+
+def test_the_model_of_a_class_of_the_working_directory_travels(folder):
+    """The driver fits and logs it, whatever the backend."""
+    fixed = ["search=none", "model.params.column=1", "model.params.at=150.0"]
+    result = optibench.run([*WORDS[:2], *fixed, "progress=false", "backend.workers=1"])
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     uri = f"sqlite:///{folder}/mlruns/mlflow.db"

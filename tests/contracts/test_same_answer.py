@@ -10,30 +10,27 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, ParameterGrid, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
+from tests.engines import SharedEngine
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier, XGBRegressor
 
 import optibench
-from optibench.config.composition import compose
-from optibench.config.resolution import resolve
-from optibench.runner import benchmark
-from optibench.tracking.memory import MemoryTracker
 
 SPACES = {
     "kmeans": {
         "init": ["k-means++", "random"],
         "max_iter": [3, 100],
-        "n_clusters": [2, 5],
-        "n_init": [3, 7],
+        "n_clusters": [5],
+        "n_init": [2, 5],
     },
     "xgboost": {
         "max_depth": [2, 4],
-        "eta": [1, 0.2],
-        "n_estimators": [20, 60],
+        "eta": [0.2],
+        "n_estimators": [10, 30],
         "subsample": [0.5, 1.0],
     },
-    "random_forest": {"max_depth": [2, None], "max_features": ["sqrt", 0.5], "n_estimators": [20]},
-    "xgboost_regression": {"max_depth": [2, 4], "eta": [0.3], "n_estimators": [10, 40]},
+    "random_forest": {"max_depth": [2, None], "max_features": ["sqrt", 0.5], "n_estimators": [8]},
+    "xgboost_regression": {"max_depth": [2, 4], "eta": [0.3], "n_estimators": [10, 30]},
     "logistic_regression": {"C": [0.01, 1.0], "class_weight": [None, "balanced"]},
 }
 OTHER_KEYS = {  # of its own space
@@ -46,22 +43,9 @@ CLASSIFIERS = {
     "random_forest": RandomForestClassifier,
     "logistic_regression": lambda **params: LogisticRegression(max_iter=1000, **params),
 }
-# Starting an engine takes longer than most of these searches.
-QUIET = ["profiling=off", "progress=false", "backend.keep_alive=true"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_kept():
-    """No engine of another module, and none left for one."""
-    optibench.release_engine()
-    yield
-    optibench.release_engine()
-
-
-def run(*overrides, tracker=None):
-    """One benchmark, tracked in memory."""
-    config = resolve(compose([*QUIET, *overrides]))
-    return benchmark.run(config, tracker=tracker or MemoryTracker())
+pytestmark = [pytest.mark.shared_engine, pytest.mark.usefixtures("backend")]
+NO_DEFAULT = "evaluation.default_fit=false"
+ALONE = SharedEngine("sklearn", workers=1)
 
 
 def small(model):
@@ -143,7 +127,7 @@ def independent_values(seed=0):
     return rows
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def expected():
     """The independent computation, done once, with one thread."""
     with threadpool_limits(1):
@@ -166,19 +150,18 @@ def expected():
         ("logistic_regression", 2),
     ],
 )
-def test_scores_equal_the_independent_computation_to_the_last_bit(
-    backend, model, workers, expected
-):
-    result = run(*small(model), f"backend={backend}", f"backend.workers={workers}")
+@pytest.mark.usefixtures("workers")
+def test_scores_equal_the_independent_computation_to_the_last_bit(shared, model, expected):
+    result, _ = shared.run(*small(model), NO_DEFAULT)
     scores = {(trial.candidate, trial.fold): dict(trial.scores) for trial in result.trials}
     assert scores == expected[model]
 
 
-def test_the_winner_is_the_best_mean_and_is_refitted_on_the_train_part(backend, expected):
-    result = run(*small("xgboost"), f"backend={backend}")
+def test_the_winner_is_the_best_mean_and_is_refitted_on_the_train_part(shared, expected):
+    result, _ = shared.run(*small("xgboost"))
     means = [
         np.mean([expected["xgboost"][number, fold]["accuracy"] for fold in range(5)])
-        for number in range(16)
+        for number in range(8)
     ]
     best = int(np.argmax(means))
     assert result.best_params == list(ParameterGrid(SPACES["xgboost"]))[best]
@@ -195,17 +178,9 @@ def test_the_winner_is_the_best_mean_and_is_refitted_on_the_train_part(backend, 
     assert result.metrics["default_accuracy"] == plain.score(X_test, y_test)
 
 
-def test_random_search_gives_the_same_trials_on_every_backend(backend):
-    words = ["model=xgboost", "search=random", "search.n_iter=3", "dataset=iris"]
-    space = ["model.space.eta={low: 0.01, high: 1, log: true}", "model.params.n_estimators=10"]
-    result = run(*words, *space, f"backend={backend}")
-    again = run(*words, *space, "backend=sklearn", "backend.workers=1")
-    assert [t.params for t in result.trials] == [t.params for t in again.trials]
-    assert [t.scores for t in result.trials] == [t.scores for t in again.trials]
-
-
+FEW_STARTS = ["model.space.n_init=[2,4]", "model.space.max_iter=[100,200]"]
 SEARCHES = {
-    "halving by rows": ["model=kmeans", "search=halving"],
+    "halving by rows": ["model=kmeans", "search=halving", *FEW_STARTS],
     "hyperband by trees": [
         "model=xgboost",
         "search=hyperband",
@@ -219,6 +194,7 @@ SEARCHES = {
         "search=halving",
         "search.resource=n_init",
         "model.params.n_init=9",
+        "model.space.max_iter=[100,200]",
     ],
     "tpe": ["model=xgboost", "search=tpe", "search.n_iter=8", "model.params.n_estimators=10"],
     "tpe with a pruner": [
@@ -232,68 +208,72 @@ SEARCHES = {
 }
 
 
+FEW_TREES = ["model=xgboost", "model.params.n_estimators=20"]
+REFERENCES = {
+    **SEARCHES,
+    "random": [
+        "model=xgboost",
+        "search=random",
+        "search.n_iter=3",
+        "dataset=iris",
+        "model.space.eta={low: 0.01, high: 1, log: true}",
+        "model.params.n_estimators=10",
+    ],
+    "grid": FEW_TREES,
+}
+
+
+@pytest.fixture(scope="session")
+def references():
+    """Each search on one worker of the sklearn backend, without any sharing."""
+    words = ["search.reuse=false", NO_DEFAULT]
+    found = {name: ALONE.run(*search, *words)[0] for name, search in REFERENCES.items()}
+    optibench.release_engine()
+    return found
+
+
+def test_random_search_gives_the_same_trials_on_every_backend(shared, references):
+    result, _ = shared.run(*REFERENCES["random"], NO_DEFAULT)
+    again = references["random"]
+    assert [t.params for t in result.trials] == [t.params for t in again.trials]
+    assert [t.scores for t in result.trials] == [t.scores for t in again.trials]
+
+
 def trials_of(result):
     """What does not depend on time."""
     return [(t.candidate, dict(t.params), t.fold, dict(t.scores), t.status) for t in result.trials]
 
 
-@pytest.fixture(scope="module")
-def alone():
-    """Each search on one worker of the sklearn backend, without any sharing."""
-    words = ["backend=sklearn", "backend.workers=1", "search.reuse=false"]
-    return {name: run(*overrides, *words) for name, overrides in SEARCHES.items()}
-
-
 @pytest.mark.parametrize("search", SEARCHES)
-def test_adaptive_searches_find_the_same_on_every_backend(backend, search, alone):
-    result = run(*SEARCHES[search], f"backend={backend}")
-    assert trials_of(result) == trials_of(alone[search])
-    assert result.best_params == alone[search].best_params
-    assert result.metrics["best_cv_score"] == alone[search].metrics["best_cv_score"]
+def test_adaptive_searches_find_the_same_on_every_backend(shared, search, references):
+    result, _ = shared.run(*SEARCHES[search], NO_DEFAULT)
+    alone = references[search]
+    assert trials_of(result) == trials_of(alone)
+    assert result.best_params == alone.best_params
+    assert result.metrics["best_cv_score"] == alone.metrics["best_cv_score"]
 
 
+# What depends on time, the deterministic search that it is a part of or begins like, and its tag.
 TIMED = {
-    "asynchronous halving": (
-        ["model=kmeans", "search=halving", "search.deterministic=false"],
-        ["model=kmeans", "search=halving"],
-        "false",
-    ),
-    "asynchronous tpe": (
-        [*SEARCHES["tpe"], "search.deterministic=false"],
-        [*SEARCHES["tpe"]],
-        "false",
-    ),
-    "time limit": (
-        ["model=xgboost", "search.max_seconds=2"],
-        ["model=xgboost"],
-        "false",
-    ),
-    "target": (
-        ["model=xgboost", "search.target=0.74"],
-        ["model=xgboost"],
-        "true",
-    ),
+    "asynchronous halving": ("halving by rows", "search.deterministic=false", "false"),
+    "asynchronous tpe": ("tpe", "search.deterministic=false", "false"),
+    "time limit": ("grid", "search.max_seconds=1", "false"),
+    "target": ("grid", "search.target=0.74", "true"),
 }
-
-
-@pytest.fixture(scope="module")
-def whole_searches():
-    """The deterministic searches that those are parts of, or begin like."""
-    return {name: run(*reference) for name, (_, reference, _) in TIMED.items()}
 
 
 @pytest.mark.parametrize("search", TIMED)
 def test_what_depends_on_time_is_which_trials_there_are_and_never_a_score(
-    backend, search, whole_searches
+    shared, search, references
 ):
-    words, _, tag = TIMED[search]
-    tracker = MemoryTracker()
-    found = run(*words, f"backend={backend}", tracker=tracker)
+    reference, word, tag = TIMED[search]
+    found, tracker = shared.run(*REFERENCES[reference], word, NO_DEFAULT)
     assert tracker.header.tags["optibench.deterministic"] == tag
-    whole = whole_searches[search]
+    whole = references[reference]
     own, known = scores_by_place(found), scores_by_place(whole)
     both = own.keys() & known.keys()
-    assert len(both) >= 5  # an asynchronous search draws other candidates after the first few
+    fewest = 1 if search == "time limit" else 5
+    assert len(both) >= fewest  # an asynchronous search soon draws other candidates
     assert {place: own[place] for place in both} == {place: known[place] for place in both}
     if search == "target":
         first = next(c for c in whole.candidates if c.mean_scores["accuracy"] >= 0.74)
@@ -310,16 +290,16 @@ def scores_by_place(result):
     }
 
 
-def test_early_stopping_never_looks_at_the_rows_that_score(backend):
+def test_early_stopping_never_looks_at_the_rows_that_score(shared):
     """The stopped fit is that of scikit-learn's API on a split of the fold's train rows alone."""
     words = ["model=xgboost", "search=grid", "model.params.early_stopping_rounds=5"]
-    result = run(
+    result, _ = shared.run(
         *words,
         "model.params.n_estimators=200",
         "model.space.max_depth=[3]",
         "model.space.eta=[0.3]",
         "model.space.subsample=[1.0]",
-        f"backend={backend}",
+        NO_DEFAULT,
     )
     X, y = pima()
     X, _, y, _ = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y)
@@ -345,8 +325,8 @@ def test_early_stopping_never_looks_at_the_rows_that_score(backend):
         assert trial.scores["log_loss"] == skm.log_loss(y[check], model.predict_proba(X[check]))
 
 
-def test_no_search_fits_the_given_hyperparameters(backend):
-    result = run("model=kmeans", "search=none", "model.params.n_clusters=3", f"backend={backend}")
+def test_no_search_fits_the_given_hyperparameters(shared):
+    result, _ = shared.run("model=kmeans", "search=none", "model.params.n_clusters=3")
     assert result.trials == ()
     assert result.best_params == {"n_clusters": 3}
     assert result.model.estimator.n_clusters == 3

@@ -108,8 +108,8 @@ class OpenEngineSuite:
         self, engine: Engine, tmp_path: Path
     ) -> None:
         """And at the same time: each waits until the other has begun."""
-        trials = together(engine, engine.share(SharedRows(np.arange(1000.0), str(tmp_path))))
         assert engine.slots == WORKERS
+        trials = together(engine, engine.share(SharedRows(np.arange(1000.0), str(tmp_path))))
         assert {trial.scores["sum"] for trial in trials} == {499500.0}
         processes = {trial.worker for trial in trials}
         assert len(processes) == WORKERS

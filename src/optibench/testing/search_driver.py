@@ -65,6 +65,10 @@ class SearchDriver:
         self._ask()
         while self._under_way or self._done:
             self._complete_one()
+            waits_in_vain = not self._under_way and len(self.told) not in self._done
+            if self.deterministic and waits_in_vain:
+                msg = f"there was no candidate {len(self.told)}: they are numbered from 0 in order"
+                raise AssertionError(msg)
             while (result := self._next_to_tell()) is not None:
                 self.state.tell([result])
                 self.told.append(result)

@@ -144,17 +144,18 @@ class SearchSuite(EngineUser):
 
     def test_an_empty_space_is_refused(self, search: Search) -> None:
         """Only a search that fits its one candidate without folds needs no space."""
-        if search.start(self.params, self.space, FACTS).uses_folds:
+        params, space = self._given()
+        if search.start(params, space, FACTS).uses_folds:
             with pytest.raises(ConfigError, match="space"):
-                search.start(self.params, {}, FACTS)
+                search.start(params, {}, FACTS)
 
     def test_it_leaves_what_it_was_given_as_it_was(self, search: Search, tmp_path: Path) -> None:
         """The space and the fixed hyperparameters are shared with the rest of the run."""
-        space, params = copy.deepcopy(dict(self.space)), copy.deepcopy(dict(self.params))
+        params, space = self._given()
         state = search.start(params, space, FACTS)
         state.open(Journal(tmp_path, "suite"))
         SearchDriver(state, score).run()
-        assert (space, params) == (self.space, self.params)
+        assert (params, space) == self._given()
 
     def test_it_tunes_a_model_on_an_engine(self, search: Search) -> None:
         """Each trial on all rows has the scores of a plain fit of its candidate."""
@@ -171,9 +172,13 @@ class SearchSuite(EngineUser):
 
     def _started(self, search: Search, folder: Path) -> SearchState:
         folder.mkdir(exist_ok=True)
-        state = search.start(self.params, self.space, FACTS)
+        state = search.start(*self._given(), FACTS)
         state.open(Journal(folder, "suite"))
         return state
+
+    def _given(self) -> tuple[Params, Mapping[str, Any]]:
+        """Return copies of the fixed hyperparameters and of the space."""
+        return copy.deepcopy(dict(self.params)), copy.deepcopy(dict(self.space))
 
 
 def score(params: Params, rows: float, fold: int) -> float:
