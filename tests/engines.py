@@ -84,7 +84,7 @@ class SharedEngine(NamedTuple):
         """Take over the engine, or start it; leave it up for the next test."""
         backend = resolve(compose(self.words)).backend
         request = EngineRequest(self.workers, 1, tuple(modules), logs, MEMORY_BYTES)
-        with reuse.opened(backend, request, lambda _engine: None) as running:
+        with reuse.open_engine(backend, request, lambda _engine: None) as running:
             yield running.engine
 
 

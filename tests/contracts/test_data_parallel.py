@@ -361,7 +361,7 @@ def test_spark_gives_a_task_the_cores_of_its_threads(shared):
     alone, _ = shared.run(*TREES, "search=none")
     words = ["backend.threads_per_trial=2", "cores=2"]
     result, told = shared.run(*TREES, "search=none", *words)
-    conf = reuse.idle().engine.context.getConf()
+    conf = reuse.idle_engine().engine.context.getConf()
     assert conf.get("spark.task.cpus") == "2"
     assert told.params["engine_params.n_jobs"] == 2
     assert result.metrics["accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.03)
@@ -476,12 +476,12 @@ def test_a_kept_engine_outlives_wrong_data_and_goes_with_an_interrupted_run(
     from optibench.runner import loading
 
     once(shared, *files)
-    if reuse.idle() is None:
+    if reuse.idle_engine() is None:
         shared.run(*files, NO_DEFAULT)
-    engine = reuse.idle().engine
+    engine = reuse.idle_engine().engine
     with pytest.raises(DataError, match="kind"):
         shared.run(*files, "dataset.categorical=[]")
-    assert reuse.idle().engine is engine
+    assert reuse.idle_engine().engine is engine
 
     def look_and_be_interrupted(*asked):
         survey_with_engine(*asked)
@@ -491,7 +491,7 @@ def test_a_kept_engine_outlives_wrong_data_and_goes_with_an_interrupted_run(
     monkeypatch.setattr(loading, "survey_with_engine", look_and_be_interrupted)
     with pytest.raises(KeyboardInterrupt):
         shared.run(*files)
-    assert reuse.idle() is None
+    assert reuse.idle_engine() is None
 
 
 @pytest.mark.dask
