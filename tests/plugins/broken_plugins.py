@@ -12,10 +12,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from optibench.datasets.iris import Iris
 
 from optibench.backends.common import worker_process
 from optibench.backends.sklearn.backend import LokyEngine, SklearnBackend
+from optibench.datasets.builtin import Iris
 from optibench.datasets.parquet import Parquet
 from optibench.errors import EngineError
 from optibench.models.kmeans import KMeans

@@ -17,7 +17,7 @@ MODULE = """
     from typing import Any
 
     from optibench.backends.sklearn.backend import SklearnBackend
-    from optibench.datasets.iris import Iris
+    from optibench.datasets.builtin import Iris
     from optibench.models.kmeans import KMeans
     from optibench.search.grid import GridSearch
 
@@ -160,7 +160,7 @@ def test_code_that_cannot_be_imported_is_told_once_it_is_chosen():
     assert "declared.missing:Backend of the installed package all-four 1.5" in told
     assert "cannot be imported (ModuleNotFoundError" in told
     assert "must be a dataclass" in refusal("model=plain")
-    assert "the fields of Unusable are no schema" in refusal("model=unusable")
+    assert "Unusable has a field that a configuration cannot hold" in refusal("model=unusable")
 
 
 def test_a_name_that_is_taken_is_refused_with_both_owners(packages):

@@ -28,7 +28,12 @@ def test_a_table_without_rows_is_its_header():
 
 @pytest.mark.parametrize(
     "variables",
-    [{"COLUMNS": "40"}, {"COLUMNS": "1"}, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}],
+    [
+        {"COLUMNS": "40"},
+        {"COLUMNS": "1"},
+        {"FORCE_COLOR": "1", "TERM": "xterm-256color"},
+        {"FORCE_COLOR": "1", "TERM": "dumb"},
+    ],
 )
 def test_no_cell_is_cut_wrapped_or_coloured(monkeypatch, variables):
     for name, value in variables.items():

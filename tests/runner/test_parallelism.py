@@ -44,7 +44,7 @@ def situation(**changes):
             "trials",
             "40 fits keep all workers busy",
         ),
-        ({"table_bytes": 6 * GIB, "worker_bytes": 64 * GIB}, "data", "take more than 16384 MiB"),
+        ({"table_bytes": 6 * GIB, "worker_bytes": 64 * GIB}, "data", "more than the 16384 MiB"),
         ({"table_bytes": GIB, "fits": 0}, "data", "0 fits of the search do not keep 4 workers"),
         ({"table_bytes": GIB, "fits": 3}, "data", "3 fits of the search do not keep 4 workers"),
         ({"table_bytes": GIB, "fits": 3, "why_no_data": "no trainer"}, "trials", "no trainer"),

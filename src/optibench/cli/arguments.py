@@ -44,7 +44,7 @@ def _unquoted(word: str, value: str) -> str:
     try:
         override = parse_override(word)
     except OverrideParseException:
-        return value
+        return value.strip("'\"")
     return value if override is None or override.string is None else override.string
 
 

@@ -59,7 +59,7 @@ def _is_readable(word: str) -> bool:
 
 def _unknown_key(key: str, words: Sequence[str]) -> str:
     overrides = _overrides(words)
-    came = next((word for word, override in overrides.items() if override.key == key), key)
+    came = next((word for word in words if word.lstrip("+~").partition("=")[0] == key), key)
     parent, _, leaf = key.rpartition(".")
     allowed = _keys_of(parent, overrides.values())
     if not allowed:

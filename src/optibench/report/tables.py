@@ -64,7 +64,8 @@ def render_table(
         table.add_column(Text(name), justify="right" if number in right else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console = Console(width=_WIDTH, color_system=None)
+    # Without a height rich asks the terminal; one that it takes for dumb has 80 columns.
+    console = Console(width=_WIDTH, height=25, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -18,10 +18,8 @@ from optibench.runner.settings import PreparedRun
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from optibench.runner.settings import RunSettings
-
-if TYPE_CHECKING:
     from optibench.config.schema import Config
+    from optibench.runner.settings import RunSettings
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
 NOT_IN_DIGEST = ("tracking", "plan", "progress", "repeats")

@@ -57,7 +57,7 @@ def choose(inputs: ParallelismInputs) -> ParallelismChoice:
     """
     table = f"the table of {inputs.table_bytes / MIB:.1f} MiB"
     least = min(inputs.worker_bytes, inputs.driver_bytes)
-    room = f"the {ROOM} copies that a fit needs take {{}} {least / MIB:.0f} MiB"
+    room = f"{ROOM} times its size is {{}} the {least / MIB:.0f} MiB of the smallest process"
     why_no_data = inputs.why_no_data or _why_no_room(inputs)
     if ROOM * inputs.table_bytes > least:
         too_large = f"{table} is too large for every worker: {room.format('more than')}"

@@ -41,8 +41,8 @@ def _memory(parallelism: str, table_mib: float, workers: int) -> str:
     if parallelism == "data":
         return f"table {table_mib:.1f} MiB, {table_mib / workers:.1f} MiB of it at each worker"
     return (
-        f"table {table_mib:.1f} MiB, mapped by all; "
-        f"a fit takes about {2 * table_mib:.1f} MiB of its own in each worker"
+        f"table {table_mib:.1f} MiB, shared by all workers; "
+        f"each fit needs about {2 * table_mib:.1f} MiB more in its worker"
     )
 
 

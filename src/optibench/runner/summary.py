@@ -114,8 +114,8 @@ class RunSummary:
             )
         if isinstance(winner, CandidateResult) and winner.budget < 1.0:
             notes.append(
-                f"no candidate with all of the resource has a score: the winner, and with it "
-                f"best_cv_score, had {winner.budget:.1%} of it"
+                "no candidate with the full resource has a score: the winner and best_cv_score "
+                f"come from {winner.budget:.1%} of it"
             )
         return notes
 

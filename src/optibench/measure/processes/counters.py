@@ -71,7 +71,7 @@ class ProcCounters:
     notes: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        """Snapshot up the units of /proc once."""
+        """Look up the units of /proc once."""
         self._pid = os.getpid()
         self._tick_seconds = 1.0 / os.sysconf("SC_CLK_TCK")
         self._page_bytes = os.sysconf("SC_PAGE_SIZE")
