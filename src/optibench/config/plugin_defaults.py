@@ -32,7 +32,10 @@ def defaults_of(group: str, name: str) -> DictConfig:
         structured = OmegaConf.structured(schema)
         defaults = OmegaConf.to_container(structured, enum_to_str=True)
     except OmegaConfBaseException as error:
-        msg = f"{group}={name}: {schema.__qualname__} has a field that a configuration cannot hold: {error}"
+        msg = (
+            f"{group}={name}: {schema.__qualname__} has a field that a configuration cannot hold: "
+            f"{error}"
+        )
         raise ConfigError(msg) from error
     values = {**_by_key(defaults), "name": name}
     if group == "search":

@@ -117,7 +117,8 @@ class RunLifecycle:
         except Exception as problem:
             if self.run_id:
                 raise
-            msg = f"{str(error) or type(error).__name__} (No MLflow run could be created to record this: {problem})"
+            what = str(error) or type(error).__name__
+            msg = f"{what} (No MLflow run could be created to record this: {problem})"
             raise BenchmarkError(msg) from error
 
     def _close(self, error: BaseException) -> None:
