@@ -21,6 +21,7 @@ from filelock import FileLock
 from optibench.backends.spark.java import find_java_home
 from optibench.errors import EngineError
 
+CACHE = ".pytest_cache"  # also where pytest itself is told to keep none
 OPTIONS = "JAVA_TOOL_OPTIONS"
 QUICK = "-XX:TieredStopAtLevel=1"  # compiling well costs more than a test gets back
 # What data-parallel runs load, too: SQL, Arrow and K-means.
@@ -75,6 +76,7 @@ class JavaArchive:
         return self._options
 
     def _made(self, java_home: Path) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
         archive = self._folder / f"{fingerprint(java_home)}.jsa"
         with FileLock(f"{archive}.lock"):
             if not archive.exists():
@@ -116,9 +118,7 @@ archive_key = pytest.StashKey[JavaArchive]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the folder of the archive; xdist's workers have the same."""
-    cache = config.rootpath / str(config.getini("cache_dir")) / "java"
-    cache.mkdir(parents=True, exist_ok=True)
-    config.stash[archive_key] = JavaArchive(cache)
+    config.stash[archive_key] = JavaArchive(config.rootpath / CACHE / "java")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

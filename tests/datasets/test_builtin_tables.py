@@ -105,7 +105,6 @@ def test_first_features_are_kept() -> None:
         ("pima", {"n_samples": 769}, DataError, "768 rows"),
         ("pima", {"n_features": 9}, DataError, "8 features"),
         ("pima", {"n_samples": 0}, ConfigError, "n_samples=0"),
-        ("builtin", {}, ConfigError, "allowed are breast_cancer, diabetes, digits, iris, wine"),
         ("iris", {"path": "x.csv"}, ConfigError, "reads no file"),
         ("blobs", {"path": "x.csv"}, ConfigError, "reads no file"),
         ("blobs", {"n_samples": None}, ConfigError, "n_samples"),

@@ -140,7 +140,7 @@ def test_a_benchmark_takes_all_four_kinds_from_a_package():
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["backend=declared"], "backend=declared has no trainer for model=kmeans (it trains none"),
+        (["backend=declared"], "backend=declared has no trainer for model=kmeans (for no model"),
         (["model=declared", "backend=dask"], "backend=dask has no trainer for model=declared"),
     ],
 )

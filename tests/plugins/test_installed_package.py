@@ -90,5 +90,5 @@ def test_the_code_of_a_plugin_reaches_the_workers_of_a_given_cluster(use, tiny, 
             assert [trial.error for trial in result.trials] == [None] * 6
         with use(site_packages), pytest.raises(EngineError) as caught:
             run(*words, address)
-    assert "has no optibench_tiny, this program 0.1.0" in str(caught.value)
+    assert "has no optibench_tiny, this program has 0.1.0" in str(caught.value)
     assert "pip install 'optibench-tiny==0.1.0'" in str(caught.value)

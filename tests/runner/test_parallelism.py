@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.trials.fakes import SharedInProcess
 
 from optibench.config.composition import compose
 from optibench.config.resolution import resolve
@@ -90,13 +91,14 @@ class Here:
 
     def __init__(self, worker_memory_bytes):
         self.worker_memory_bytes = worker_memory_bytes
+        self.data_parallel = self
 
     def share(self, value):
-        return value
+        return SharedInProcess(value)
 
     def submit(self, task, shared, batch):
         done = Future()
-        done.set_result(task(shared, batch))
+        done.set_result(task(shared.view(), batch))
         return done
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from optibench.datasets.fields import DatasetFields, refuse_path
 from optibench.datasets.selection import select
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Builtin(DatasetFields):
-    """One table of scikit-learn, loaded by `sklearn.datasets.load_<name>`."""
+    """One table of scikit-learn.
 
+    Attributes:
+        loader: name of the function in `sklearn.datasets`.
+    """
+
+    loader: ClassVar[str]
     target: str | None = "target"
 
     def load(self, seed: int) -> Table:
@@ -23,7 +28,7 @@ class Builtin(DatasetFields):
         import sklearn.datasets
 
         refuse_path(self)
-        load = getattr(sklearn.datasets, f"load_{self.name}")
+        load = getattr(sklearn.datasets, self.loader)
         return select(load(as_frame=True).frame, self, f"builtin:{self.name}", seed)
 
 
@@ -31,6 +36,7 @@ class Builtin(DatasetFields):
 class BreastCancer(Builtin):
     """Tumours: 569 rows, 30 features, 2 classes."""
 
+    loader: ClassVar[str] = "load_breast_cancer"
     name: str = "breast_cancer"
 
 
@@ -38,6 +44,7 @@ class BreastCancer(Builtin):
 class Diabetes(Builtin):
     """Patients: 442 rows, 10 features, the progress of the disease (Efron et al. 2004)."""
 
+    loader: ClassVar[str] = "load_diabetes"
     name: str = "diabetes"
 
 
@@ -45,6 +52,7 @@ class Diabetes(Builtin):
 class Digits(Builtin):
     """Handwritten digits: 1,797 rows, 64 pixels, 10 classes."""
 
+    loader: ClassVar[str] = "load_digits"
     name: str = "digits"
 
 
@@ -52,6 +60,7 @@ class Digits(Builtin):
 class Iris(Builtin):
     """Fisher's iris flowers: 150 rows, 4 features, 3 classes of 50."""
 
+    loader: ClassVar[str] = "load_iris"
     name: str = "iris"
 
 
@@ -59,4 +68,5 @@ class Iris(Builtin):
 class Wine(Builtin):
     """Wines: 178 rows, 13 features, 3 classes."""
 
+    loader: ClassVar[str] = "load_wine"
     name: str = "wine"
