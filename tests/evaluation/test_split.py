@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from optibench.datasets.builtin import Builtin
+from optibench.datasets.builtin import Diabetes
 from optibench.datasets.encoding import encode
 from optibench.datasets.pima import Pima
 from optibench.errors import ConfigError, DataError
@@ -73,7 +73,7 @@ def test_clusters_are_split_and_scaled_as_the_protocol_says() -> None:
 
 
 def test_numbers_are_split_without_stratifying() -> None:
-    dataset = encode(Builtin("diabetes").load(0), Task.REGRESSION)
+    dataset = encode(Diabetes().load(0), Task.REGRESSION)
     assert dataset.y.dtype == np.float64
     assert dataset.classes == ()
     parts = split(dataset, plan(Task.REGRESSION))

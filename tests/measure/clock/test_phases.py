@@ -160,7 +160,7 @@ def fail_after_the_clock_was_stopped(recorder: Recorder, slept: list[float]) -> 
         with recorder.phase("tracking"):
             slept.append(pause(0.05))
             recorder.stop()
-            pause(0.1)
+            pause(0.6)
             message = "broke"
             raise RuntimeError(message)
 
@@ -171,16 +171,16 @@ def test_the_clock_can_be_stopped_inside_a_phase_and_an_error_leaves_it_whole() 
     with pytest.raises(RuntimeError, match="broke"):
         fail_after_the_clock_was_stopped(recorder, slept)
     metrics = recorder.metrics()
-    assert metrics["wall_seconds"] == pytest.approx(sum(slept), abs=0.04)
-    assert metrics["tracking_seconds"] == pytest.approx(slept[1], abs=0.02)
+    assert metrics["wall_seconds"] == pytest.approx(sum(slept), abs=0.3)
+    assert metrics["tracking_seconds"] == pytest.approx(slept[1], abs=0.3)
 
 
 def test_metrics_can_be_asked_for_while_a_phase_is_open() -> None:
     with Recorder(time.perf_counter()) as recorder, recorder.phase("search"):
         slept = pause(0.1)
-        assert recorder.metrics()["search_seconds"] == pytest.approx(slept, abs=0.03)
+        assert recorder.metrics()["search_seconds"] == pytest.approx(slept, abs=0.08)
         slept += pause(0.1)
-        assert recorder.metrics()["search_seconds"] == pytest.approx(slept, abs=0.05)
+        assert recorder.metrics()["search_seconds"] == pytest.approx(slept, abs=0.15)
 
 
 def test_an_unknown_phase_is_refused_by_name() -> None:
