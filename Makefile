@@ -21,8 +21,14 @@ export PYTHONDONTWRITEBYTECODE :=
 run: env
 	@$(BIN)/python -m optibench $(ARGS)
 
+# Tests of the measurement compare times, so they run after the others and alone. Exit code 5: no test was selected.
 test: env
+ifeq ($(TESTS),tests)
+	$(BIN)/python -m pytest tests --ignore=tests/measure $(XDIST) $(ARGS)
+	$(BIN)/python -m pytest tests/measure $(ARGS) || [ $$? -eq 5 ]
+else
 	$(BIN)/python -m pytest $(TESTS) $(XDIST) $(ARGS)
+endif
 
 test-fast: env
 	$(BIN)/python -m pytest $(TESTS) $(XDIST) -m "not dask and not spark and not slow" $(ARGS)
