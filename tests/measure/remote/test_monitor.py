@@ -74,7 +74,7 @@ def test_cpu_and_memory_of_a_tree_are_those_that_the_kernel_tells(worker, token)
     worker.returncode = 0
     assert series.end == STOPPED
     paid = usage.ru_utime + usage.ru_stime
-    assert paid - 0.1 <= series.points[-1].cpu_seconds <= paid + 0.02  # 0.1: of its own start
+    assert paid - 0.3 <= series.points[-1].cpu_seconds <= paid + 0.02  # 0.3: of its own start
     read = [point.pss_bytes for point in series.points if point.pss_bytes is not None]
     assert 100 * MIB <= max(read) <= 1.1 * usage.ru_maxrss * 1024
     assert max(point.processes for point in series.points) == 2
