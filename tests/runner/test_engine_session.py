@@ -1,4 +1,4 @@
-"""When the engine of a run comes up and ends, and the watches beside its workers with it."""
+"""When the engine of a run starts and ends, and the monitors of its workers with it."""
 
 import time
 from contextlib import contextmanager

@@ -12,7 +12,7 @@ from optibench.measure.remote import monitors
 from optibench.runner import worker_monitors
 from optibench.runner.worker_monitors import WorkerMonitors
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the watch detaches by fork")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the monitor detaches by fork")
 # Its child is nobody's: it stands for a worker, and burns CPU until it is killed.
 DETACHED = """
 import subprocess, sys

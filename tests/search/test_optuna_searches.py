@@ -55,7 +55,7 @@ def test_in_order_the_candidates_do_not_depend_on_workers_and_who_is_fast(search
         for w in (1, 2, 9)
     ]
     assert runs[0].asked == runs[1].asked == runs[2].asked
-    assert runs[0].told == runs[2].told
+    assert runs[0].observed == runs[2].observed
 
 
 def test_candidates_depend_on_the_seed_and_on_the_scores(loop):
@@ -86,7 +86,7 @@ def test_tpe_finds_a_better_optimum_than_random_search(greater, loop):
 
     def best(search):
         run = loop(search.start({}, space, facts), lambda *a: sign * smooth(*a)).run()
-        return max(sign * result.mean_scores["score"] for result in run.told)
+        return max(sign * result.mean_scores["score"] for result in run.observed)
 
     tpe = [best(TPESearch(n_iter=40, seed=seed)) for seed in range(15)]
     random = [best(RandomSearch(n_iter=40, seed=seed)) for seed in range(15)]
@@ -99,7 +99,7 @@ def test_gp_finds_a_better_optimum_than_random_search(loop):
 
     def best(search):
         run = loop(search.start({}, space, FACTS), smooth).run()
-        return max(result.mean_scores["score"] for result in run.told)
+        return max(result.mean_scores["score"] for result in run.observed)
 
     gp = [best(GPSearch(n_iter=20, startup=6, seed=seed)) for seed in range(3)]
     random = [best(RandomSearch(n_iter=20, seed=seed)) for seed in range(3)]
@@ -147,15 +147,15 @@ def test_failed_candidates_teach_nothing_and_the_search_goes_on(loop):
         return float("nan") if params["kind"] == "a" else smooth(params, 1.0, 0)
 
     run = loop(TPESearch(n_iter=30).start({}, SPACE, FACTS), score).run()
-    assert len(run.told) == 30
-    assert {result.status.value for result in run.told} == {"FINISHED", "FAILED"}
+    assert len(run.observed) == 30
+    assert {result.status.value for result in run.observed} == {"FINISHED", "FAILED"}
 
 
 def test_as_results_come_the_search_ends_after_its_candidates(loop):
     state = TPESearch(n_iter=25, deterministic=False).start({}, SPACE, FACTS)
     run = loop(state, smooth, deterministic=False, workers=7).run()
-    assert sorted(r.number for r in run.told) == list(range(25))
-    assert [r.number for r in run.told] != list(range(25))
+    assert sorted(r.number for r in run.observed) == list(range(25))
+    assert [r.number for r in run.observed] != list(range(25))
 
 
 def test_optuna_is_quiet_and_its_own_settings_are_left_as_they_were(loop, capsys):

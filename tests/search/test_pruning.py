@@ -75,8 +75,8 @@ def test_one_at_a_time_every_decision_is_that_of_optunas_own_loop(
     # With one worker and a window of one, results arrive in the order of the proposals.
     ours = loop(state, noisy, workers=1).run()
     theirs = optunas_own_loop(TPESearch(pruner=pruner, **keys), greater=greater)
-    assert [(r.params["x"], len(r.trials)) for r in ours.told] == theirs
-    pruned = [r for r in ours.told if r.status is Status.KILLED]
+    assert [(r.params["x"], len(r.trials)) for r in ours.observed] == theirs
+    pruned = [r for r in ours.observed if r.status is Status.KILLED]
     assert 0 < len(pruned) < 40
 
 
@@ -86,8 +86,8 @@ def test_in_order_decisions_do_not_depend_on_workers_and_who_is_fast(pruner, loo
         loop(start(pruner, n_iter=40, startup=8), noisy, workers=w, seed=w).run()
         for w in (1, 3, 8)
     ]
-    assert runs[0].told == runs[1].told == runs[2].told
-    assert any(r.status is Status.KILLED for r in runs[0].told)
+    assert runs[0].observed == runs[1].observed == runs[2].observed
+    assert any(r.status is Status.KILLED for r in runs[0].observed)
 
 
 def test_a_decision_uses_nothing_that_was_told_after_the_question(evaluate):
@@ -126,7 +126,7 @@ def test_a_candidate_with_a_failed_fold_is_left_to_fail(evaluate):
 def test_without_a_pruner_nothing_is_pruned(loop):
     state = start(None, n_iter=15)
     assert not state.prunes
-    assert all(len(r.trials) == 5 for r in loop(state, noisy).run().told)
+    assert all(len(r.trials) == 5 for r in loop(state, noisy).run().observed)
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)

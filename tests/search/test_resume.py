@@ -76,8 +76,8 @@ def test_in_order_an_interrupted_search_repeats_itself_and_runs_only_what_is_new
     second = loop(state, bumpy, seed=2).run()
     state.close(finished=True)
     assert second.asked == undisturbed.asked
-    assert exactly(second.told) == exactly(undisturbed.told)
-    assert exactly(first.told) == exactly(undisturbed.told[:tells])
+    assert exactly(second.observed) == exactly(undisturbed.observed)
+    assert exactly(first.observed) == exactly(undisturbed.observed[:tells])
     assert sorted(second.ran) == list(range(tells, 24))
 
 
@@ -92,7 +92,7 @@ def test_an_interruption_of_a_resumed_search_is_one_more(journal, loop):
     state = start(journal, search)
     run = loop(state, bumpy).run()
     state.close(finished=True)
-    assert exactly(run.told) == exactly(undisturbed.told)
+    assert exactly(run.observed) == exactly(undisturbed.observed)
     assert len(read(journal, 1)) == 24
 
 
@@ -111,11 +111,11 @@ def test_as_results_come_what_is_written_is_taken_over_and_counts(pruner, journa
     second = loop(state, bumpy, deterministic=False, workers=6).run()
     state.close(finished=True)
     taken = {c.number: c.params for c in second.asked[:10]}
-    assert list(taken.values()) == [r.params for r in first.told]
-    assert len(second.told) == 24
+    assert list(taken.values()) == [r.params for r in first.observed]
+    assert len(second.observed) == 24
     assert not set(second.ran) & set(range(10))
-    again = {r.number: r for r in second.told}
-    for number, result in enumerate(first.told):
+    again = {r.number: r for r in second.observed}
+    for number, result in enumerate(first.observed):
         assert again[number].mean_scores == pytest.approx(result.mean_scores, nan_ok=True)
         assert again[number].status is result.status
         assert all(trial.candidate == number for trial in again[number].trials)
@@ -154,7 +154,7 @@ def test_two_live_searches_with_one_question_do_not_share_a_study(journal, loop)
     first, second = loop(one, bumpy).run(9), loop(other, bumpy).run(4)
     one.close(finished=False)
     other.close(finished=False)
-    assert exactly(first.told[:4]) == exactly(second.told)
+    assert exactly(first.observed[:4]) == exactly(second.observed)
     assert (len(read(journal, 1)), len(read(journal, 2))) == (9, 4)
 
 
@@ -301,7 +301,7 @@ def test_what_is_written_can_be_read_by_optuna_and_by_people(journal, loop):
     state.close(finished=True)
     trials = read(journal, 1)
     states = {"FINISHED": "COMPLETE", "FAILED": "FAIL", "KILLED": "PRUNED"}
-    for trial, result in zip(trials, run.told, strict=True):
+    for trial, result in zip(trials, run.observed, strict=True):
         assert {**trial.params, "c": 3} == result.params
         assert trial.user_attrs["number"] == result.number
         assert trial.state.name == states[result.status.value]

@@ -169,7 +169,7 @@ def test_failed_candidates_do_not_go_on(loop):
 def test_a_search_in_which_all_fail_is_over_after_the_first_rungs(deterministic, loop):
     state = start(HyperbandSearch(deterministic=deterministic))
     run = loop(state, lambda *_: float("nan"), deterministic=deterministic).run()
-    assert len(run.told) == 27 + 12 + 6 + 4
+    assert len(run.observed) == 27 + 12 + 6 + 4
     assert list(state.ask(100)) == []
 
 
@@ -228,7 +228,7 @@ def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
         def _ask(self):
             before = len(self.asked)
             super()._ask()
-            check_promotions(self.asked[before:], self.told, factor)
+            check_promotions(self.asked[before:], self.observed, factor)
 
     search = HalvingSearch(
         n_candidates=n, factor=factor, resource="n", max_resource=64, deterministic=False
@@ -241,7 +241,7 @@ def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
         return slope * order.setdefault(params["x"], len(order)) if slope else params["x"]
 
     run = MonitoredWorker(state, score, deterministic=False, workers=workers, seed=n).run()
-    assert len(run.told) == len(run.asked) <= state.total
+    assert len(run.observed) == len(run.asked) <= state.total
     assert list(state.ask(100)) == []
     rungs = count_by(run.asked, lambda c: c.params["n"])
     sizes = [rungs[level] for level in sorted(rungs)]

@@ -27,7 +27,7 @@ class SearchDriver:
 
     Attributes:
         asked: the candidates in the order in which they were asked for.
-        told: the results in the order in which they were told.
+        observed: the results in the order in which the search received them.
         ran: numbers of the candidates that were evaluated, at least in part.
     """
 
@@ -55,24 +55,25 @@ class SearchDriver:
         self.deterministic, self.workers = deterministic, workers
         self.shuffle = random.Random(seed)  # noqa: S311 - chance, no secret
         self.asked: list[Candidate] = []
-        self.told: list[CandidateResult] = []
+        self.observed: list[CandidateResult] = []
         self.ran: list[int] = []
         self._under_way: list[Candidate] = []
         self._done: dict[int, CandidateResult] = {}
 
     def run(self, tells: int | None = None) -> Self:
-        """Go on until the search is over, or until `tells` results were told."""
+        """Go on until the search is over, or until it has received `tells` results."""
         self._ask()
         while self._under_way or self._done:
             self._complete_one()
-            waits_in_vain = not self._under_way and len(self.told) not in self._done
+            waits_in_vain = not self._under_way and len(self.observed) not in self._done
             if self.deterministic and waits_in_vain:
-                msg = f"there was no candidate {len(self.told)}: they are numbered from 0 in order"
+                number = len(self.observed)
+                msg = f"candidate {number} is missing; candidates are numbered from 0 in order"
                 raise AssertionError(msg)
             while (result := self._next_to_tell()) is not None:
                 self.state.tell([result])
-                self.told.append(result)
-                if len(self.told) == tells:
+                self.observed.append(result)
+                if len(self.observed) == tells:
                     return self
                 self._ask()
         return self
@@ -88,7 +89,7 @@ class SearchDriver:
         if window is None:
             return ANY_NUMBER
         if self.deterministic:
-            return max(0, window - (len(self.asked) - len(self.told)))
+            return max(0, window - (len(self.asked) - len(self.observed)))
         free = max(0, self.workers - len(self._under_way))
         return max(0, free + window - len(self._under_way))
 
@@ -100,7 +101,7 @@ class SearchDriver:
             self._done[candidate.number] = self._evaluate(candidate)
 
     def _next_to_tell(self) -> CandidateResult | None:
-        first = len(self.told) if self.deterministic else next(iter(self._done), -1)
+        first = len(self.observed) if self.deterministic else next(iter(self._done), -1)
         return self._done.pop(first, None)
 
     def _evaluate(self, candidate: Candidate) -> CandidateResult:

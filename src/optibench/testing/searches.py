@@ -65,7 +65,7 @@ class SearchSuite(EngineUser):
         driver = SearchDriver(state := self._started(search, tmp_path), score).run()
         assert [c.number for c in driver.asked] == list(range(len(driver.asked)))
         assert 1 <= len(driver.asked) <= state.total
-        assert len(driver.told) == len(driver.asked)
+        assert len(driver.observed) == len(driver.asked)
         for candidate in driver.asked:
             self._check_candidate(candidate, driver.asked, in_space=state.uses_folds)
 
@@ -108,7 +108,7 @@ class SearchSuite(EngineUser):
         assert is_dataclass(search)
         state = self._started(replace(search, deterministic=False), tmp_path)
         driver = SearchDriver(state, score, deterministic=False, workers=4).run()
-        assert sorted(r.number for r in driver.told) == list(range(len(driver.asked)))
+        assert sorted(r.number for r in driver.observed) == list(range(len(driver.asked)))
         for candidate in driver.asked:
             self._check_candidate(candidate, driver.asked, in_space=state.uses_folds)
 
@@ -123,13 +123,13 @@ class SearchSuite(EngineUser):
 
         driver = SearchDriver(self._started(search, tmp_path), broken).run()
         assert driver.asked
-        assert len(driver.told) == len(driver.asked)
+        assert len(driver.observed) == len(driver.asked)
 
     def test_it_goes_on_after_an_interruption(self, search: Search, tmp_path: Path) -> None:
         """An interrupted search that is started again ends with the same candidates."""
         undisturbed = SearchDriver(self._started(search, tmp_path / "whole"), score).run()
         state = self._started(search, tmp_path / "parts")
-        SearchDriver(state, score, seed=1).run(tells=max(1, len(undisturbed.told) // 2))
+        SearchDriver(state, score, seed=1).run(tells=max(1, len(undisturbed.observed) // 2))
         state.close(finished=False)
         again = SearchDriver(self._started(search, tmp_path / "parts"), score, seed=2).run()
         assert [c.params for c in again.asked] == [c.params for c in undisturbed.asked]
