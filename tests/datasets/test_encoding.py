@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder, OrdinalEncoder
 
-from optibench.datasets.columns import Kind, kind_of, sort_keys
+from optibench.datasets.columns import kind_of, sort_keys
 from optibench.datasets.encoding import category_label, data_facts, encode
 from optibench.errors import DataError
-from optibench.records import Dataset, Table, Task
+from optibench.records import ColumnKind, Dataset, Table, Task
 
 # Without NUL, which NumPy strips from the end of fixed-width text.
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=4)
@@ -141,19 +141,19 @@ def test_the_digest_changes_with_every_part_of_the_content() -> None:
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
-        ([1, 2], Kind.NUMBER),
-        ([1, None], Kind.NUMBER),
-        ([True, None], Kind.BOOLEAN),
-        (["a", None], Kind.TEXT),
-        (pd.Categorical(["a", "b"]), Kind.TEXT),
-        ([dt.datetime(2024, 1, 1), None], Kind.DATE),
-        ([dt.date(2024, 1, 1), None], Kind.DATE),
-        ([None, None], Kind.EMPTY),
-        ([1, "a"], Kind.OTHER),
-        ([1j, 2j], Kind.OTHER),
+        ([1, 2], ColumnKind.NUMBER),
+        ([1, None], ColumnKind.NUMBER),
+        ([True, None], ColumnKind.BOOLEAN),
+        (["a", None], ColumnKind.TEXT),
+        (pd.Categorical(["a", "b"]), ColumnKind.TEXT),
+        ([dt.datetime(2024, 1, 1), None], ColumnKind.DATE),
+        ([dt.date(2024, 1, 1), None], ColumnKind.DATE),
+        ([None, None], ColumnKind.EMPTY),
+        ([1, "a"], ColumnKind.OTHER),
+        ([1j, 2j], ColumnKind.OTHER),
     ],
 )
-def test_columns_are_told_apart(values: Any, kind: Kind) -> None:
+def test_columns_are_told_apart(values: Any, kind: ColumnKind) -> None:
     assert kind_of(pd.Series(values)) is kind
 
 

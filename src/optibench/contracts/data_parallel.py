@@ -60,7 +60,7 @@ class DistributedFit:
     Attributes:
         position: position of the candidate in its job.
         estimator: the fitted estimator, in the driver; None if the fit failed.
-        answers: one prediction per `PredictionRequest`, with rows sorted by their order.
+        predictions: one prediction per `PredictionRequest`, with rows sorted by their order.
         fit_seconds, predict_seconds: wall time.
         cpu_seconds: CPU time of all workers together; shared work is split into equal parts.
         standalone_cpu_seconds: an estimate of the CPU time without sharing.
@@ -70,7 +70,7 @@ class DistributedFit:
 
     position: int
     estimator: Any
-    answers: tuple[Prediction, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
     fit_seconds: float = 0.0
     predict_seconds: float = 0.0
     cpu_seconds: float = 0.0

@@ -13,38 +13,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-Kind = ColumnKind
 # For columns of Python objects: the results of pandas.api.types.infer_dtype.
 INFERRED = {
-    "boolean": Kind.BOOLEAN,
-    "integer": Kind.NUMBER,
-    "floating": Kind.NUMBER,
-    "mixed-integer-float": Kind.NUMBER,
-    "decimal": Kind.NUMBER,
-    "string": Kind.TEXT,
-    "date": Kind.DATE,
-    "datetime": Kind.DATE,
-    "datetime64": Kind.DATE,
-    "empty": Kind.EMPTY,
+    "boolean": ColumnKind.BOOLEAN,
+    "integer": ColumnKind.NUMBER,
+    "floating": ColumnKind.NUMBER,
+    "mixed-integer-float": ColumnKind.NUMBER,
+    "decimal": ColumnKind.NUMBER,
+    "string": ColumnKind.TEXT,
+    "date": ColumnKind.DATE,
+    "datetime": ColumnKind.DATE,
+    "datetime64": ColumnKind.DATE,
+    "empty": ColumnKind.EMPTY,
 }
 
 
-def kind_of(column: pd.Series) -> Kind:
+def kind_of(column: pd.Series) -> ColumnKind:
     """Return what `column` holds; a column without values is EMPTY, whatever its type."""
     from pandas import CategoricalDtype
     from pandas.api import types
 
     if not column.notna().any():
-        return Kind.EMPTY
+        return ColumnKind.EMPTY
     if types.is_bool_dtype(column.dtype):
-        return Kind.BOOLEAN
+        return ColumnKind.BOOLEAN
     if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
-        return Kind.NUMBER
+        return ColumnKind.NUMBER
     if types.is_datetime64_any_dtype(column.dtype):
-        return Kind.DATE
+        return ColumnKind.DATE
     if isinstance(column.dtype, CategoricalDtype):
-        return Kind.TEXT
-    return INFERRED.get(types.infer_dtype(column, skipna=True), Kind.OTHER)
+        return ColumnKind.TEXT
+    return INFERRED.get(types.infer_dtype(column, skipna=True), ColumnKind.OTHER)
 
 
 def numbers(column: pd.Series) -> NDArray[np.float64]:
@@ -63,7 +62,7 @@ def sort_keys(column: pd.Series) -> NDArray[Any]:
     """
     import pandas as pd
 
-    if kind_of(column) is Kind.NUMBER:
+    if kind_of(column) is ColumnKind.NUMBER:
         return numbers(column)
     dates = pd.to_datetime(column, format="ISO8601", utc=True)
     return dates.astype("datetime64[ns, UTC]").astype("int64").to_numpy()

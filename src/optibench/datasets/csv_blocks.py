@@ -13,7 +13,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from optibench.datasets.columns import Kind, kind_of
+from optibench.datasets.columns import kind_of
 from optibench.datasets.csv_errors import (
     SHOWN_CHARACTERS,
     empty_file,
@@ -24,7 +24,7 @@ from optibench.datasets.csv_errors import (
 from optibench.datasets.files import existing_file, no_rows, refuse_duplicates, refuse_sampling
 from optibench.datasets.selection import select
 from optibench.errors import DataError
-from optibench.records import Block
+from optibench.records import Block, ColumnKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,13 +115,13 @@ class CsvBlocks:
             self._refuse_short_rows(lines)
         yield frame[list(self.roles.frame.columns)]
 
-    def interpret(self, kind: Kind, labels: Sequence[Any]) -> tuple[Kind, list[Any]]:
+    def interpret(self, kind: ColumnKind, labels: Sequence[Any]) -> tuple[ColumnKind, list[Any]]:
         """Return the values that pandas reads from all texts of a column."""
         import pandas as pd
 
         del kind
         if not labels:
-            return Kind.EMPTY, []
+            return ColumnKind.EMPTY, []
         written = io.StringIO()
         csv.writer(written, quoting=csv.QUOTE_ALL).writerows([text] for text in labels)
         written.seek(0)

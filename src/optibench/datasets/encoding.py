@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optibench.datasets.columns import Kind, kind_of, numbers, sort_keys
+from optibench.datasets.columns import kind_of, numbers, sort_keys
 from optibench.errors import DataError
-from optibench.records import DataFacts, Dataset, Rows, Table, Task
+from optibench.records import ColumnKind, DataFacts, Dataset, Rows, Table, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -128,7 +128,7 @@ def category_codes(
 
 
 def codes_of_classes(
-    values: Iterable[Any], kind: Kind, keys: Iterable[Any] | None = None
+    values: Iterable[Any], kind: ColumnKind, keys: Iterable[Any] | None = None
 ) -> tuple[dict[Any, int], tuple[Any, ...]]:
     """Assign codes to class labels in sorted order; labels of mixed kinds are sorted as text.
 
@@ -136,7 +136,7 @@ def codes_of_classes(
     """
     values = list(values)
     labels = [value.item() if isinstance(value, np.generic) else value for value in values]
-    if kind is Kind.OTHER:
+    if kind is ColumnKind.OTHER:
         classes = sorted(dict.fromkeys(labels), key=lambda label: (str(type(label)), str(label)))
     else:
         classes = sorted(set(labels))

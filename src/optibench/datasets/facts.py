@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from optibench.datasets.columns import Kind, kind_of, numbers, sort_keys
+from optibench.datasets.columns import kind_of, numbers, sort_keys
+from optibench.records import ColumnKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ class Column(Protocol):
     """Facts about one column."""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ColumnKind:
         """What the column holds."""
 
     @property
@@ -58,7 +59,7 @@ class FrameColumn:
     values: pd.Series
 
     @cached_property
-    def kind(self) -> Kind:
+    def kind(self) -> ColumnKind:
         """What the column holds."""
         return kind_of(self.values)
 
@@ -70,7 +71,7 @@ class FrameColumn:
     @cached_property
     def infinite(self) -> int:
         """Number of infinite values."""
-        return int(np.isinf(numbers(self.values)).sum()) if self.kind is Kind.NUMBER else 0
+        return int(np.isinf(numbers(self.values)).sum()) if self.kind is ColumnKind.NUMBER else 0
 
     @cached_property
     def varies(self) -> bool:
@@ -102,7 +103,7 @@ class SeenColumn:
         labels: number of rows per value, for a column of labels.
     """
 
-    kind: Kind
+    kind: ColumnKind
     present: int
     missing: int
     infinite: int = 0
@@ -117,7 +118,7 @@ class SeenColumn:
         seen = cls(kind, len(values) - missing, missing)
         if labels:
             return replace(seen, labels=counted(values))
-        if kind not in (Kind.NUMBER, Kind.BOOLEAN):
+        if kind not in (ColumnKind.NUMBER, ColumnKind.BOOLEAN):
             return seen
         held = numbers(values)
         return replace(
@@ -130,12 +131,12 @@ class SeenColumn:
     @classmethod
     def merge(cls, seen: Sequence[SeenColumn]) -> SeenColumn:
         """Combine the facts of all blocks; mixed kinds are text, as when read at once."""
-        kinds = {column.kind for column in seen} - {Kind.EMPTY} or {Kind.EMPTY}
+        kinds = {column.kind for column in seen} - {ColumnKind.EMPTY} or {ColumnKind.EMPTY}
         labels: Counter[Any] = Counter()
         for column in seen:
             labels.update(column.labels)
         return cls(
-            kinds.pop() if len(kinds) == 1 else Kind.TEXT,
+            kinds.pop() if len(kinds) == 1 else ColumnKind.TEXT,
             sum(column.present for column in seen),
             sum(column.missing for column in seen),
             sum(column.infinite for column in seen),
@@ -144,7 +145,7 @@ class SeenColumn:
             dict(labels.most_common()),
         )
 
-    def meaning(self, kind: Kind, values: Sequence[Any]) -> SeenColumn:
+    def meaning(self, kind: ColumnKind, values: Sequence[Any]) -> SeenColumn:
         """Return this column with its labels replaced by the values that they stand for.
 
         Args:
@@ -174,4 +175,4 @@ class SeenColumn:
     @property
     def is_sortable(self) -> bool:
         """Whether the column holds numbers or dates."""
-        return self.kind in (Kind.NUMBER, Kind.DATE)
+        return self.kind in (ColumnKind.NUMBER, ColumnKind.DATE)

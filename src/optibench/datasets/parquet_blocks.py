@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from optibench.datasets.columns import Kind
     from optibench.datasets.fields import DatasetFields
-    from optibench.records import Table
+    from optibench.records import ColumnKind, Table
 
 VALUES_AT_ONCE = 2**20  # decoded at a time: 8 MiB of float64
 BLOCK_VALUES = 2**22  # most values in a block: 32 MiB of float64
@@ -118,7 +117,7 @@ class ParquetBlocks:
         finally:
             pa.default_memory_pool().release_unused()  # it counts towards a worker's memory limit
 
-    def interpret(self, kind: Kind, labels: Sequence[Any]) -> tuple[Kind, list[Any]]:
+    def interpret(self, kind: ColumnKind, labels: Sequence[Any]) -> tuple[ColumnKind, list[Any]]:
         """Return both unchanged: the file has the types of its values."""
         return kind, list(labels)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optibench.contracts import FitJob, FitSetting, PredictionRequest
     from optibench.records import Chunk, Params
 
-    Answer = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float64]]
+    PartialPrediction = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float64]]
 
 ROWS_AT_ONCE = 1024  # in the computation of distances
 
@@ -89,7 +89,7 @@ class DistributedKMeans:
         return Start(np.asarray(centres, dtype=np.float64), n_iter, float(inertia), applied)
 
     @staticmethod
-    def answer(chunk: Chunk, estimator: Any, limit: int) -> Answer:
+    def predict_chunk(chunk: Chunk, estimator: Any, limit: int) -> PartialPrediction:
         """In a worker: return order, cluster and squared distance of the rows below `limit`."""
         import numpy as np
 
@@ -120,11 +120,14 @@ class DistributedKMeans:
             start, owed = starts.best(params)
             estimator = estimator_of(params, start, setting.seed)
             fitted = time.perf_counter()
-            answers = [merged(cluster.ask(estimator, ask), ask.n_rows) for ask in job.requests]
+            predictions = [
+                merged(cluster.predict(estimator, request), request.n_rows)
+                for request in job.requests
+            ]
             yield DistributedFit(
                 position=position,
                 estimator=estimator,
-                answers=tuple(answers),
+                predictions=tuple(predictions),
                 fit_seconds=fitted - begin,
                 predict_seconds=time.perf_counter() - fitted,
                 cpu_seconds=(paid := cluster.cpu_seconds() - cpu),
@@ -143,8 +146,8 @@ class Cluster(Protocol):
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that all participating processes have used so far."""
 
-    def ask(self, estimator: Any, ask: PredictionRequest) -> Sequence[Answer]:
-        """Return the result of `DistributedKMeans.answer` for each chunk."""
+    def predict(self, estimator: Any, request: PredictionRequest) -> Sequence[PartialPrediction]:
+        """Return the result of `DistributedKMeans.predict_chunk` for each chunk."""
 
 
 def _reused(known: int, n_init: int) -> Reused:
@@ -153,14 +156,14 @@ def _reused(known: int, n_init: int) -> Reused:
     return Reused.NOTHING
 
 
-def merged(answers: Sequence[Answer], n_rows: int) -> Prediction:
-    """Merge the answers of all chunks to one prediction, with its rows in their order.
+def merged(predictions: Sequence[PartialPrediction], n_rows: int) -> Prediction:
+    """Merge the predictions of all chunks to one prediction, with its rows in their order.
 
     If the rows are a sample of `n_rows`, the inertia is scaled up to all of them.
     """
     import numpy as np
 
-    order, labels, squared = (np.concatenate(column) for column in zip(*answers, strict=True))
+    order, labels, squared = (np.concatenate(column) for column in zip(*predictions, strict=True))
     rows = np.argsort(order)
     return Prediction(labels[rows], inertia=float(squared[rows].sum()) * (n_rows / len(rows)))
 

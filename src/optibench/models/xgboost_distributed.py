@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from optibench.contracts import Model
     from optibench.models.hyperparameters import Catalogue
-    from optibench.models.xgboost_rows import Answer
+    from optibench.models.xgboost_rows import PartialPrediction
     from optibench.records import Chunk, Params, Prediction, StoredChunk
 
 ONE_PASS = (None, "auto", "hist")
@@ -55,7 +55,7 @@ class Share:
         standalone_cpu_seconds: an estimate of its CPU time if nothing had been shared.
         reused: what the candidate got from other candidates.
         trained: the model, from the first worker only.
-        answers: for each ask the order of this worker's rows, and their predictions.
+        predictions: for each request the order of this worker's rows, and their predictions.
     """
 
     position: int
@@ -65,7 +65,7 @@ class Share:
     standalone_cpu_seconds: float
     reused: Reused
     trained: Trained | None
-    answers: tuple[Answer, ...]
+    predictions: tuple[PartialPrediction, ...]
 
 
 @dataclass(frozen=True)
@@ -158,12 +158,14 @@ class DistributedXGBoost:
             )
             trained = next(share.trained for share in shares if share.trained)
             estimator.load_model(bytearray(trained.model))
-            answers = zip(*(share.answers for share in shares), strict=True)
+            predictions = zip(*(share.predictions for share in shares), strict=True)
             full = with_count(self.catalogue.canonical(params))
             yield DistributedFit(
                 position=shares[0].position,
                 estimator=estimator,
-                answers=tuple(merged(answer, setting.facts.n_classes) for answer in answers),
+                predictions=tuple(
+                    merged(partial, setting.facts.n_classes) for partial in predictions
+                ),
                 fit_seconds=max(share.fit_seconds for share in shares),
                 predict_seconds=max(share.predict_seconds for share in shares),
                 cpu_seconds=sum(share.cpu_seconds for share in shares),
@@ -201,7 +203,7 @@ class DistributedXGBoost:
             boost(booster, matrix, range(done, params["n_estimators"]))
             fitted, fitted_cpu = time.perf_counter(), time.process_time()
             boosting += fitted_cpu - cpu
-            answers = own.answers(booster)
+            predictions = own.predictions(booster)
             predicting = time.process_time() - fitted_cpu
             reused = Reused.MATRIX if cost.sharers > 1 else Reused.NOTHING
             yield Share(
@@ -212,7 +214,7 @@ class DistributedXGBoost:
                 standalone_cpu_seconds=boosting + predicting + cost.cpu_seconds,
                 reused=Reused.FIT if done else reused,
                 trained=_trained(booster) if own.first else None,
-                answers=answers,
+                predictions=predictions,
             )
             done = params["n_estimators"]
 
@@ -246,10 +248,10 @@ def _grouped(
     return list(groups.items())
 
 
-def merged(answers: Sequence[Answer], n_classes: int) -> Prediction:
-    """Merge the answers of all workers to one prediction, with its rows in their order."""
+def merged(predictions: Sequence[PartialPrediction], n_classes: int) -> Prediction:
+    """Merge the predictions of all workers to one prediction, with its rows in their order."""
     import numpy as np
 
-    order = np.concatenate([order for order, _ in answers])
-    values = np.concatenate([value for _, value in answers if value is not None])
+    order = np.concatenate([order for order, _ in predictions])
+    values = np.concatenate([value for _, value in predictions if value is not None])
     return booster_prediction(values[np.argsort(order)], n_classes)

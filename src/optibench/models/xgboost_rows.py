@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from optibench.contracts import FitJob, FitSetting, PredictionRequest
     from optibench.records import Chunk
 
-    Answer = tuple[NDArray[np.uint64], NDArray[Any] | None]  # order and predictions of rows
+    # Order and predictions of rows.
+    PartialPrediction = tuple[NDArray[np.uint64], NDArray[Any] | None]
 
 EVERY_ROW = 2**64  # a limit above every row's order
 
@@ -68,24 +69,24 @@ class WorkerRows:
         files = rows.iterator(f"{stored}-{bins}", release=True)
         return ExtMemQuantileDMatrix(files, ref=sample, **settings)
 
-    def answers(self, booster: Booster) -> tuple[Answer, ...]:
-        """Predict this worker's rows of each ask."""
-        return tuple(self._answer(booster, ask) for ask in self._requests)
+    def predictions(self, booster: Booster) -> tuple[PartialPrediction, ...]:
+        """Predict this worker's rows of each request."""
+        return tuple(self._predict(booster, request) for request in self._requests)
 
-    def _answer(self, booster: Booster, ask: PredictionRequest) -> Answer:
+    def _predict(self, booster: Booster, request: PredictionRequest) -> PartialPrediction:
         import numpy as np
 
-        orders, answers = [], []
+        orders, predictions = [], []
         for chunk in self._chunks:
-            if chunk.part not in ask.parts:
+            if chunk.part not in request.parts:
                 continue
-            rows = chunk.below(ask.limit)
+            rows = chunk.below(request.limit)
             if len(rows.X):
                 orders.append(rows.order)
-                answers.append(booster.inplace_predict(rows.X, validate_features=False))
+                predictions.append(booster.inplace_predict(rows.X, validate_features=False))
         if not orders:
             return np.empty(0, np.uint64), None
-        return np.concatenate(orders), np.concatenate(answers)
+        return np.concatenate(orders), np.concatenate(predictions)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|-?inf")
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """The type of a column's values, for formats with types."""
 
     TEXT = "text"
@@ -30,11 +30,11 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Column:
+class ExportColumn:
     """One column of the joined table."""
 
     name: str
-    kind: Kind
+    kind: ValueKind
 
 
 class Spool:
@@ -42,7 +42,7 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115  (closed by __exit__)
-        self._kinds: dict[str, Kind | None] = {}
+        self._kinds: dict[str, ValueKind | None] = {}
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -68,17 +68,17 @@ class Spool:
             self.count += 1
             for name, value in row.items():
                 known = self._kinds.setdefault(name, None)
-                if value is not None and known is not Kind.TEXT:
+                if value is not None and known is not ValueKind.TEXT:
                     self._kinds[name] = _wider(known, _kind_of(name, value, infer=infer))
 
-    def columns(self, *, by_name: bool) -> list[Column]:
+    def columns(self, *, by_name: bool) -> list[ExportColumn]:
         """Return the union of all columns: `RUN_COLUMNS`, then by name or in order of arrival."""
         rest = [name for name in self._kinds if name not in RUN_COLUMNS]
         if by_name:
             order = {"params": 0, "metrics": 1, "tags": 2}
             rest.sort(key=lambda name: (order.get(name.partition(".")[0], 3), name))
         names = [name for name in RUN_COLUMNS if name in self._kinds] + rest
-        return [Column(name, self._kinds[name] or Kind.TEXT) for name in names]
+        return [ExportColumn(name, self._kinds[name] or ValueKind.TEXT) for name in names]
 
     def rows(self) -> Iterator[Row]:
         """Yield every row again, in order of arrival."""
@@ -87,26 +87,30 @@ class Spool:
             yield json.loads(line)
 
 
-def typed(value: Any, kind: Kind) -> Any:
+def typed(value: Any, kind: ValueKind) -> Any:
     """Convert a cell's value to its column's type."""
-    if value is None or kind in {Kind.TEXT, Kind.TIME}:
+    if value is None or kind in {ValueKind.TEXT, ValueKind.TIME}:
         return value
-    return int(value) if kind is Kind.INTEGER else float(value)
+    return int(value) if kind is ValueKind.INTEGER else float(value)
 
 
-def _kind_of(name: str, value: Any, *, infer: bool) -> Kind:
+def _kind_of(name: str, value: Any, *, infer: bool) -> ValueKind:
     if not isinstance(value, str):
-        return Kind.NUMBER
+        return ValueKind.NUMBER
     if name == "start" and not infer:
-        return Kind.TIME
+        return ValueKind.TIME
     if not infer or name == "run_id":
-        return Kind.TEXT
+        return ValueKind.TEXT
     if _INTEGER.fullmatch(value):
-        return Kind.INTEGER
-    return Kind.NUMBER if _NUMBER.fullmatch(value) else Kind.TEXT
+        return ValueKind.INTEGER
+    return ValueKind.NUMBER if _NUMBER.fullmatch(value) else ValueKind.TEXT
 
 
-def _wider(known: Kind | None, new: Kind) -> Kind:
+def _wider(known: ValueKind | None, new: ValueKind) -> ValueKind:
     if known is None or known is new:
         return new
-    return Kind.NUMBER if {known, new} == {Kind.INTEGER, Kind.NUMBER} else Kind.TEXT
+    return (
+        ValueKind.NUMBER
+        if {known, new} == {ValueKind.INTEGER, ValueKind.NUMBER}
+        else ValueKind.TEXT
+    )

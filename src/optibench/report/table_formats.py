@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
-from optibench.report.spool import Column, Kind, typed
+from optibench.report.spool import ExportColumn, ValueKind, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,17 +28,19 @@ _LATEX = str.maketrans(
 _MARKDOWN = str.maketrans({"|": r"\|", "\\": r"\\", "\n": "<br>", "\r": ""})
 
 
-def write_csv(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
+def write_csv(columns: Sequence[ExportColumn], rows: Iterable[Row], stream: IO[bytes]) -> None:
     """Write RFC 4180 with line feeds: a missing value as an empty field, an empty text as `""`."""
     _write_lines(stream, _csv_lines(columns, rows))
 
 
-def write_json(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
+def write_json(columns: Sequence[ExportColumn], rows: Iterable[Row], stream: IO[bytes]) -> None:
     """Write an array of flat objects with the same keys; NaN and infinity become null."""
     _write_lines(stream, _json_lines(columns, rows))
 
 
-def write_markdown(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
+def write_markdown(
+    columns: Sequence[ExportColumn], rows: Iterable[Row], stream: IO[bytes]
+) -> None:
     """Write a pipe table; a line break in a value becomes `<br>`."""
 
     def lines() -> Iterator[str]:
@@ -50,12 +52,13 @@ def write_markdown(columns: Sequence[Column], rows: Iterable[Row], stream: IO[by
     _write_lines(stream, lines())
 
 
-def write_latex(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
+def write_latex(columns: Sequence[ExportColumn], rows: Iterable[Row], stream: IO[bytes]) -> None:
     """Write a `tabular`; numbers are aligned to the right."""
 
     def lines() -> Iterator[str]:
         alignment = "".join(
-            "r" if column.kind in {Kind.NUMBER, Kind.INTEGER} else "l" for column in columns
+            "r" if column.kind in {ValueKind.NUMBER, ValueKind.INTEGER} else "l"
+            for column in columns
         )
         yield rf"\begin{{tabular}}{{{alignment}}}"
         yield r"\hline"
@@ -69,7 +72,7 @@ def write_latex(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes
     _write_lines(stream, lines())
 
 
-def write_html(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
+def write_html(columns: Sequence[ExportColumn], rows: Iterable[Row], stream: IO[bytes]) -> None:
     """Write a page with one table, without styles or scripts."""
 
     def lines() -> Iterator[str]:
@@ -86,16 +89,16 @@ def write_html(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]
     _write_lines(stream, lines())
 
 
-def write_parquet(columns: Sequence[Column], rows: Iterable[Row], stream: IO[bytes]) -> None:
+def write_parquet(columns: Sequence[ExportColumn], rows: Iterable[Row], stream: IO[bytes]) -> None:
     """Write typed columns: text, int64, float64, and the start as a UTC timestamp."""
     import pyarrow as pa
     from pyarrow import parquet
 
     types = {
-        Kind.TEXT: pa.string(),
-        Kind.INTEGER: pa.int64(),
-        Kind.NUMBER: pa.float64(),
-        Kind.TIME: pa.timestamp("ms", tz="UTC"),
+        ValueKind.TEXT: pa.string(),
+        ValueKind.INTEGER: pa.int64(),
+        ValueKind.NUMBER: pa.float64(),
+        ValueKind.TIME: pa.timestamp("ms", tz="UTC"),
     }
     schema = pa.schema([(column.name, types[column.kind]) for column in columns])
     remaining = iter(rows)
@@ -111,7 +114,7 @@ def write_parquet(columns: Sequence[Column], rows: Iterable[Row], stream: IO[byt
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
-WRITERS: dict[str, Callable[[Sequence[Column], Iterable[Row], IO[bytes]], None]] = {
+WRITERS: dict[str, Callable[[Sequence[ExportColumn], Iterable[Row], IO[bytes]], None]] = {
     "csv": write_csv,
     "json": write_json,
     "parquet": write_parquet,
@@ -133,7 +136,7 @@ def _write_lines(stream: IO[bytes], lines: Iterable[str]) -> None:
         text.detach()
 
 
-def _csv_lines(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[str]:
+def _csv_lines(columns: Sequence[ExportColumn], rows: Iterable[Row]) -> Iterator[str]:
     yield ",".join(_csv_cell(column.name) for column in columns)
     for row in rows:
         yield ",".join(_csv_cell(row.get(column.name)) for column in columns)
@@ -148,7 +151,7 @@ def _csv_cell(value: Any) -> str:
     return text
 
 
-def _json_lines(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[str]:
+def _json_lines(columns: Sequence[ExportColumn], rows: Iterable[Row]) -> Iterator[str]:
     before = "["
     for row in rows:
         cells = {
@@ -163,8 +166,10 @@ def _json_cell(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _arrow(value: Any, kind: Kind) -> Any:
-    return datetime.fromisoformat(value) if kind is Kind.TIME and value else typed(value, kind)
+def _arrow(value: Any, kind: ValueKind) -> Any:
+    return (
+        datetime.fromisoformat(value) if kind is ValueKind.TIME and value else typed(value, kind)
+    )
 
 
 def _text(value: Any) -> str:

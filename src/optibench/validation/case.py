@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from optibench.config.schema import Config
     from optibench.contracts import Evaluation, Model
-    from optibench.datasets.columns import Kind
     from optibench.datasets.facts import Column
-    from optibench.records import Candidate
+    from optibench.records import Candidate, ColumnKind
 
 
 class Roles(Protocol):
@@ -92,7 +91,7 @@ class Case:
         """The target column; the table must have one."""
         return self.columns[str(self.table.target)]
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> ColumnKind:
         """Return the kind of values in a feature column."""
         return self.columns[name].kind
 

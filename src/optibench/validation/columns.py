@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optibench.datasets.columns import Kind
 from optibench.datasets.selection import require_column
 from optibench.evaluation.split import scaling_on
-from optibench.records import Task
+from optibench.records import ColumnKind, Task
 from optibench.validation.wording import list_override, listed, override
 
 if TYPE_CHECKING:
@@ -105,11 +104,11 @@ def _left_out(case: Case, names: list[str]) -> str:
     return f"Leave {_it(names)} out with {_drop(case, names)}."
 
 
-REMEDIES: dict[Kind, Callable[[Case, list[str]], str]] = {
-    Kind.TEXT: _as_categories,
-    Kind.DATE: _as_time,
-    Kind.EMPTY: _left_out,
-    Kind.OTHER: _as_numbers,
+REMEDIES: dict[ColumnKind, Callable[[Case, list[str]], str]] = {
+    ColumnKind.TEXT: _as_categories,
+    ColumnKind.DATE: _as_time,
+    ColumnKind.EMPTY: _left_out,
+    ColumnKind.OTHER: _as_numbers,
 }
 
 
@@ -132,7 +131,7 @@ def allowed_categories(case: Case) -> str | None:
             f"dataset.categorical={list(categorical)}: categories cannot be standardised. Set "
             "dataset.scale=false; trees need no scaling."
         )
-    empty = [name for name in categorical if case.kind(name) is Kind.EMPTY]
+    empty = [name for name in categorical if case.kind(name) is ColumnKind.EMPTY]
     if empty:
         return f"Categorical {_columns(empty)} has no value. {_left_out(case, empty)}"
     return None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from optibench.datasets.columns import Kind
-from optibench.records import Task
+from optibench.records import ColumnKind, Task
 from optibench.validation.wording import counted_rows, listed, plain
 
 if TYPE_CHECKING:
@@ -53,12 +52,12 @@ def target_of_classes(case: Case) -> str | None:
     if not case.classifies:
         return None
     kind = case.target.kind
-    if kind is Kind.DATE:
+    if kind is ColumnKind.DATE:
         return (
             f"Target column {case.table.target!r} holds dates; allowed are text and numbers. "
             "Choose another dataset.target."
         )
-    if kind is not Kind.NUMBER:
+    if kind is not ColumnKind.NUMBER:
         return None
     values, infinite = list(case.target.counts), case.target.infinite
     distinct = len(values)
@@ -77,7 +76,7 @@ def target_of_numbers(case: Case) -> str | None:
     if not case.predicts_numbers:
         return None
     name, kind = case.table.target, case.target.kind
-    if kind is not Kind.NUMBER:
+    if kind is not ColumnKind.NUMBER:
         return (
             f"Target column {name!r} holds {kind}; model={case.model.name} predicts numbers. "
             "Choose another dataset.target, or use model=xgboost for classes."

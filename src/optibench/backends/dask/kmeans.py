@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         Trainer,
         TrainerRequest,
     )
-    from optibench.models.kmeans_distributed import Answer, Start
+    from optibench.models.kmeans_distributed import PartialPrediction, Start
 
 
 PACKAGES = ("dask_ml",)  # whose versions can change scores, in addition to the model's own
@@ -110,10 +110,10 @@ class DaskKMeans(DaskTrainer[DistributedKMeans]):
         )
         return float(sum(self._cpu_seconds.values()))
 
-    def ask(self, estimator: Any, request: PredictionRequest) -> Sequence[Answer]:
+    def predict(self, estimator: Any, request: PredictionRequest) -> Sequence[PartialPrediction]:
         """Predict where the chunks are."""
         return self.partitions.each(
-            request.parts, self.distributed_fit.answer, estimator, request.limit
+            request.parts, self.distributed_fit.predict_chunk, estimator, request.limit
         )
 
     def _engine_params(self, full: Mapping[str, Any], seed: int, spread: float) -> dict[str, Any]:

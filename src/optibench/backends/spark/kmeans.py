@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         Trainer,
         TrainerRequest,
     )
-    from optibench.models.kmeans_distributed import Answer, Start
+    from optibench.models.kmeans_distributed import PartialPrediction, Start
 
 # Sizes of the batches of rows between the JVM and Python, and in the JVM's cache. There, an array
 # of more than half a heap region (of 1 MiB or more) takes whole contiguous regions (G1).
@@ -166,12 +166,12 @@ class SparkKMeans:
         self._was_lost |= jobs.was_lost
         self._executor_cpu_seconds += jobs.executor_cpu_seconds
 
-    def ask(self, estimator: Any, request: PredictionRequest) -> Sequence[Answer]:
+    def predict(self, estimator: Any, request: PredictionRequest) -> Sequence[PartialPrediction]:
         """Predict where the rows are."""
-        answer, limit = self._distributed_fit.answer, request.limit
+        predict_chunk, limit = self._distributed_fit.predict_chunk, request.limit
 
         def predicted(chunk: Chunk) -> dict[str, Any]:
-            order, labels, squared = answer(chunk, estimator, limit)
+            order, labels, squared = predict_chunk(chunk, estimator, limit)
             return {"place": order.view(np.int64), "label": labels, "squared": squared}
 
         found = self._each(request, predicted, "place long, label long, squared double")

@@ -16,8 +16,8 @@ from optibench.records import Dataset, Task
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optibench.datasets.columns import Kind
     from optibench.datasets.facts import SeenColumn
+    from optibench.records import ColumnKind
     from optibench.strategies.data_parallel.parts import PartFacts
     from optibench.strategies.data_parallel.survey import SurveyRequest, SurveyResult
 
@@ -100,7 +100,7 @@ class SurveyedFiles:
         return digest.hexdigest()
 
     @cached_property
-    def _meanings(self) -> dict[str, tuple[Kind, list[Any]]]:
+    def _meanings(self) -> dict[str, tuple[ColumnKind, list[Any]]]:
         """For each column of labels its kind and the values of its labels."""
         columns, files = self.seen.columns, self.request.files
         return {

@@ -129,7 +129,7 @@ class DistributedScheduler:
         context, clock, scores, error = self._context, time.perf_counter(), Scores({}), fit.error
         if error is None:
             rows = context.rows[fold]
-            scores = score(context.task, rows.X, rows.y, fit.answers[0], context.scoring)
+            scores = score(context.task, rows.X, rows.y, fit.predictions[0], context.scoring)
             value = scores.values.get(context.metric, math.nan)
             if not math.isfinite(value):
                 error = scores.undefined.get(context.metric, f"{context.metric} is {value}")

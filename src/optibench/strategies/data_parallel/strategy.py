@@ -205,7 +205,9 @@ class DataParallel:
     ) -> Mapping[str, float]:
         """Score the predictions of a fit for the request at `position`."""
         rows, settings = self._rows(request), self._settings
-        return score(settings.task, rows.X, rows.y, fit.answers[position], settings.scoring).values
+        return score(
+            settings.task, rows.X, rows.y, fit.predictions[position], settings.scoring
+        ).values
 
     def _rows(self, request: PredictionRequest) -> Chunk:
         """Gather the rows of a request, once for all fits."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optibench.datasets.columns import Kind, numbers
+from optibench.datasets.columns import numbers
 from optibench.datasets.facts import SeenColumn, counted
 from optibench.errors import DataError
 from optibench.evaluation.moments import Moments
 from optibench.evaluation.parts import PartPlan, part_numbers, row_keys
-from optibench.records import Block, Task
+from optibench.records import Block, ColumnKind, Task
 from optibench.strategies.data_parallel.chunks import batches_of
 from optibench.strategies.data_parallel.parts import PartFacts
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from optibench.contracts import BlockFiles, Engine
 
 MAX_LABELS = 100_000  # of one column; every worker holds all of them
-USABLE = (Kind.NUMBER, Kind.BOOLEAN)  # the validator refuses other kinds
+USABLE = (ColumnKind.NUMBER, ColumnKind.BOOLEAN)  # the validator refuses other kinds
 
 
 @dataclass(frozen=True, eq=False)
