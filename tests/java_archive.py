@@ -21,7 +21,7 @@ from filelock import FileLock
 from optibench.backends.spark.java import find_java_home
 from optibench.errors import EngineError
 
-CACHE = ".pytest_cache"  # also where pytest itself is told to keep none
+CACHE = ".pytest_cache"  # also where pytest itself keeps none when asked to
 OPTIONS = "JAVA_TOOL_OPTIONS"
 QUICK = "-XX:TieredStopAtLevel=1"  # compiling well costs more than a test gets back
 # What data-parallel runs load, too: SQL, Arrow and K-means.

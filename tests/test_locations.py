@@ -30,7 +30,7 @@ def test_a_relative_file_lies_below_the_root_whatever_the_working_directory(
     assert store_uri("sqlite:///sub/x.db", tmp_path) == f"sqlite:///{tmp_path}/sub/x.db"
 
 
-def test_the_file_and_kind_of_an_address_are_told() -> None:
+def test_the_file_and_kind_of_an_address() -> None:
     assert sqlite_path("sqlite:////a b/x.db") == Path("/a b/x.db")
     assert sqlite_path("sqlite:///:memory:") is None
     assert sqlite_path("http://h/x.db") is None

@@ -48,8 +48,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class MonitoredWorker(SklearnBackend):
-    """A backend that tells when its start begins, and when its engine is closed."""
+class ObservedBackend(SklearnBackend):
+    """A backend that signals when its start begins and when its engine is closed."""
 
     begun: Any = None
     closed: Any = None
@@ -106,7 +106,7 @@ def refuse():
 def test_the_engine_starts_while_the_table_loads():
     begun, closed = Event(), Event()
     config = configured(lambda: wait_for(begun.is_set))
-    config = replace(config, backend=MonitoredWorker(begun=begun, closed=closed))
+    config = replace(config, backend=ObservedBackend(begun=begun, closed=closed))
     result = benchmark.run(config, tracker=MemoryTracker())
     assert result.status is Status.FINISHED
     assert closed.is_set()
@@ -181,7 +181,7 @@ def test_an_engine_that_does_not_start_makes_the_run_fail():
     assert "no engine" in tracker.reason
 
 
-def test_a_data_error_is_told_before_an_engine_that_does_not_start():
+def test_a_data_error_is_reported_before_an_engine_that_does_not_start():
     tracker = MemoryTracker()
     config = replace(configured(refuse), backend=Broken())
     with pytest.raises(DataError):

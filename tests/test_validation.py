@@ -225,16 +225,16 @@ REFUSED: list[tuple[str, Case, type[InputError], list[str]]] = [
 
 
 @pytest.mark.parametrize(
-    ("case", "error", "told"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+    ("case", "error", "expected"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
 )
 def test_bad_input_is_refused_in_one_short_paragraph(
-    case: Case, error: type[InputError], told: list[str]
+    case: Case, error: type[InputError], expected: list[str]
 ) -> None:
     with pytest.raises(InputError) as caught:
         check(case)
     message = str(caught.value)
     assert type(caught.value) is error
-    assert [part for part in told if part not in message] == []
+    assert [part for part in expected if part not in message] == []
     assert "\n" not in message
     assert "np." not in message
     assert len(message) < 420

@@ -58,7 +58,7 @@ def assert_clusters_are_found(*words):
     """Scikit-learn finds 139.8 on all rows of iris, standardised."""
     result, tracker = run(*CLUSTERS, *words)
     assert result.metrics["train_inertia"] + result.metrics["inertia"] < 1.1 * 139.82
-    told = json.loads(tracker.artifacts["profile/engine.json"])
-    assert list(told["phases"]) == ["search", "fit", "score"]
-    assert all(part["total"]["cpu_seconds"] > 0 for part in told["phases"].values())
-    return result, tracker, told
+    recorded = json.loads(tracker.artifacts["profile/engine.json"])
+    assert list(recorded["phases"]) == ["search", "fit", "score"]
+    assert all(part["total"]["cpu_seconds"] > 0 for part in recorded["phases"].values())
+    return result, tracker, recorded

@@ -44,21 +44,21 @@ TUNED = [
 def heavy_run(folder, *words, mark="", victim="psutil.Process()"):
     """Beside the cluster, none of whose processes descends from the run."""
     (folder / "heavy.py").write_text(HEAVY.format(mark=mark, victim=victim))
-    told = run_beside(folder, *TUNED, *words)
-    rows = [row.split(",") for row in told["workers.csv"].splitlines()[1:]]
-    return told, {pid: [row for row in rows if row[1] == pid] for pid in {r[1] for r in rows}}
+    recorded = run_beside(folder, *TUNED, *words)
+    rows = [row.split(",") for row in recorded["workers.csv"].splitlines()[1:]]
+    return recorded, {pid: [row for row in rows if row[1] == pid] for pid in {r[1] for r in rows}}
 
 
-def assert_workers_are_in(told, looks):
+def assert_workers_are_in(recorded, looks):
     """Each of 20 trials burns 0.15 s, and each of two workers holds 300 MiB."""
-    metrics, trials = told["metrics"], told["trials_cpu_seconds"]
+    metrics, trials = recorded["metrics"], recorded["trials_cpu_seconds"]
     used = [[float(row[3]) for row in own] for own in looks.values()]
     assert all(series == sorted(series) for series in used)
     workers = sum(series[-1] for series in used)
     assert 20 * 0.15 <= trials <= min(workers, metrics["search_cpu_seconds"])
-    assert metrics["cpu_seconds"] <= told["own_cpu_seconds"] + workers + 0.1
+    assert metrics["cpu_seconds"] <= recorded["own_cpu_seconds"] + workers + 0.1
     peak = metrics["search_peak_memory_bytes"]
     assert metrics["load_peak_memory_bytes"] + 600 * MIB < peak <= metrics["peak_memory_bytes"]
     assert 0 < metrics["search_cpu_percent"] <= 100
-    assert "the resources include remote workers, by a monitor of each" in told["notes"]
-    assert INCOMPLETE not in told["notes"]
+    assert "the resources include remote workers, by a monitor of each" in recorded["notes"]
+    assert INCOMPLETE not in recorded["notes"]

@@ -63,11 +63,13 @@ def test_a_worker_forgets_the_code_of_an_earlier_run(folder):
         del sys.modules["mine_a"]
 
 
-@pytest.mark.parametrize(("theirs", "told"), [("1.0", "has numpy 1.0"), (None, "has no numpy")])
-def test_a_worker_with_other_libraries_is_refused_by_name(theirs, told):
+@pytest.mark.parametrize(
+    ("theirs", "expected"), [("1.0", "has numpy 1.0"), (None, "has no numpy")]
+)
+def test_a_worker_with_other_libraries_is_refused_by_name(theirs, expected):
     peer = WorkerInfo("far-away", "3.11.7", {"numpy": theirs}, 0.0)
     with pytest.raises(
-        EngineError, match=rf"far-away {told}, this program has .*pip install 'numpy=="
+        EngineError, match=rf"far-away {expected}, this program has .*pip install 'numpy=="
     ):
         check_versions([peer], ["numpy"])
     check_versions([describe(["numpy"])], ["numpy"])
@@ -82,7 +84,7 @@ def test_a_clock_is_wrong_only_where_it_shows_a_moment_outside_of_the_question()
     assert clock_offsets(peers, before=100.0, after=102.0) == {"slow": -61.0, "fast": 60.0}
 
 
-def test_a_limit_in_time_is_told_by_the_drivers_clock():
+def test_a_time_limit_follows_the_drivers_clock():
     here = describe(()).host
     seen = []
 

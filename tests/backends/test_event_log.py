@@ -23,8 +23,8 @@ def job(number, stages, query=None):
 def task(stage, metrics=None, **info):
     times = {"Launch Time": 1000, "Finish Time": 3000, "Getting Result Time": 0}
     event = {"Event": "SparkListenerTaskEnd", "Stage ID": stage}
-    told = {**times, "Failed": metrics is None, "Killed": False, **info}
-    return {**event, "Task Info": told, "Task Metrics": metrics}
+    recorded = {**times, "Failed": metrics is None, "Killed": False, **info}
+    return {**event, "Task Info": recorded, "Task Metrics": metrics}
 
 
 def lines(*events):
@@ -56,17 +56,17 @@ def test_what_is_left_of_a_task_is_the_schedulers_delay():
         "Result Serialization Time": 50,
         "Shuffle Write Metrics": {"Shuffle Write Time": 5_000_000, "Shuffle Bytes Written": 10},
     }
-    told = amounts_of(task(0, metrics, **{"Getting Result Time": 2600}))
-    assert told["get_result_seconds"] == pytest.approx(0.4)
-    assert told["scheduler_delay_seconds"] == pytest.approx(2 - 1.2 - 0.1 - 0.05 - 0.4)
-    assert (told["cpu_seconds"], told["shuffle_write_seconds"]) == (0.9, 0.005)
-    assert (told["tasks"], told["failed_tasks"]) == (1, 0)
+    recorded = amounts_of(task(0, metrics, **{"Getting Result Time": 2600}))
+    assert recorded["get_result_seconds"] == pytest.approx(0.4)
+    assert recorded["scheduler_delay_seconds"] == pytest.approx(2 - 1.2 - 0.1 - 0.05 - 0.4)
+    assert (recorded["cpu_seconds"], recorded["shuffle_write_seconds"]) == (0.9, 0.005)
+    assert (recorded["tasks"], recorded["failed_tasks"]) == (1, 0)
 
 
 def test_a_task_that_was_lost_counts_without_seconds():
-    told = amounts_of(task(0))
-    assert (told["tasks"], told["failed_tasks"]) == (1, 1)
-    assert sum(amount for name, amount in told.items() if name.endswith("_seconds")) == 0
+    recorded = amounts_of(task(0))
+    assert (recorded["tasks"], recorded["failed_tasks"]) == (1, 1)
+    assert sum(amount for name, amount in recorded.items() if name.endswith("_seconds")) == 0
 
 
 def context(conf, folder="file:///nowhere"):
@@ -83,7 +83,7 @@ def context(conf, folder="file:///nowhere"):
 
 
 @pytest.mark.parametrize(
-    ("conf", "folder", "told"),
+    ("conf", "folder", "message"),
     [
         ({"enabled": "false"}, "file:///x", "eventLog.enabled=false"),
         ({"enabled": "true"}, "hdfs://host/logs", "cannot be read at hdfs:"),
@@ -91,8 +91,8 @@ def context(conf, folder="file:///nowhere"):
         ({"enabled": "true"}, "file:///nowhere", "is not in /nowhere"),
     ],
 )
-def test_where_it_cannot_be_read_the_reason_is_told(conf, folder, told):
-    with pytest.raises(FileNotFoundError, match=told):
+def test_where_it_cannot_be_read_the_reason_is_reported(conf, folder, message):
+    with pytest.raises(FileNotFoundError, match=message):
         event_log.files(context(conf, folder))
 
 
@@ -115,11 +115,16 @@ def test_operations_are_added_up_by_phase_the_longest_first():
     work.add("search", "read", {"tasks": 1, "run_seconds": 1.0, "read_bytes": 5})
     work.add("search", "train", {"tasks": 2, "run_seconds": 3.0})
     work.add("fit", "read", {"tasks": 1, "run_seconds": 2.5})
-    told = work.summary()
-    assert [operation["name"] for operation in told["operations"]] == ["read", "train"]
-    in_search = told["phases"]["search"]["operations"]
+    recorded = work.summary()
+    assert [operation["name"] for operation in recorded["operations"]] == ["read", "train"]
+    in_search = recorded["phases"]["search"]["operations"]
     assert [operation["name"] for operation in in_search] == ["train", "read"]
-    assert told["total"] == {"tasks": 4, "run_seconds": 6.5, "cpu_seconds": 0.0, "read_bytes": 5}
-    assert list(told["operations"][0]) == [
+    assert recorded["total"] == {
+        "tasks": 4,
+        "run_seconds": 6.5,
+        "cpu_seconds": 0.0,
+        "read_bytes": 5,
+    }
+    assert list(recorded["operations"][0]) == [
         *("name", "tasks", "run_seconds", "cpu_seconds", "read_bytes")
     ]

@@ -34,10 +34,10 @@ def test_a_given_dask_cluster_finds_clusters_together(dask_address):
 
 
 @pytest.mark.dask
-def test_a_lost_dask_worker_is_in_the_resources_and_told(dask_address, tmp_path):
-    told, looks = heavy_run(tmp_path, "backend=dask", dask_address, mark=tmp_path / "killed")
-    assert_workers_are_in(told, looks)
+def test_a_lost_dask_worker_is_in_the_resources_and_reported(dask_address, tmp_path):
+    recorded, looks = heavy_run(tmp_path, "backend=dask", dask_address, mark=tmp_path / "killed")
+    assert_workers_are_in(recorded, looks)
     assert len(looks) in (2, 3)  # the one that came for it may have come too late for work
-    assert told["notes"].count("was lost: its samples end with it") == 1
-    assert "1000.0 s ahead" in told["notes"]
-    assert told["metrics"]["units_run_again"] >= 1
+    assert recorded["notes"].count("was lost: its samples end with it") == 1
+    assert "1000.0 s ahead" in recorded["notes"]
+    assert recorded["metrics"]["units_run_again"] >= 1

@@ -46,11 +46,11 @@ def heavy_on_spark(spark_master, tmp_path_factory):
 
 @pytest.mark.spark
 def test_the_executor_of_a_given_spark_master_is_in_the_resources(heavy_on_spark):
-    told, looks = heavy_on_spark
-    assert_workers_are_in(told, looks)
+    recorded, looks = heavy_on_spark
+    assert_workers_are_in(recorded, looks)
     ((*_, last),) = looks.values()
     assert int(last[-1]) == 4  # the JVM, PySpark's daemon and two workers
-    assert "the master" in told["notes"]
+    assert "the master" in recorded["notes"]
 
 
 @pytest.mark.spark
@@ -58,10 +58,10 @@ def test_trials_of_a_lost_executor_are_run_again(spark_master, heavy_on_spark, t
     plain, _ = heavy_on_spark
     executor = "psutil.Process().parent().parent()"
     words = ("backend=spark", spark_master)
-    told, _ = heavy_run(tmp_path, *words, mark=tmp_path / "killed", victim=executor)
+    recorded, _ = heavy_run(tmp_path, *words, mark=tmp_path / "killed", victim=executor)
     assert (tmp_path / "killed").exists()
-    assert told["scores"] == plain["scores"]
-    assert told["metrics"]["units_run_again"] >= 1
+    assert recorded["scores"] == plain["scores"]
+    assert recorded["metrics"]["units_run_again"] >= 1
 
 
 @pytest.mark.spark
@@ -79,11 +79,13 @@ def test_a_given_spark_master_trains_the_same_trees_together(trees, spark_master
 
 
 @pytest.mark.spark
-def test_a_given_spark_master_finds_clusters_together_and_tells_the_cpu_of_its_executors(clusters):
-    result, tracker, told = clusters
+def test_a_given_spark_master_finds_clusters_together_and_reports_the_cpu_of_its_executors(
+    clusters,
+):
+    result, tracker, recorded = clusters
     in_executors = sum(
         operation["cpu_seconds"]
-        for operation in told["phases"]["search"]["operations"]
+        for operation in recorded["phases"]["search"]["operations"]
         if "KMeans.scala" in operation["name"]
     )
     paid = sum(trial.cpu_seconds for trial in result.trials)

@@ -12,7 +12,7 @@ from optibench.errors import EngineError
 
 @pytest.fixture(scope="module")
 def larger_dask_cluster():
-    """Whose scheduler moves no task that it was told the worker of."""
+    """Whose scheduler moves no task for which it did not name the worker."""
     env = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING": "False"}
     with (
         cluster("dask", "--workers", "3", env=env) as word,

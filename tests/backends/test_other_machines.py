@@ -20,7 +20,7 @@ MINE = [
     "evaluation.folds=2",
     "progress=false",
 ]
-SECRET = "never-to-be-told"  # noqa: S105 - of this cluster alone
+SECRET = "never-to-be-printed"  # noqa: S105 - of this cluster alone
 FOREST = """
 from my_default import TREES
 from sklearn.ensemble import ExtraTreesClassifier
@@ -61,7 +61,7 @@ def secret_spark(tmp_path_factory):
 
 
 def assert_mine_is_tuned(*words):
-    """All of it, though the workers think that its time is over; told by the driver's clock."""
+    """All of it, though the workers think that its time is over, by the driver's clock."""
     begin = time.time()
     result, tracker = run(*MINE, *words)
     assert [trial.error for trial in result.trials] == [None] * 4
@@ -79,10 +79,10 @@ def test_own_code_travels_to_an_encrypted_dask_cluster(encrypted_dask):
 @pytest.mark.dask
 def test_workers_with_another_version_are_refused_by_name(tmp_path):
     another = another_machine(tmp_path, more="import scipy; scipy.__version__ = '0.1'")
-    told = r"has scipy 0\.1, this program has .*pip install 'scipy=="
+    recorded = r"has scipy 0\.1, this program has .*pip install 'scipy=="
     with (
         cluster("dask", "--workers", "1", **another) as word,
-        pytest.raises(EngineError, match=told),
+        pytest.raises(EngineError, match=recorded),
     ):
         run(*MINE[3:], "model=kmeans", "backend=dask", word, "backend.workers=1")
 
@@ -148,7 +148,7 @@ def test_slots_that_nobody_has_are_not_waited_for_forever(secret_spark, monkeypa
 
 @pytest.mark.spark
 @pytest.mark.usefixtures("my_forest")
-def test_own_code_travels_to_a_spark_cluster_whose_secret_is_never_told(secret_spark, tmp_path):
+def test_own_code_travels_to_a_spark_cluster_whose_secret_is_never_printed(secret_spark, tmp_path):
     (tmp_path / "events").mkdir()
     log = [
         "backend.conf.spark.eventLog.enabled=true",

@@ -17,7 +17,7 @@ def trip():
         raise UnboundLocalError
 
 
-def test_an_error_that_pyspark_trips_over_is_told():
+def test_an_error_that_pyspark_trips_over_is_reported():
     with pytest.raises(EngineError, match="asked for: no answer"), translated("asked for"):
         trip()
 

@@ -123,8 +123,8 @@ def test_a_size_is_converted_as_spark_does(context, size, n_bytes):
 
 def test_the_version_of_java_is_that_of_its_program(context):
     program = [str(find_java_home().path / "bin" / "java"), "-version"]
-    told = subprocess.run(program, capture_output=True, text=True, check=True).stderr
-    assert f'"{jvm.java_version(context)}"' in told
+    recorded = subprocess.run(program, capture_output=True, text=True, check=True).stderr
+    assert f'"{jvm.java_version(context)}"' in recorded
 
 
 def test_an_error_in_the_jvm_is_one_of_spark_and_not_of_the_connection(context):

@@ -51,11 +51,11 @@ def test_hydras_parser_still_gives_the_fields_that_the_adapter_reads():
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     (plain, sweep) = OverridesParser.create().parse_overrides(["a.b=1", "c@d=1,2"])
-    told = f"Hydra {hydra.__version__} changed Override: adapt {hydra_adapter.__file__}"
-    assert {"key_or_group", "package", "_value"} <= set(vars(plain)), told
-    assert (plain.key_or_group, plain.package, plain.value()) == ("a.b", None, 1), told
-    assert sweep.package == "d", told
-    assert {"list", "simple_form", "shuffle", "tags"} <= set(vars(sweep.value())), told
+    message = f"Hydra {hydra.__version__} changed Override: adapt {hydra_adapter.__file__}"
+    assert {"key_or_group", "package", "_value"} <= set(vars(plain)), message
+    assert (plain.key_or_group, plain.package, plain.value()) == ("a.b", None, 1), message
+    assert sweep.package == "d", message
+    assert {"list", "simple_form", "shuffle", "tags"} <= set(vars(sweep.value())), message
 
 
 def test_hydra_still_reads_yaml_through_the_registered_source(tmp_path, monkeypatch):
@@ -70,9 +70,11 @@ def test_hydra_still_reads_yaml_through_the_registered_source(tmp_path, monkeypa
     hydra_adapter.install_file_source(lambda path, content: seen.append((path, dict(content))))
     (tmp_path / "x.yaml").write_text("a: 1\n")
     source = SourcesRegistry.instance().resolve("file")(provider="test", path=f"file://{tmp_path}")
-    told = f"Hydra {hydra.__version__} reads YAML in another way: adapt {hydra_adapter.__file__}"
-    assert isinstance(source.load_config("x"), ConfigResult), told
-    assert seen == [("x", {"a": 1})], told
+    message = (
+        f"Hydra {hydra.__version__} reads YAML in another way: adapt {hydra_adapter.__file__}"
+    )
+    assert isinstance(source.load_config("x"), ConfigResult), message
+    assert seen == [("x", {"a": 1})], message
 
 
 def test_only_the_adapter_imports_hydras_internals():

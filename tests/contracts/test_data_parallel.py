@@ -179,13 +179,13 @@ def test_clusters_that_lie_apart_are_those_of_scikit_learn(shared):
 def test_more_clusters_than_rows_are_the_error_of_that_candidate(shared):
     words = ["model.space.n_clusters=[4,500]", "model.space.n_init=[1]"]
     result, _ = shared.run(*CLUSTERS, *words)
-    told = {t.params["n_clusters"]: t.error for t in result.trials if t.status is Status.FAILED}
-    assert list(told) == [500]
-    assert "more than the 2" in told[500]
+    errors = {t.params["n_clusters"]: t.error for t in result.trials if t.status is Status.FAILED}
+    assert list(errors) == [500]
+    assert "more than the 2" in errors[500]
     assert result.best_params["n_clusters"] == 4
 
 
-def told_by_engine(tracker):
+def recorded_by_engine(tracker):
     return json.loads(tracker.artifacts["profile/engine.json"])
 
 
@@ -193,19 +193,19 @@ def told_by_engine(tracker):
 def test_what_the_engine_itself_says_adds_up_and_fits_into_the_phases(shared):
     for words in (TREES, CLUSTERS):
         result, tracker = once(shared, *words)
-        told = told_by_engine(tracker)
-        assert told["engine"] == shared.backend
-        assert list(told["phases"]) == ["search", "fit", "score"]
-        for part in (told, *told["phases"].values()):
+        recorded = recorded_by_engine(tracker)
+        assert recorded["engine"] == shared.backend
+        assert list(recorded["phases"]) == ["search", "fit", "score"]
+        for part in (recorded, *recorded["phases"].values()):
             seconds = [operation["run_seconds"] for operation in part["operations"]]
             assert seconds == sorted(seconds, reverse=True)
             for name in ("tasks", "run_seconds", "cpu_seconds"):
                 total = sum(operation.get(name, 0) for operation in part["operations"])
                 assert part["total"][name] == pytest.approx(total, abs=1e-4)
-        for name, total in told["total"].items():
-            parts = [phase["total"].get(name, 0) for phase in told["phases"].values()]
+        for name, total in recorded["total"].items():
+            parts = [phase["total"].get(name, 0) for phase in recorded["phases"].values()]
             assert sum(parts) == pytest.approx(total, abs=1e-4)
-        for phase, part in told["phases"].items():
+        for phase, part in recorded["phases"].items():
             in_rounds = 0.001 * part["total"]["tasks"]  # Spark counts milliseconds
             has = 2 * result.metrics[f"{phase}_seconds"] + in_rounds
             assert 0 < part["total"]["cpu_seconds"] <= part["total"]["run_seconds"] + in_rounds
@@ -216,20 +216,20 @@ def test_what_the_engine_itself_says_adds_up_and_fits_into_the_phases(shared):
 @pytest.mark.usefixtures("training_backend")
 def test_the_engine_counts_the_tasks_of_this_run_and_of_no_other(shared):
     _, trees = once(shared, *TREES)
-    told, folds, workers = told_by_engine(trees), 3, 2
+    recorded, folds, workers = recorded_by_engine(trees), 3, 2
     if shared.backend == "dask":
         tasks = {
             phase: {operation["name"]: operation["tasks"] for operation in part["operations"]}
-            for phase, part in told["phases"].items()
+            for phase, part in recorded["phases"].items()
         }
         assert tasks["search"]["train_here"] == folds * workers
         assert tasks["fit"] == {"train_here": workers}
     else:
         in_search = workers + 2 * folds * workers  # the table is read; rows and fits of each fold
-        assert told["phases"]["search"]["total"]["tasks"] == in_search
-        assert told["phases"]["fit"]["total"]["tasks"] == workers
+        assert recorded["phases"]["search"]["total"]["tasks"] == in_search
+        assert recorded["phases"]["fit"]["total"]["tasks"] == workers
     _, clusters = once(shared, *CLUSTERS)
-    names = {operation["name"] for operation in told_by_engine(clusters)["operations"]}
+    names = {operation["name"] for operation in recorded_by_engine(clusters)["operations"]}
     assert not any("train_here" in name or "partitions.py" in name for name in names)
 
 
@@ -256,7 +256,7 @@ def test_random_search_and_plain_fits_agree(shared):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["backend=sklearn"], "backend=sklearn has no trainer for model=xgboost"),
         (["backend=dask", "model=random_forest"], "only for kmeans, xgboost, xgboost_regression"),
@@ -270,8 +270,8 @@ def test_random_search_and_plain_fits_agree(shared):
         (["backend=dask", "model=kmeans", "+model.params.algorithm=elkan"], "algorithm=elkan"),
     ],
 )
-def test_what_cannot_be_had_is_refused_by_name(words, told):
-    with pytest.raises(ConfigError, match=told):
+def test_what_cannot_be_had_is_refused_by_name(words, message):
+    with pytest.raises(ConfigError, match=message):
         run("backend.parallelism=data", "progress=false", "model=xgboost", *words)
 
 
@@ -298,10 +298,10 @@ def files(tmp_path_factory):
 
 @pytest.mark.usefixtures("training_backend")
 def test_chunks_in_files_give_the_same(shared, monkeypatch, files):
-    in_memory, told = once(shared, *files)
+    in_memory, recorded = once(shared, *files)
     monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
     in_files, also = shared.run(*files)
-    assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
+    assert (recorded.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["accuracy", "log_loss", "train_log_loss", "default_log_loss"]
     assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
     assert in_memory.metrics["accuracy"] > 0.9
@@ -316,7 +316,7 @@ def test_a_worker_without_a_row_to_train_on_takes_part(shared, tmp_path):
     frame["y"] = np.where(frame["x"] > 0, "up", "down")
     frame[:400].to_parquet(tmp_path / "0.parquet")
     frame[400:].to_parquet(tmp_path / "1.parquet")
-    result, told = shared.run(
+    result, recorded = shared.run(
         "model=xgboost",
         "dataset=parquet",
         f"dataset.path={tmp_path}",
@@ -328,7 +328,7 @@ def test_a_worker_without_a_row_to_train_on_takes_part(shared, tmp_path):
         "+model.params.n_estimators=5",
         NO_DEFAULT,
     )
-    assert told.params["engine_params.workers"] == 2
+    assert recorded.params["engine_params.workers"] == 2
     assert [trial.status for trial in result.trials] == [Status.FINISHED] * 2
     assert result.metrics["accuracy"] > 0.9
 
@@ -360,10 +360,10 @@ def burn(seconds):
 def test_spark_gives_a_task_the_cores_of_its_threads(shared):
     alone, _ = shared.run(*TREES, "search=none")
     words = ["backend.threads_per_trial=2", "cores=2"]
-    result, told = shared.run(*TREES, "search=none", *words)
+    result, recorded = shared.run(*TREES, "search=none", *words)
     conf = reuse.idle_engine().engine.context.getConf()
     assert conf.get("spark.task.cpus") == "2"
-    assert told.params["engine_params.n_jobs"] == 2
+    assert recorded.params["engine_params.n_jobs"] == 2
     assert result.metrics["accuracy"] == pytest.approx(alone.metrics["accuracy"], abs=0.03)
 
 
@@ -376,11 +376,11 @@ def test_spark_gives_a_task_the_cores_of_its_threads(shared):
 )
 @pytest.mark.usefixtures("training_backend")
 def test_the_profile_is_that_of_what_workers_do(shared, words, own):
-    _, told = shared.run(*words, "search=none", "profiling=cprofile")
-    text = told.artifacts["profile/functions.txt"].decode()
+    _, recorded = shared.run(*words, "search=none", "profiling=cprofile")
+    text = recorded.artifacts["profile/functions.txt"].decode()
     assert text.startswith("Workers: reading, training and predicting of ")
     assert "see engine.json" in text
-    found = marshal.loads(told.artifacts["profile/workers.prof"])  # noqa: S302 - our own
+    found = marshal.loads(recorded.artifacts["profile/workers.prof"])  # noqa: S302 - our own
     in_workers = {(file, name) for file, _, name in found}
     assert ("optibench/strategies/data_parallel/chunks.py", "__call__") in in_workers
     assert own in {name for _, name in in_workers}
@@ -401,10 +401,10 @@ def test_spark_says_of_known_work_what_its_own_pages_say(shared, tmp_path):
         own.begin("fit")
         pairs = context.parallelize(range(100), 3).map(lambda n: (n % 5, n))
         assert pairs.reduceByKey(lambda a, b: a + b, 2).count() == 5
-        told = own.read()
+        recorded = own.read()
         store = context._jsc.sc().statusStore()
         stages = [store.lastStageAttempt(first + number) for number in range(3)]
-        assert told["total"]["tasks"] == sum(stage.numCompleteTasks() for stage in stages) == 9
+        assert recorded["total"]["tasks"] == sum(stage.numCompleteTasks() for stage in stages) == 9
         for name, per_second, count in [
             ("run_seconds", 1e3, "executorRunTime"),
             ("cpu_seconds", 1e9, "executorCpuTime"),
@@ -415,10 +415,10 @@ def test_spark_says_of_known_work_what_its_own_pages_say(shared, tmp_path):
             ("result_bytes", 1, "resultSize"),
         ]:
             total = sum(getattr(stage, count)() for stage in stages) / per_second
-            assert told["total"][name] == pytest.approx(total, abs=1e-5)
-        assert told["total"]["shuffle_written_bytes"] > 0
-        assert told["phases"]["search"]["total"]["run_seconds"] >= 0.4
-        assert told["phases"]["search"]["total"]["tasks"] == 4
+            assert recorded["total"][name] == pytest.approx(total, abs=1e-5)
+        assert recorded["total"]["shuffle_written_bytes"] > 0
+        assert recorded["phases"]["search"]["total"]["run_seconds"] >= 0.4
+        assert recorded["phases"]["search"]["total"]["tasks"] == 4
         assert engine.task_metrics().read()["total"]["tasks"] == 0
 
 
@@ -426,10 +426,10 @@ def test_spark_says_of_known_work_what_its_own_pages_say(shared, tmp_path):
 @ON_DASK
 def test_clusters_from_chunks_in_files_are_the_same(shared, monkeypatch):
     words = [*CLUSTERS, "search=none", "+model.params.n_clusters=4"]
-    in_memory, told = shared.run(*words)
+    in_memory, recorded = shared.run(*words)
     monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
     in_files, also = shared.run(*words)
-    assert (told.params["chunks"], also.params["chunks"]) == ("memory", "files")
+    assert (recorded.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]
     assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
     monkeypatch.setattr(
@@ -455,12 +455,12 @@ def test_dask_says_of_known_work_what_it_used(shared, tmp_path):
         with pytest.raises(ZeroDivisionError):
             engine.metrics.submit(divmod, 1, 0).result()
         assert dask.get_annotations() == {}
-        told = own.read()
-        (search,) = told["phases"]["search"]["operations"]
+        recorded = own.read()
+        (search,) = recorded["phases"]["search"]["operations"]
         assert (search["name"], search["tasks"]) == ("burn", 4)
         assert 0.4 <= search["cpu_seconds"] < 0.44
         assert search["cpu_seconds"] <= search["run_seconds"]
-        assert told["phases"]["fit"]["operations"][0]["failed_seconds"] > 0
+        assert recorded["phases"]["fit"]["operations"][0]["failed_seconds"] > 0
         assert engine.task_metrics().read()["total"]["tasks"] == 0
 
 
@@ -498,8 +498,8 @@ def test_a_kept_engine_outlives_wrong_data_and_goes_with_an_interrupted_run(
 @ON_DASK
 def test_chunks_that_are_evened_out_train_as_well(shared, files):
     plain, _ = once(shared, *files)
-    evened, told = shared.run(*files, NO_DEFAULT, EVENED)
-    assert told.params["engine_params.workers"] == 2
+    evened, recorded = shared.run(*files, NO_DEFAULT, EVENED)
+    assert recorded.params["engine_params.workers"] == 2
     assert evened.metrics["log_loss"] == pytest.approx(plain.metrics["log_loss"], rel=0.05)
 
 
@@ -515,4 +515,4 @@ def test_a_run_that_fails_keeps_what_the_engine_says_so_far(shared, monkeypatch)
     with pytest.raises(BenchmarkError):
         shared.run(*TREES, "search=none", EVENED, tracker=tracker)
     assert tracker.reason == "no score today"
-    assert list(told_by_engine(tracker)["phases"]) == ["search", "fit"]
+    assert list(recorded_by_engine(tracker)["phases"]) == ["search", "fit"]

@@ -224,23 +224,23 @@ JVM_HAS_ENDED = r"Spark's JVM has ended \(exit code -9\)"
 def test_trials_whose_jvm_ends_say_so(shared, mark):
     """As where it is out of memory: then every call of Spark's fails in another way."""
     mark.touch()
-    told, words = MemoryTracker(), [*TREES, "model.space.max_depth=[2,100]"]
+    recorded, words = MemoryTracker(), [*TREES, "model.space.max_depth=[2,100]"]
     with pytest.raises(EngineError, match=JVM_HAS_ENDED):
-        shared.run(*words, tracker=told)
-    assert told.status is Status.FAILED
-    assert "Spark's JVM has ended" in told.reason
+        shared.run(*words, tracker=recorded)
+    assert recorded.status is Status.FAILED
+    assert "Spark's JVM has ended" in recorded.reason
 
 
 @pytest.mark.spark
 @pytest.mark.shared_engine(kills=True, backend="spark", parallelism="data")
 def test_fits_of_all_workers_whose_jvm_ends_say_so(shared, mark, monkeypatch):
     mark.touch()
-    told, last = MemoryTracker(), import_module("fragile").LastStarts()
+    recorded, last = MemoryTracker(), import_module("fragile").LastStarts()
     monkeypatch.setattr(find("model", "kmeans"), "distributed_fit", last)
     with pytest.raises(EngineError, match=JVM_HAS_ENDED):
-        shared.run(*WHOLE, *DATA["kmeans"], tracker=told)
-    assert told.status is Status.FAILED
-    assert "Spark's JVM has ended" in told.reason
+        shared.run(*WHOLE, *DATA["kmeans"], tracker=recorded)
+    assert recorded.status is Status.FAILED
+    assert "Spark's JVM has ended" in recorded.reason
 
 
 @pytest.mark.dask
@@ -252,15 +252,15 @@ def test_a_run_whose_engine_ends_over_its_files_says_so(monkeypatch, tmp_path):
     )
     words = [*QUIET, "backend=dask", "backend.parallelism=data", "model=xgboost"]
     words += ["dataset=parquet", f"dataset.path={tmp_path}", "dataset.target=y"]
-    told = MemoryTracker()
+    recorded = MemoryTracker()
     once = dask.config.set({"distributed.scheduler.allowed-failures": 0})
     with once, pytest.raises(EngineError, match="Dask lost its workers"):
-        run(*words, tracker=told)
-    assert told.status is Status.FAILED
-    assert "Dask lost its workers" in told.reason
-    assert told.params["workers"] == 2
-    assert "config.yaml" in told.artifacts
-    assert "n_samples" not in told.params
+        run(*words, tracker=recorded)
+    assert recorded.status is Status.FAILED
+    assert "Dask lost its workers" in recorded.reason
+    assert recorded.params["workers"] == 2
+    assert "config.yaml" in recorded.artifacts
+    assert "n_samples" not in recorded.params
 
 
 @pytest.mark.spark
@@ -271,18 +271,18 @@ def test_workers_that_cannot_meet_end_the_run(shared, mark, monkeypatch):
         plugin, "distributed_fit", import_module("fragile").Boost(plugin.catalogue)
     )
     mark.touch()
-    apart, told = mark.with_name("apart"), MemoryTracker()
+    apart, recorded = mark.with_name("apart"), MemoryTracker()
     apart.touch()
     try:
         with pytest.raises(EngineError, match="nobody can meet here"):
-            shared.run(*WHOLE, *DATA["xgboost"], tracker=told)
+            shared.run(*WHOLE, *DATA["xgboost"], tracker=recorded)
     finally:
         apart.unlink()
-    assert told.status is Status.FAILED
+    assert recorded.status is Status.FAILED
 
 
 @pytest.mark.dask
-def test_a_dask_worker_that_does_not_come_back_is_told(tmp_path, monkeypatch):
+def test_a_dask_worker_that_does_not_come_back_is_reported(tmp_path, monkeypatch):
     from optibench.backends.dask import workers
 
     monkeypatch.setattr(workers, "RESTART_SECONDS", 0.5)

@@ -153,7 +153,7 @@ def test_the_digest_changes_with_every_part_of_the_content() -> None:
         ([1j, 2j], ColumnKind.OTHER),
     ],
 )
-def test_columns_are_told_apart(values: Any, kind: ColumnKind) -> None:
+def test_kinds_of_columns_are_distinguished(values: Any, kind: ColumnKind) -> None:
     assert kind_of(pd.Series(values)) is kind
 
 

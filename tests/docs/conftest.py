@@ -23,8 +23,8 @@ def tutorial(tmp_path_factory):
     """Run all commands of the tutorial in a fresh directory."""
     folder, files = tmp_path_factory.mktemp("tutorial"), tmp_path_factory.mktemp("steps")
     steps = tutorial_steps()
-    told = [{"kind": step.kind, "text": step.text} for step in steps]
-    (files / "steps.json").write_text(json.dumps(told))
+    recorded = [{"kind": step.kind, "text": step.text} for step in steps]
+    (files / "steps.json").write_text(json.dumps(recorded))
     kept = {
         k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "OPTIBENCH", "HYDRA"))
     }

@@ -25,7 +25,7 @@ def search(model: Any, grid: dict[str, list[Any]]) -> CandidateResult:
     task = model.task
     dataset = encode(Pima().load(0), task)
     parts = split(dataset, SplitPlan(task, EvaluationSettings(), scaling_on("auto", task), seed=0))
-    told = ScoringSettings(seed=0, n_classes=len(dataset.classes))
+    recorded = ScoringSettings(seed=0, n_classes=len(dataset.classes))
     trials = []
     for (number, params), (fold, (fit_rows, check)) in itertools.product(
         enumerate(ParameterGrid(grid)), enumerate(parts.folds)
@@ -34,7 +34,9 @@ def search(model: Any, grid: dict[str, list[Any]]) -> CandidateResult:
         estimator = model.make(params, data_facts(dataset), seed=0, threads=1)
         estimator.fit(parts.X_train[fit_rows], None if y is None else y[fit_rows])
         X = parts.X_train[check]
-        scores = score(task, X, None if y is None else y[check], model.predict(estimator, X), told)
+        scores = score(
+            task, X, None if y is None else y[check], model.predict(estimator, X), recorded
+        )
         assert scores.undefined == {}
         trials.append(
             Trial(number, params, fold, scores.values, 0.0, 0.0, 0.0, "here", start, time.time())

@@ -113,8 +113,8 @@ def test_cluster_metrics_equal_scikit_learns_to_the_last_bit(
 def test_the_silhouette_of_many_rows_is_scikit_learns(n: int, sample: int) -> None:
     rng = np.random.default_rng(n)
     X, labels = rng.normal(size=(n, 8)), rng.integers(4, size=n)
-    told = ScoringSettings(silhouette_sample=sample, seed=3)
-    scores = score(CLUSTERING, X, None, Prediction(labels, inertia=0.0), told)
+    recorded = ScoringSettings(silhouette_sample=sample, seed=3)
+    scores = score(CLUSTERING, X, None, Prediction(labels, inertia=0.0), recorded)
     draw = {"sample_size": sample, "random_state": 3} if n > sample else {}
     assert scores.values["silhouette"] == metrics.silhouette_score(X, labels, **draw)
 
@@ -151,8 +151,8 @@ def test_one_cluster_and_a_cluster_per_row_have_no_silhouette_and_say_why() -> N
 def test_a_sample_of_one_cluster_says_so() -> None:
     labels = np.r_[np.zeros(99, int), 1]
     X = np.random.default_rng(0).normal(size=(100, 2))
-    told = ScoringSettings(silhouette_sample=5, seed=0)
-    scores = score(CLUSTERING, X, None, Prediction(labels, inertia=0.0), told)
+    recorded = ScoringSettings(silhouette_sample=5, seed=0)
+    scores = score(CLUSTERING, X, None, Prediction(labels, inertia=0.0), recorded)
     assert scores.undefined == {"silhouette": scores.undefined["silhouette"]}
     assert scores.undefined["silhouette"].startswith("in the sample, all 5 scored rows")
 
@@ -182,9 +182,9 @@ def test_the_baseline_is_the_majority_class_of_the_train_part() -> None:
     X, y = rng.normal(size=(50, 2)), np.r_[np.zeros(30, int), np.ones(20, int)]
     rng.shuffle(y)
     parts = Split(X[:40], X[40:], y[:40], y[40:], (), None)
-    told = baselines(parts, CLASSIFICATION, ScoringSettings(n_classes=2))
+    recorded = baselines(parts, CLASSIFICATION, ScoringSettings(n_classes=2))
     dummy = DummyClassifier(strategy="prior").fit(X[:40], y[:40])
     expected = plain_scores(y[40:], dummy.predict(X[40:]), dummy.predict_proba(X[40:]))
-    assert told == {f"baseline_{metric}": value for metric, value in expected.items()}
-    assert told["baseline_roc_auc"] == 0.5
+    assert recorded == {f"baseline_{metric}": value for metric, value in expected.items()}
+    assert recorded["baseline_roc_auc"] == 0.5
     assert baselines(parts, CLUSTERING, ScoringSettings()) == {}

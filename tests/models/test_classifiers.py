@@ -78,7 +78,7 @@ def test_a_forest_says_the_same_on_any_number_of_threads():
 
 
 @pytest.mark.parametrize(
-    ("model", "params", "told"),
+    ("model", "params", "expected"),
     [
         (RandomForest(), {"n_estimator": 3}, "nearest are n_estimators"),
         (RandomForest(), {"max_features": "auto"}, "at least 1 or a share above 0 up to 1.0 or"),
@@ -97,7 +97,7 @@ def test_a_forest_says_the_same_on_any_number_of_threads():
         (LogisticRegression(), {"dual": True}, "only solver=liblinear"),
     ],
 )
-def test_what_scikit_learn_cannot_do_is_refused_by_name(model, params, told):
+def test_what_scikit_learn_cannot_do_is_refused_by_name(model, params, expected):
     with pytest.raises(ConfigError) as caught:
         model.check(params)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)

@@ -24,7 +24,7 @@ def fitted(model, params, X, y):
     return model.fit(estimator, X, y, seed=3)
 
 
-def test_a_classifier_tells_classes_and_probabilities():
+def test_a_classifier_predicts_classes_and_probabilities():
     X, y = rows()
     model = ImportedEstimator(estimator=TREES)
     assert (model.task, model.libraries) == (Task.CLASSIFICATION, ("scikit-learn",))
@@ -37,7 +37,7 @@ def test_a_classifier_tells_classes_and_probabilities():
     assert np.array_equal(prediction.probabilities, plain.predict_proba(X))
 
 
-def test_a_regressor_tells_values():
+def test_a_regressor_predicts_values():
     X, y = rows()
     model = ImportedEstimator(estimator="sklearn.linear_model.Ridge")
     assert model.task is Task.REGRESSION
@@ -45,7 +45,7 @@ def test_a_regressor_tells_values():
     assert np.array_equal(prediction.labels, Ridge(alpha=2.0).fit(X, y * 1.5).predict(X))
 
 
-def test_a_clusterer_tells_clusters_and_its_inertia():
+def test_a_clusterer_predicts_clusters_and_reports_its_inertia():
     X, _ = rows()
     model = ImportedEstimator(estimator="sklearn.cluster.MiniBatchKMeans")
     assert model.task is Task.CLUSTERING
@@ -62,7 +62,7 @@ def test_a_default_that_is_written_out_is_the_same_candidate():
 
 
 @pytest.mark.parametrize(
-    ("path", "params", "told"),
+    ("path", "params", "expected"),
     [
         (None, {}, "give the import path of a class"),
         ("Trees", {}, "give the import path of a class"),
@@ -76,20 +76,20 @@ def test_a_default_that_is_written_out_is_the_same_candidate():
         ("collections.OrderedDict", {}, "scikit-learn's interface"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_its_path(path, params, told):
+def test_what_cannot_be_used_is_refused_by_its_path(path, params, expected):
     with pytest.raises(ConfigError) as caught:
         ImportedEstimator(estimator=path, params=params).task  # noqa: B018
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("n_estimator", "nearest are n_estimators"),
         ("random_state", "use seed="),
         ("n_jobs", "backend.threads_per_trial="),
     ],
 )
-def test_a_name_that_it_does_not_have_is_refused(name, told):
-    with pytest.raises(ConfigError, match=told):
+def test_a_name_that_it_does_not_have_is_refused(name, expected):
+    with pytest.raises(ConfigError, match=expected):
         ImportedEstimator(estimator=TREES).check({name: 3})

@@ -18,7 +18,7 @@ def refusal(model: Any, params: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "expected"),
     [
         ({"n_cluster": 3}, "nearest are n_clusters"),
         ({"n_clusters": 1}, "at least 2"),
@@ -37,15 +37,15 @@ def refusal(model: Any, params: dict[str, Any]) -> str:
         ({"zzz": 1}, "known are n_clusters"),
     ],
 )
-def test_kmeans_refuses_and_says_what_is_allowed(params: dict[str, Any], told: str) -> None:
+def test_kmeans_refuses_and_says_what_is_allowed(params: dict[str, Any], expected: str) -> None:
     message = refusal(kmeans.KMeans(), params)
-    assert told.replace("\\", "") in message
+    assert expected.replace("\\", "") in message
     assert message.startswith("kmeans: ")
     assert next(iter(params)) in message
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "expected"),
     [
         ({"max_dept": 3}, "nearest are max_depth"),
         ({"max_depth": 3.0}, "a whole number of at least 0 or null"),
@@ -66,9 +66,9 @@ def test_kmeans_refuses_and_says_what_is_allowed(params: dict[str, Any], told: s
         ({"enable_categorical": True}, "dataset.categorical="),
     ],
 )
-def test_xgboost_refuses_and_says_what_is_allowed(params: dict[str, Any], told: str) -> None:
+def test_xgboost_refuses_and_says_what_is_allowed(params: dict[str, Any], expected: str) -> None:
     message = refusal(xgboost.XGBoost(), params)
-    assert told in message
+    assert expected in message
     assert next(iter(params)) in message
 
 

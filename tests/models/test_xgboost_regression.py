@@ -41,17 +41,17 @@ def test_early_stopping_watches_a_tenth_that_is_drawn_with_the_seed():
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "expected"),
     [
         ({"objective": "binary:logistic"}, "reg:squarederror or reg:absoluteerror"),
         ({"scale_pos_weight": 2}, "there is no hyperparameter"),
         ({"early_stopping_rounds": 5, "booster": "dart"}, "xgboost_regression: early_stopping"),
     ],
 )
-def test_what_is_of_classes_alone_is_refused(params, told):
+def test_what_is_of_classes_alone_is_refused(params, expected):
     with pytest.raises(ConfigError) as caught:
         XGBoostRegression().check(params)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_a_base_score_may_be_any_number():

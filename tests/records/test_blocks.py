@@ -41,7 +41,7 @@ def test_its_files_go_with_it(chunk, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_engines_are_told_how_large_it_is(tmp_path):
+def test_engines_receive_its_size(tmp_path):
     chunk = Chunk(0, np.zeros((1000, 10)), None, np.zeros(1000, np.uint64))
     assert chunk.__sizeof__() == 88_000
     assert 88_000 < chunk.stored(str(tmp_path)).__sizeof__() < 90_000

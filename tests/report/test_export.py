@@ -56,7 +56,7 @@ def test_csv_has_one_row_per_benchmark_run_in_order_of_start(
     assert (rows[0]["params.p0"], rows[1]["params.p0"]) == ("007", "")
 
 
-def test_csv_tells_no_value_from_an_empty_text(root: Path, tmp_path: Path) -> None:
+def test_csv_distinguishes_no_value_from_an_empty_text(root: Path, tmp_path: Path) -> None:
     table = pyarrow.csv.read_csv(
         exported(root, tmp_path, "x.csv"),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
@@ -147,7 +147,7 @@ def test_only_data_goes_to_stdout(root: Path, capfdbinary: pytest.CaptureFixture
         (["-o", "no/such/folder/x.csv"], "cannot be written"),
     ],
 )
-def test_nothing_to_export_is_told_with_exit_code_two(
+def test_nothing_to_export_is_reported_with_exit_code_two(
     arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str], root: Path
 ) -> None:
     assert main(arguments) == 2

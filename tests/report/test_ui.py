@@ -115,7 +115,7 @@ def ends_a_run_on_the_server_without_a_word(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_port_in_use_is_told(
+def test_a_port_in_use_is_reported(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(root)

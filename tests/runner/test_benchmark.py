@@ -38,7 +38,7 @@ def nothing_kept():
 
 @pytest.fixture(scope="module")
 def finished():
-    """A finished run and what its tracker was told."""
+    """A finished run and what its tracker was recorded."""
     tracker = MemoryTracker()
     return run(*SMALL, tracker=tracker), tracker
 
@@ -52,7 +52,7 @@ def test_the_phases_add_up_to_the_wall_time(finished):
 
 
 @pytest.mark.slow
-def test_every_phase_tells_its_cpu_and_memory(finished):
+def test_every_phase_reports_its_cpu_and_memory(finished):
     metrics = finished[0].metrics
     for prefix in ("", *(f"{phase}_" for phase in PHASES)):
         assert metrics[f"{prefix}cpu_seconds"] >= 0
@@ -106,7 +106,7 @@ def test_parameters_and_tags_say_what_ran(finished):
 
 
 @pytest.mark.slow
-def test_the_digest_is_that_of_the_question_and_not_of_how_it_is_told():
+def test_the_digest_depends_on_the_question_and_not_on_its_wording():
     def digest(*words):
         tracker = MemoryTracker()
         run(*WARM, "search=none", *words, tracker=tracker)
@@ -213,7 +213,7 @@ def test_the_python_call_plans_without_running(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_plan_of_many_fits_on_all_workers_of_a_small_table_names_the_faster_way():
+def test_a_plan_of_many_fits_on_all_workers_of_a_small_table_names_the_faster_strategy():
     words = ["model=kmeans", "backend=dask", "backend.parallelism=data"]
     assert "271 fits run one after the other" in optibench.plan(words).facts["engine"]
     assert "run one after the other" not in optibench.plan([*words, "search=none"]).facts["engine"]
@@ -249,7 +249,7 @@ def test_a_run_that_cannot_be_announced_is_closed():
 
 
 @pytest.mark.slow
-def test_an_error_before_a_run_can_be_created_is_told_with_why_there_is_none(monkeypatch):
+def test_an_error_before_a_run_can_be_created_says_why_there_is_none(monkeypatch):
     class Full(MemoryTracker):
         def start(self, _header):
             message = "the disk is full"
@@ -260,9 +260,9 @@ def test_an_error_before_a_run_can_be_created_is_told_with_why_there_is_none(mon
         raise OSError(message)
 
     monkeypatch.setattr(benchmark, "load", fail)
-    with pytest.raises(BenchmarkError, match=r"no rows today .*the disk is full") as told:
+    with pytest.raises(BenchmarkError, match=r"no rows today .*the disk is full") as recorded:
         run(*SMALL, tracker=Full())
-    assert isinstance(told.value.__cause__, OSError)
+    assert isinstance(recorded.value.__cause__, OSError)
     tracker = MemoryTracker()
     with pytest.raises(OSError, match="no rows today"):
         run(*SMALL, tracker=tracker)

@@ -27,23 +27,23 @@ ENGINE = Engine()
 class Start:
     """Of an engine that says nothing but what becomes of it."""
 
-    def __init__(self, told):
-        self.told = told
+    def __init__(self, recorded):
+        self.recorded = recorded
 
     def wait(self):
         return Running(ENGINE)
 
     @contextmanager
     def taken(self):
-        self.told.append("taken")
+        self.recorded.append("taken")
         try:
             yield self.wait()
         finally:
-            self.told.append("engine ends")
+            self.recorded.append("engine ends")
 
 
 @pytest.fixture
-def told(monkeypatch):
+def recorded(monkeypatch):
     """What happens, in order."""
     heard = []
 
@@ -71,27 +71,27 @@ def told(monkeypatch):
 
 
 @contextmanager
-def an_engine(told):
+def an_engine(recorded):
     with (
         Recorder(time.perf_counter()) as clock,
-        EngineSession(Start(told), clock) as it,
+        EngineSession(Start(recorded), clock) as it,
     ):
         yield it
 
 
 @contextmanager
-def noted(told):
+def noted(recorded):
     try:
         yield
     finally:
-        told.append("record is written")
+        recorded.append("record is written")
 
 
-def end_with(error, told):
+def end_with(error, recorded):
     """A run that fails once its engine is up."""
 
     def fail():
-        with an_engine(told) as engine:
+        with an_engine(recorded) as engine:
             engine.engine()
             raise error
 
@@ -99,41 +99,41 @@ def end_with(error, told):
         fail()
 
 
-def words(told):
-    return [word for word in told if isinstance(word, str)]
+def words(recorded):
+    return [word for word in recorded if isinstance(word, str)]
 
 
-def test_what_is_beside_the_engine_ends_before_it(told):
-    with an_engine(told) as engine:
+def test_what_is_beside_the_engine_ends_before_it(recorded):
+    with an_engine(recorded) as engine:
         engine.engine()
         assert engine.engine() is ENGINE
         assert engine.take() is ENGINE
-        engine.register_cleanup(noted(told))
+        engine.register_cleanup(noted(recorded))
         engine.close()
-        told.append("closed")
+        recorded.append("closed")
     begun = ["workers of the engine", "watches begin", "taken"]
-    assert words(told) == [*begun, "record is written", "watches end", "engine ends", "closed"]
+    assert words(recorded) == [*begun, "record is written", "watches end", "engine ends", "closed"]
 
 
-def test_an_engine_that_nobody_asked_for_is_not_waited_for(told):
-    with pytest.raises(BenchmarkError), an_engine(told):
+def test_an_engine_that_nobody_asked_for_is_not_waited_for(recorded):
+    with pytest.raises(BenchmarkError), an_engine(recorded):
         raise BenchmarkError
-    assert words(told) == []
+    assert words(recorded) == []
 
 
-def test_wrong_data_end_the_watches_and_not_the_engine(told):
-    end_with(DataError, told)
-    assert words(told)[2:] == ["watches end", "watches are stopped"]
+def test_wrong_data_end_the_watches_and_not_the_engine(recorded):
+    end_with(DataError, recorded)
+    assert words(recorded)[2:] == ["watches end", "watches are stopped"]
 
 
 @pytest.mark.parametrize("error", [BenchmarkError, KeyboardInterrupt])
-def test_any_other_error_ends_the_engine_that_it_was_at(told, error):
-    end_with(error, told)
-    assert words(told)[2:] == ["taken", "watches end", "engine ends"]
+def test_any_other_error_ends_the_engine_that_it_was_at(recorded, error):
+    end_with(error, recorded)
+    assert words(recorded)[2:] == ["taken", "watches end", "engine ends"]
 
 
-def test_watches_whose_beginning_is_interrupted_are_ended(told):
-    told[0].interrupts = True
-    with pytest.raises(KeyboardInterrupt), an_engine(told) as engine:
+def test_watches_whose_beginning_is_interrupted_are_ended(recorded):
+    recorded[0].interrupts = True
+    with pytest.raises(KeyboardInterrupt), an_engine(recorded) as engine:
         engine.engine()
-    assert words(told) == ["workers of the engine", "taken", "watches end", "engine ends"]
+    assert words(recorded) == ["workers of the engine", "taken", "watches end", "engine ends"]

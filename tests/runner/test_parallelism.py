@@ -53,13 +53,13 @@ def situation(**changes):
         ({"table_bytes": GIB, "fits": 0, "held_bytes": 7 * GIB}, "trials", "MEMORY_ONLY would"),
     ],
 )
-def test_the_way_and_its_reason(changes, strategy, why):
+def test_the_strategy_and_its_reason(changes, strategy, why):
     choice = choose(situation(**changes))
     assert choice.parallelism == strategy
     assert why in choice.reason
 
 
-def test_what_fits_in_neither_way_is_refused():
+def test_what_fits_neither_strategy_is_refused():
     with pytest.raises(ConfigError, match=r"too large for every worker.* And: no trainer"):
         choose(situation(table_bytes=2 * GIB, why_no_data="no trainer"))
 
@@ -117,7 +117,7 @@ def loaded(worker_bytes, *words):
     return load(make_settings(resolve(compose(every))), lambda: Here(worker_bytes))
 
 
-def test_files_are_loaded_in_the_way_that_was_chosen(words):
+def test_files_are_loaded_as_the_chosen_strategy_needs_them(words):
     small, large = loaded(10**9, *words), loaded(10_000, *words)
     assert small.files is None
     assert len(small.dataset.X) == 400

@@ -1,4 +1,4 @@
-"""What is told of workers elsewhere, with workers that are asked in this process."""
+"""What is recorded about workers elsewhere, with workers that run in this process."""
 
 import subprocess
 import sys
@@ -48,8 +48,8 @@ def pid():
     """Of a process that does not descend from this one."""
     import psutil
 
-    told = subprocess.run([sys.executable, "-c", DETACHED], capture_output=True, check=True)
-    process = psutil.Process(int(told.stdout))
+    recorded = subprocess.run([sys.executable, "-c", DETACHED], capture_output=True, check=True)
+    process = psutil.Process(int(recorded.stdout))
     yield process.pid
     process.kill()
 
@@ -78,9 +78,9 @@ def test_what_a_worker_used_is_in_the_metrics_of_the_phase_by_the_drivers_clock(
     assert 0.1 < used <= seen
     assert metrics["cpu_seconds"] >= used + own
     assert max(sample.processes for sample in clock.samples) >= 2
-    (told,) = workers.notes
-    assert "by a monitor of each worker (1 on " in told
-    assert told.endswith("they do not include nobody")
+    (recorded,) = workers.notes
+    assert "by a monitor of each worker (1 on " in recorded
+    assert recorded.endswith("they do not include nobody")
 
 
 def test_a_clock_that_is_ahead_is_corrected(pid, clock):
@@ -118,14 +118,14 @@ def test_workers_of_the_drivers_own_need_no_watch(clock):
     assert list(clock.workers) == []
 
 
-def test_a_worker_without_a_watch_is_told_with_its_reason(clock):
+def test_a_worker_without_a_monitor_is_reported_with_its_reason(clock):
     workers = WorkerMonitors(Elsewhere(2**30), clock)
     with workers:
         workers.collect()
-    (told,) = workers.notes
-    assert "no samples of the worker (unknown)" in told
-    assert f"(process {2**30} cannot be read)" in told
-    assert told.endswith(worker_monitors.INCOMPLETE)
+    (recorded,) = workers.notes
+    assert "no samples of the worker (unknown)" in recorded
+    assert f"(process {2**30} cannot be read)" in recorded
+    assert recorded.endswith(worker_monitors.INCOMPLETE)
     assert list(clock.workers) == []
 
 

@@ -90,7 +90,7 @@ def test_in_order_decisions_do_not_depend_on_workers_and_who_is_fast(pruner, loo
     assert any(r.status is Status.KILLED for r in runs[0].observed)
 
 
-def test_a_decision_uses_nothing_that_was_told_after_the_question(evaluate):
+def test_a_decision_uses_no_result_that_came_after_the_question(evaluate):
     """Propose a candidate after six results, and record six much better results after that."""
     by_now = {}
     for later in (0.0, 100.0):
@@ -105,7 +105,7 @@ def test_a_decision_uses_nothing_that_was_told_after_the_question(evaluate):
     assert by_now == {0.0: False, 100.0: False}
 
 
-def test_as_results_come_a_decision_uses_what_was_told_by_now(evaluate):
+def test_as_results_come_a_decision_uses_those_known_by_now(evaluate):
     state = start("median", n_iter=20, parallel=8, deterministic=False)
     state.tell([evaluate(c, lambda *_: 1.0) for c in state.ask(6)])
     mine, *others = state.ask(8)

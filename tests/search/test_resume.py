@@ -230,7 +230,7 @@ PROGRAM = """
     search = TPESearch(n_iter=20, startup=4)
     state = search.start({}, space, SearchFacts("score", True, 2))
     state.open(Journal(folder, "question"))
-    waiting, told = list(state.ask(4)), 0
+    waiting, recorded = list(state.ask(4)), 0
     while waiting:
         candidate = waiting.pop(0)
         trials = list(state.recall(candidate))
@@ -243,8 +243,8 @@ PROGRAM = """
         state.tell([CandidateResult(candidate.number, candidate.params, {"score": score}, {}, 1,
             0.0, 0.0, 0.0, 0.0, 1.0, Status.FINISHED, trials=tuple(trials))])
         print(candidate.number, repr(x), repr(score), recalled, flush=True)
-        told += 1
-        if told == tells:
+        recorded += 1
+        if recorded == tells:
             os._exit(9)
         waiting += state.ask(1)
     state.close(finished=True)

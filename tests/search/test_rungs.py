@@ -198,7 +198,7 @@ def test_a_space_of_lists_is_not_repeated_within_a_bracket():
     assert len(set(of_bracket[1 / 9][15:])) == 12
 
 
-def test_a_bracket_goes_on_while_another_is_not_told_entirely(evaluate):
+def test_a_bracket_goes_on_while_another_still_has_open_results(evaluate):
     state = start(HyperbandSearch(resource="n", max_resource=27))
     first = state.ask(10**6)
     assert [c.params["n"] for c in first] == [1] * 27 + [3] * 12 + [9] * 6 + [27] * 4
@@ -224,7 +224,7 @@ def test_in_order_the_candidates_do_not_depend_on_who_is_fast(search, loop):
 def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
     loop, n, factor, workers, slope
 ):
-    class MonitoredWorker(loop):
+    class CheckedPromotions(loop):
         def _ask(self):
             before = len(self.asked)
             super()._ask()
@@ -240,7 +240,7 @@ def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
         # With a slope of 1 each point is better than all earlier ones: most promotions.
         return slope * order.setdefault(params["x"], len(order)) if slope else params["x"]
 
-    run = MonitoredWorker(state, score, deterministic=False, workers=workers, seed=n).run()
+    run = CheckedPromotions(state, score, deterministic=False, workers=workers, seed=n).run()
     assert len(run.observed) == len(run.asked) <= state.total
     assert list(state.ask(100)) == []
     rungs = count_by(run.asked, lambda c: c.params["n"])
@@ -250,9 +250,9 @@ def test_as_results_come_only_the_top_so_far_go_on_and_the_search_ends(
     assert all(above >= below // factor for below, above in pairwise(sizes))
 
 
-def check_promotions(candidates, told, factor):
+def check_promotions(candidates, recorded, factor):
     """Check that promotions are in the top 1/factor of the results on the rung (ASHA, alg. 2)."""
-    costs = {r.number: (r.budget, -r.mean_scores["score"], r.number) for r in told}
+    costs = {r.number: (r.budget, -r.mean_scores["score"], r.number) for r in recorded}
     for candidate in candidates:
         if candidate.continues is not None:
             own = costs[candidate.continues]

@@ -1,4 +1,4 @@
-"""The in-memory tracker keeps what it is told and refuses what MLflow would."""
+"""The in-memory tracker keeps what is logged and refuses what MLflow would."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     MakeCandidate = Callable[..., CandidateResult]
 
 
-def test_everything_told_is_kept(
+def test_everything_logged_is_kept(
     header: RunHeader, tmp_path: Path, candidate: MakeCandidate
 ) -> None:
     (tmp_path / "logs").mkdir()

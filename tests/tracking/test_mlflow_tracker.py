@@ -156,7 +156,7 @@ def test_nested_runs_are_left_out_where_not_wanted(
     assert children(store, parent) == []
 
 
-def test_metrics_that_are_not_finite_are_told_by_tags(
+def test_metrics_that_are_not_finite_are_recorded_as_tags(
     store: Store, tracker: MlflowTracker, header: RunHeader
 ) -> None:
     run_id = tracker.start(header)
@@ -208,7 +208,7 @@ def test_artifacts_lie_under_their_own_paths(
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_the_end_tells_status_and_redacted_reason(
+def test_the_end_records_status_and_redacted_reason(
     store: Store, tracker: MlflowTracker, header: RunHeader, status: Status
 ) -> None:
     run_id = tracker.start(header)
@@ -251,7 +251,7 @@ def test_a_run_that_could_not_be_described_is_failed_not_running(
     assert run.info.status == "FAILED"
 
 
-def test_a_deleted_experiment_is_told_with_the_way_out(store: Store, header: RunHeader) -> None:
+def test_a_deleted_experiment_is_refused_with_what_to_do(store: Store, header: RunHeader) -> None:
     client = store.client()
     experiment_id = client.create_experiment("gone")
     client.delete_experiment(experiment_id)

@@ -77,7 +77,7 @@ def test_artifacts_go_beside_the_database_also_where_the_path_has_spaces(tmp_pat
         ("postgresql://bob:pw@127.0.0.1:9/runs", "does not answer"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_told_quickly_and_without_credentials(
+def test_an_address_that_cannot_be_used_is_refused_quickly_and_without_credentials(
     tmp_path: Path, uri: str, expected: str
 ) -> None:
     begun = time.perf_counter()
@@ -91,7 +91,7 @@ def test_an_address_that_cannot_be_used_is_told_quickly_and_without_credentials(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("no database" * 100)
     with pytest.raises(ConfigError, match=r"x\.db cannot be used"):
         prepare_store("sqlite:///x.db", tmp_path)

@@ -72,11 +72,11 @@ class Learning(Proposals):
         self.window = window
         self.examples = [Candidate(0, {"eta": 0.5})]
         self.asked = []
-        self.told = []
+        self.recorded = []
 
     def ask(self, room):
         count = min(room, self.total - len(self.asked))
-        heard = sum(result.number for result in self.told) % 97  # what was told decides
+        heard = sum(result.number for result in self.recorded) % 97  # what was recorded decides
         new = [
             Candidate(
                 len(self.asked) + i, {"eta": 0.001 * (heard + i), "gamma": len(self.asked) + i}
@@ -87,7 +87,7 @@ class Learning(Proposals):
         return new
 
     def tell(self, results):
-        self.told += results
+        self.recorded += results
 
 
 def test_every_candidate_is_evaluated_on_every_fold():
@@ -135,22 +135,22 @@ def test_a_deterministic_search_asks_the_same_whatever_the_timing(seed, window, 
     Harness(hurried, slots=1).run()
     Harness(slow, slots=slots, pause=pause).run()
     assert [c.params for c in slow.asked] == [c.params for c in hurried.asked]
-    assert [result.number for result in slow.told] == list(range(12))
+    assert [result.number for result in slow.recorded] == list(range(12))
 
 
 def test_no_more_candidates_are_under_way_than_the_window_allows():
-    class MonitoredWorker(Learning):
+    class MostUnderWay(Learning):
         most = 0
 
         def ask(self, room):
             new = super().ask(room)
-            self.most = max(self.most, len(self.asked) - len(self.told))
+            self.most = max(self.most, len(self.asked) - len(self.recorded))
             return new
 
-    state = MonitoredWorker(10, 3)
+    state = MostUnderWay(10, 3)
     Harness(state).run()
     assert state.most == 3
-    assert len(state.told) == 10
+    assert len(state.recorded) == 10
 
 
 def test_an_asynchronous_search_hears_of_the_first_to_finish():
@@ -164,8 +164,8 @@ def test_an_asynchronous_search_hears_of_the_first_to_finish():
 
     state = Learning(6, 2)
     Harness(state, pause=pause, deterministic=False).run()
-    assert state.told[0].number != 0
-    assert sorted(result.number for result in state.told) == list(range(6))
+    assert state.recorded[0].number != 0
+    assert sorted(result.number for result in state.recorded) == list(range(6))
 
 
 def test_the_search_ends_at_its_target_and_the_winner_does_not_depend_on_timing():
@@ -221,21 +221,21 @@ def test_pruning_runs_folds_one_after_the_other_and_stops_at_a_word():
     assert sorted(state.heard) == [(0, [0.1]), (1, [0.9]), (1, [0.9, 0.91])]
 
 
-def test_a_repeat_that_is_pruned_as_results_come_is_told_once():
+def test_a_repeat_that_is_pruned_as_results_come_is_reported_once():
     class Pruning(FixedProposals):
         prunes = True
-        told = ()
+        recorded = ()
 
         def prune(self, candidate, scores):
             del candidate
             return len(scores) == FOLDS - 1
 
         def tell(self, results):
-            self.told += tuple(result.number for result in results)
+            self.recorded += tuple(result.number for result in results)
 
     state = Pruning({}, [{"eta": 0.1}] * 3)
     results = Harness(state, deterministic=False).run()
-    assert sorted(state.told) == [0, 1, 2]
+    assert sorted(state.recorded) == [0, 1, 2]
     assert {result.status for result in results} == {Status.KILLED}
 
 

@@ -168,7 +168,7 @@ def test_a_path_over_trees_is_one_fit(monkeypatch):
     assert rounds == [*range(40)] * FOLDS
 
 
-def test_an_error_in_a_later_round_is_told_in_the_words_of_xgboost(monkeypatch):
+def test_an_error_in_a_later_round_has_the_message_of_xgboost(monkeypatch):
     import xgboost
 
     X = blobs(1, 100)

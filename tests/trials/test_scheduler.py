@@ -55,7 +55,7 @@ def test_batches_are_long_against_a_costly_engine():
     assert len(engine.batches) < 12
 
 
-def test_what_came_back_is_told_before_the_error_of_another_batch(engine):
+def test_results_that_came_back_are_handed_on_before_the_error_of_another_batch(engine):
     both = threading.Barrier(2)
 
     def task(value, batch):
@@ -68,10 +68,10 @@ def test_what_came_back_is_told_before_the_error_of_another_batch(engine):
     scheduler = TrialScheduler(engine, task, NO_VALUE)
     scheduler.add(units_of(2))
     time.sleep(0.1)
-    told = scheduler.wait()
-    while not told:
-        told = scheduler.wait()
-    assert order(outcome.unit for outcome in told) == [(0, 1)]
+    recorded = scheduler.wait()
+    while not recorded:
+        recorded = scheduler.wait()
+    assert order(outcome.unit for outcome in recorded) == [(0, 1)]
     with pytest.raises(RuntimeError, match="a bug"):
         scheduler.wait()
 

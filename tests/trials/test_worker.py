@@ -39,7 +39,7 @@ def unit(fold=0, **params):
     return Unit((Candidate(0, {"n_clusters": 2, **params}),), fold)
 
 
-def test_a_trial_tells_what_it_cost_and_where_it_ran(context):
+def test_a_trial_reports_what_it_cost_and_where_it_ran(context):
     run_batch(context, Batch((unit(),), 10.0))  # imports what a worker has imported beforehand
     (trial,) = run_batch(context, Batch((unit(),), 10.0)).trials
     assert trial.status is Status.FINISHED
@@ -95,7 +95,7 @@ def test_threads_are_held_to_the_budget_while_a_trial_runs(context):
     assert set(seen) == {1}
 
 
-def test_equal_causes_are_told_in_equal_words(context):
+def test_equal_causes_have_equal_messages(context):
     """XGBoost's messages start with the time of day and end with addresses."""
     classes = replace(
         context,

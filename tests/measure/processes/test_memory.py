@@ -99,7 +99,7 @@ def test_an_expensive_reading_is_made_less_often() -> None:
     assert gauge.measure(snapshot(20.0), 2.0).pss_bytes == 60
 
 
-def test_a_process_whose_pss_may_not_be_read_counts_with_its_rss_and_is_told() -> None:
+def test_a_process_whose_pss_may_not_be_read_counts_with_its_rss_and_is_reported() -> None:
     gauge = MemoryGauge(_Counters(pss_bytes=None))
     assert gauge.measure(snapshot(0.0), 2.0).memory_bytes == 77
     assert gauge.unreadable == {1}

@@ -71,7 +71,7 @@ def test_the_thread_ends_with_the_recorder() -> None:
     assert "optibench-sampler" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_look_that_the_system_refuses_is_counted_and_told() -> None:
+def test_a_sample_that_the_system_refuses_is_counted_and_reported() -> None:
     with Recorder(time.perf_counter()) as recorder:
         snapshot = recorder.tree.snapshot
         refusals = iter([True])

@@ -8,15 +8,15 @@ from optibench.measure.profiles.engine_metrics import EngineMetricsFile
 
 
 class Says:
-    def __init__(self, told):
-        self.told = told
+    def __init__(self, recorded):
+        self.recorded = recorded
         self.asked = 0
 
     def read(self):
         self.asked += 1
-        if isinstance(self.told, Exception):
-            raise self.told
-        return self.told
+        if isinstance(self.recorded, Exception):
+            raise self.recorded
+        return self.recorded
 
 
 def test_it_is_asked_once(tmp_path):
@@ -24,8 +24,8 @@ def test_it_is_asked_once(tmp_path):
     record = EngineMetricsFile(says, tmp_path / "profile")
     record.write()
     record.write()
-    told = json.loads((tmp_path / "profile" / "engine.json").read_text())
-    assert (told, says.asked, record.notes) == (says.told, 1, ())
+    recorded = json.loads((tmp_path / "profile" / "engine.json").read_text())
+    assert (recorded, says.asked, record.notes) == (says.recorded, 1, ())
 
 
 def test_an_error_in_the_block_asks_it_before_the_engine_ends(tmp_path):
@@ -42,9 +42,9 @@ def test_an_interruption_does_not_wait_for_the_engine(tmp_path):
     assert says.asked == 0
 
 
-@pytest.mark.parametrize("told", [OSError("gone, with password=hunter2"), {"x": float("nan")}])
-def test_what_it_cannot_say_is_noted(tmp_path, told):
-    record = EngineMetricsFile(Says(told), tmp_path)
+@pytest.mark.parametrize("recorded", [OSError("gone, with password=hunter2"), {"x": float("nan")}])
+def test_what_it_cannot_say_is_noted(tmp_path, recorded):
+    record = EngineMetricsFile(Says(recorded), tmp_path)
     record.write()
     (note,) = record.notes
     assert note.startswith("there is no profile/engine.json: ")

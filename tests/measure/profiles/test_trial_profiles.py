@@ -213,7 +213,7 @@ def test_without_workers_the_text_shows_the_driver_and_says_so(tmp_path: Path) -
     assert calls(pstats.Stats(str(tmp_path / "driver.prof")).stats, "fold") == [(1, 4)]  # type: ignore[attr-defined]
 
 
-def test_with_workers_the_text_is_theirs_and_skipped_blocks_are_told(tmp_path: Path) -> None:
+def test_with_workers_the_text_is_theirs_and_skipped_blocks_are_reported(tmp_path: Path) -> None:
     driver = cProfile.Profile()
     driver.runcall(sum, [1])
     profiler = every_trial()

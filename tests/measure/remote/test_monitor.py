@@ -63,7 +63,7 @@ def only_series(collected):
     return Series.parse(text)
 
 
-def test_cpu_and_memory_of_a_tree_are_those_that_the_kernel_tells(worker, token):
+def test_cpu_and_memory_of_a_tree_are_those_of_the_kernel(worker, token):
     begun = monitors.begin(token, lambda: worker.pid)
     assert begun.reason == ""
     assert begun.root.pid == worker.pid
@@ -96,8 +96,8 @@ def test_what_is_known_of_a_killed_worker_survives_it(worker, token):
 
 def test_the_monitor_is_no_child_and_there_is_one_for_all_workers_of_a_root(worker, token):
     before = descendants()
-    told = [monitors.begin(token, lambda: worker.pid) for _ in range(2)]
-    assert told[0] == told[1]
+    recorded = [monitors.begin(token, lambda: worker.pid) for _ in range(2)]
+    assert recorded[0] == recorded[1]
     assert descendants() == before
     only_series(monitors.collect(token, lambda: worker.pid))
     assert monitors.collect(token, lambda: worker.pid).texts == ()
@@ -129,7 +129,7 @@ def processes_with(word):
     return [p for p in running if word in " ".join(p.info["cmdline"] or ())]
 
 
-def test_why_there_is_no_monitor_is_told(token, monkeypatch, tmp_path):
+def test_the_reason_for_a_missing_monitor_is_reported(token, monkeypatch, tmp_path):
     gone = subprocess.Popen([sys.executable, "-S", "-E", "-c", ""])
     gone.wait()
     assert monitors.begin(token, lambda: gone.pid).reason == f"process {gone.pid} cannot be read"

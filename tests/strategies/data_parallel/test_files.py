@@ -187,7 +187,7 @@ def test_folders_that_say_a_column(tmp_path):
     }
 
 
-def told(words):
+def recorded(words):
     with pytest.raises(InputError) as caught:
         load(make_settings(resolve(compose([*words, "dataset.target=y"]))))
     return str(caught.value)
@@ -213,8 +213,8 @@ def test_what_is_refused_is_refused_in_the_same_words(change, model, kind, tmp_p
     frame = frame[["y"]] if change is None else frame
     source = write(frame, kind, tmp_path)
     words = [f"model={model}", "backend=dask", f"dataset={kind}", f"dataset.path={source.path}"]
-    in_blocks = told([*words, "backend.parallelism=data"])
-    assert in_blocks == told(words)
+    in_blocks = recorded([*words, "backend.parallelism=data"])
+    assert in_blocks == recorded(words)
 
 
 @pytest.mark.parametrize(
