@@ -18,7 +18,7 @@ from optibench.runner.settings import PreparedRun
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from optibench.config.schema import Config
+    from optibench.config.installed import InstalledPlugin
     from optibench.runner.settings import RunSettings
 
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "xgboost", "mlflow", "hydra-core")
@@ -45,7 +45,7 @@ def make_header(settings: RunSettings, start: float) -> RunHeader:
         params |= {"n_samples": dataset.n_samples, "n_features": dataset.X.shape[1]}
     if settings.reason:
         params["parallelism_reason"] = settings.reason
-    params |= {f"version.{name}": value for name, value in _versions(config).items()}
+    params |= {f"version.{name}": value for name, value in _versions(config.installed).items()}
     params |= {f"machine.{name}": value for name, value in machine_facts().items()}
     return RunHeader(config.run_name, params, run_tags(settings), dataset, start)
 
@@ -58,13 +58,16 @@ def journal_of(prepared: PreparedRun, folder: Path) -> Journal:
     """
     tags = run_tags(prepared)
     parts = ["optibench.config_digest", "optibench.dataset_digest", "optibench.repeat"]
-    digests = [*(tags[part] for part in parts if part in tags), platform_digest(prepared.config)]
+    digests = [
+        *(tags[part] for part in parts if part in tags),
+        platform_digest(_versions(prepared.config.installed)),
+    ]
     return Journal(folder, "-".join([prepared.config.run_name, *digests]))
 
 
-def platform_digest(config: Config) -> str:
+def platform_digest(versions: Mapping[str, str]) -> str:
     """Return a digest of what else scores depend on: library versions and machine type."""
-    facts = {**_versions(config), **machine_facts(), "optibench": __version__}
+    facts = {**versions, **machine_facts(), "optibench": __version__}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -98,9 +101,9 @@ def _is_deterministic(settings: RunSettings) -> bool:
     return search.deterministic and search.max_seconds is None
 
 
-def _versions(config: Config) -> dict[str, str]:
+def _versions(installed: Mapping[str, InstalledPlugin]) -> dict[str, str]:
     """Return the versions of the libraries, and of packages whose plug-ins are chosen."""
-    packages = {plugin.package: plugin.version for plugin in config.installed.values()}
+    packages = {plugin.package: plugin.version for plugin in installed.values()}
     return {**library_versions(LIBRARIES), **packages}
 
 

@@ -12,20 +12,20 @@ from optibench.runner.header import journal_of, make_header
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from optibench.config.schema import Config
+    from optibench.config.schema import TrackingSettings
     from optibench.contracts import Tracker
     from optibench.measure.clock.phases import Recorder
     from optibench.runner.artifacts import RunArtifacts
     from optibench.runner.settings import PreparedRun, RunSettings
 
 
-def open_tracker(config: Config) -> Tracker:
-    """Open the MLflow store that `config.tracking` names."""
+def open_tracker(tracking: TrackingSettings) -> Tracker:
+    """Open the MLflow store that the settings name."""
     from optibench.tracking.mlflow_tracker import MlflowTracker
     from optibench.tracking.store import prepare_store
 
-    store = prepare_store(config.tracking.uri, Path.cwd())
-    return MlflowTracker(store, config.tracking.experiment, children=config.tracking.children)
+    store = prepare_store(tracking.uri, Path.cwd())
+    return MlflowTracker(store, tracking.experiment, children=tracking.children)
 
 
 class RunLifecycle:
@@ -102,7 +102,7 @@ class RunLifecycle:
 
     def _create(self, settings: RunSettings) -> None:
         self._is_begun = True
-        self.tracker = self._given_tracker or open_tracker(settings.config)
+        self.tracker = self._given_tracker or open_tracker(settings.config.tracking)
         with self._clock.phase("tracking"):
             self.run_id = self.tracker.start(make_header(settings, self._clock.start_time))
             if self._announce is not None:
