@@ -239,18 +239,11 @@ def test_a_sweep_goes_on_after_failures_and_crashes(tmp_path):
         "        os._exit(7)\n"
         "    threading.Thread(target=crash, daemon=True).start()\n"
     )
-    words = ["-m", *LIGHTEST, "seed=0,1,2", "model.params.n_clusters=2,999"]
+    words = ["-m", *LIGHTEST, "seed=1,0", "model.params.n_clusters=2,999"]
     done = optibench(tmp_path, *words, PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     assert done.returncode == 1
-    table = [line.split() for line in done.stdout.splitlines()[2:8]]
-    assert [row[5] for row in table] == [
-        "FINISHED",
-        "FAILED",
-        "FAILED",
-        "FAILED",
-        "FINISHED",
-        "FAILED",
-    ]
+    table = [line.split() for line in done.stdout.splitlines()[2:6]]
+    assert [row[5] for row in table] == ["FAILED", "FAILED", "FINISHED", "FAILED"]
     crashed = next(line for line in done.stdout.splitlines() if "exit code 7" in line)
     run_id = next(word for word in crashed.split() if len(word) == 32)
     with sqlite3.connect(tmp_path / "mlruns" / "mlflow.db") as database:
@@ -258,10 +251,10 @@ def test_a_sweep_goes_on_after_failures_and_crashes(tmp_path):
             "select status from runs where run_uuid = ?", [run_id]
         ).fetchone()[0]
     assert status == "FAILED"
-    assert sorted(s for _, s in stored_runs(tmp_path)) == ["FAILED", "FINISHED", "FINISHED"]
+    assert sorted(s for _, s in stored_runs(tmp_path)) == ["FAILED", "FINISHED"]
     # A job that created no run has none in the table.
     refused = [line for line in done.stdout.splitlines() if "distinct rows" in line]
-    assert len(refused) >= 2  # the one of the crashing seed may crash first
+    assert refused  # the other one is that of the crashing seed, which may crash first
 
 
 @pytest.mark.slow

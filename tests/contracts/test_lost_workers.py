@@ -83,15 +83,15 @@ class Boost(DistributedXGBoost):
 
 class LastStarts(DistributedKMeans):
     @staticmethod
-    def answer(chunk, estimator, limit):
+    def predict_chunk(chunk, estimator, limit):
         end_jvm()
 
 
 class Starts(DistributedKMeans):
     @staticmethod
-    def answer(chunk, estimator, limit):
+    def predict_chunk(chunk, estimator, limit):
         die_once()
-        return DistributedKMeans.answer(chunk, estimator, limit)
+        return DistributedKMeans.predict_chunk(chunk, estimator, limit)
 """
 QUIET = ["profiling=off", "progress=false", "backend.workers=2"]
 TREES = ["model=estimator", "model.estimator=fragile.Tree", "evaluation.folds=3"]
