@@ -12,6 +12,7 @@ import pytest
 from optibench.backends.sklearn import loky
 from optibench.backends.sklearn.loky import BrokenProcessPool, allow_growth, start_executor
 
+pytestmark = pytest.mark.slow
 CHECK_SECONDS = 1.0  # loky looks at a worker's memory once a second
 _grown = []
 

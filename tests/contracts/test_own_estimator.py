@@ -67,6 +67,7 @@ def test_a_class_of_the_working_directory_is_tuned(backend):
     assert result.best_params == {"column": 1, "at": 150.0}  # glucose, in milligrams
 
 
+@pytest.mark.slow
 def test_the_model_of_a_class_of_the_working_directory_travels(folder):
     """The driver fits and logs it, whatever the backend."""
     fixed = ["search=none", "model.params.column=1", "model.params.at=150.0"]

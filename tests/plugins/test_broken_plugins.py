@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 FILE = Path(__file__).with_name("broken_plugins.py")
 PLAIN = "test_trials_have_the_scores_of_plain_fits"
 LOST = "test_a_lost_worker_costs_a_unit_and_one_that_is_always_lost_the_engine"

@@ -121,6 +121,7 @@ def test_a_search_has_the_seed_of_the_run_and_a_field_without_default_must_be_gi
     assert search.seed == 8
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("packages")
 def test_a_benchmark_takes_all_four_kinds_from_a_package():
     words = ["model=declared", "dataset=declared", "backend=declared", "search=declared"]

@@ -26,6 +26,7 @@ def test_help_lists_the_plugins_among_the_choices(program):
     assert "shuffled" in choices["search"].split(", ")
 
 
+@pytest.mark.slow
 def test_a_sweep_plans_each_job_in_a_process_of_its_own(program):
     words = ["-m", "model=nearest,kmeans", "search=shuffled,grid", "plan=true"]
     done = program("-m", "optibench", *words)
@@ -50,6 +51,7 @@ def test_wrong_input_is_refused_by_name(program, words, says):
     assert says in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_from_python_tunes_the_model_by_the_search_and_records_the_package(
     program, tmp_path
 ):
@@ -71,6 +73,7 @@ def test_a_run_from_python_tunes_the_model_by_the_search_and_records_the_package
     assert params["version.optibench-tiny"] == "0.1.0"
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_package_pass_which_are_the_suites(program):
     done = program("-m", "pytest", str(PACKAGE / "tests"), "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout

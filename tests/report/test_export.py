@@ -164,6 +164,7 @@ def test_an_empty_file_is_no_store_and_stays_empty(tmp_path: Path) -> None:
     assert (tmp_path / "x.db").stat().st_size == 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_closes_early_gets_no_traceback(root: Path) -> None:
     script = Path(optibench.__file__).parents[2] / "scripts" / "export_results.py"
     command = f"{sys.executable} {script} --format md | head -c 10; exit ${{PIPESTATUS[0]}}"

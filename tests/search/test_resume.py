@@ -1,5 +1,6 @@
 """Interrupted searches resume, stored results are exact, and processes do not interfere."""
 
+import functools
 import json
 import math
 import os
@@ -62,29 +63,38 @@ def abandon(state):
     state._journal._storage.engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def undisturbed(loop):
+    """Return `undisturbed(pruner)`: the run of a search that nothing interrupts, made once."""
+
+    @functools.cache
+    def run(pruner):
+        return loop(search_of(pruner).start({"c": 3}, SPACE, FACTS), bumpy).run()
+
+    return run
+
+
 @pytest.mark.parametrize("tells", [1, 9, 23])
 @pytest.mark.parametrize("pruner", [None, "median", "hyperband", "successive_halving"])
 def test_in_order_an_interrupted_search_repeats_itself_and_runs_only_what_is_new(
-    pruner, tells, journal, loop
+    pruner, tells, journal, loop, undisturbed
 ):
-    search = search_of(pruner)
-    undisturbed = loop(search.start({"c": 3}, SPACE, FACTS), bumpy).run()
+    search, whole = search_of(pruner), undisturbed(pruner)
     state = start(journal, search)
     first = loop(state, bumpy, seed=1).run(tells)
     abandon(state)
     state = start(journal, search)
     second = loop(state, bumpy, seed=2).run()
     state.close(finished=True)
-    assert second.asked == undisturbed.asked
-    assert exactly(second.observed) == exactly(undisturbed.observed)
-    assert exactly(first.observed) == exactly(undisturbed.observed[:tells])
+    assert second.asked == whole.asked
+    assert exactly(second.observed) == exactly(whole.observed)
+    assert exactly(first.observed) == exactly(whole.observed[:tells])
     assert sorted(second.ran) == list(range(tells, 24))
 
 
 @pytest.mark.slow
-def test_an_interruption_of_a_resumed_search_is_one_more(journal, loop):
+def test_an_interruption_of_a_resumed_search_is_one_more(journal, loop, undisturbed):
     search = search_of("wilcoxon")
-    undisturbed = loop(search.start({"c": 3}, SPACE, FACTS), bumpy).run()
     for tells in (5, 11, 12, 20):
         state = start(journal, search)
         run = loop(state, bumpy, seed=tells).run(tells)
@@ -92,7 +102,7 @@ def test_an_interruption_of_a_resumed_search_is_one_more(journal, loop):
     state = start(journal, search)
     run = loop(state, bumpy).run()
     state.close(finished=True)
-    assert exactly(run.observed) == exactly(undisturbed.observed)
+    assert exactly(run.observed) == exactly(undisturbed("wilcoxon").observed)
     assert len(read(journal, 1)) == 24
 
 

@@ -179,6 +179,7 @@ def toy() -> Any:
     return Dataset("toy", np.zeros((1, 1)), None, ("a",), (), {}, "builtin:toy", "0" * 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["text labels", "three classes", "labels 5 and 9", "text category", "kmeans", "regression"],
@@ -193,6 +194,7 @@ def test_the_loaded_model_says_what_the_estimator_says(
         np.testing.assert_array_equal(np.array(answer["chances"], dtype=np.float32), case.chances)
 
 
+@pytest.mark.slow
 def test_labels_come_back_in_their_own_type(answers: dict[str, tuple[Case, Any]]) -> None:
     assert "str" in answers["text labels"][1]["type"]
     assert "int" in answers["labels 5 and 9"][1]["type"]

@@ -174,6 +174,7 @@ def test_two_threads_neither_crash_nor_lose_count() -> None:
     assert profiled + merged.skipped >= 2
 
 
+@pytest.mark.slow
 def test_a_fit_in_worker_processes_stands_at_the_top_of_the_written_text(tmp_path: Path) -> None:
     code = (
         "import sys\n"
