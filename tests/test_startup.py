@@ -24,6 +24,7 @@ SMALL = [
     "model.space.n_clusters=[2]",
     "model.space.n_init=[2]",
     "model.space.max_iter=[50]",
+    "backend.workers=1",
     "progress=false",
 ]
 BACKENDS = [

@@ -41,9 +41,14 @@ TUNED = [
 ]
 
 
-def heavy_run(folder, *words, mark="", victim="psutil.Process()"):
-    """Beside the cluster, none of whose processes descends from the run."""
+def write_module(folder, *, mark="", victim="psutil.Process()"):
+    """Write the module `heavy`; where there is a mark, it kills the victim once."""
     (folder / "heavy.py").write_text(HEAVY.format(mark=mark, victim=victim))
+
+
+def heavy_run(folder, *words, mark=""):
+    """Beside the cluster, none of whose processes descends from the run."""
+    write_module(folder, mark=mark)
     recorded = run_beside(folder, *TUNED, *words)
     rows = [row.split(",") for row in recorded["workers.csv"].splitlines()[1:]]
     return recorded, {pid: [row for row in rows if row[1] == pid] for pid in {r[1] for r in rows}}

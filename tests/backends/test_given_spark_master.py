@@ -19,7 +19,7 @@ from tests.backends.given_runs import (
     assert_clusters_are_found,
     scores,
 )
-from tests.backends.heavy_runs import assert_workers_are_in, heavy_run
+from tests.backends.heavy_runs import TUNED, assert_workers_are_in, heavy_run, write_module
 
 import optibench
 from optibench.backends.spark.kmeans import SparkKMeans
@@ -54,14 +54,17 @@ def test_the_executor_of_a_given_spark_master_is_in_the_resources(heavy_on_spark
 
 
 @pytest.mark.spark
-def test_trials_of_a_lost_executor_are_run_again(spark_master, heavy_on_spark, tmp_path):
+def test_trials_of_a_lost_executor_are_run_again(
+    spark_master, heavy_on_spark, tmp_path, monkeypatch
+):
     plain, _ = heavy_on_spark
-    executor = "psutil.Process().parent().parent()"
-    words = ("backend=spark", spark_master)
-    recorded, _ = heavy_run(tmp_path, *words, mark=tmp_path / "killed", victim=executor)
-    assert (tmp_path / "killed").exists()
-    assert recorded["scores"] == plain["scores"]
-    assert recorded["metrics"]["units_run_again"] >= 1
+    victim, killed = "psutil.Process().parent().parent()", tmp_path / "killed"
+    write_module(tmp_path, mark=killed, victim=victim)
+    monkeypatch.syspath_prepend(tmp_path)
+    result, _ = run(*TUNED, "backend=spark", KEEP, spark_master)
+    assert killed.exists()
+    assert scores(result) == plain["scores"]
+    assert result.metrics["units_run_again"] >= 1
 
 
 @pytest.mark.spark

@@ -37,12 +37,18 @@ BACKENDS = [
     pytest.param("spark", marks=pytest.mark.spark),
 ]
 SCRIPT = """
-import sys, optibench
+import sys
+
+from optibench.config.composition import compose
+from optibench.config.resolution import resolve
+from optibench.runner import benchmark
+from optibench.tracking.memory import MemoryTracker
 
 if __name__ == "__main__":
     words = sys.argv[1:]
     last = words.pop()
-    optibench.run([*words, "backend.keep_alive=true"])
+    config = resolve(compose([*words, "backend.keep_alive=true"]))
+    benchmark.run(config, tracker=MemoryTracker())
     print("KEPT", flush=True)
     if last == "interrupted":
         raise KeyboardInterrupt
@@ -311,7 +317,8 @@ def jvm():
 )
 def test_a_script_that_ends_leaves_no_process(backend, last, tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
-    words = [*SMALL, "search=none", "evaluation.default_fit=false", f"backend={backend}", last]
+    quick = ["search=none", "evaluation.default_fit=false", "backend.workers=1"]
+    words = [*SMALL, *quick, f"backend={backend}", last]
     process = subprocess.Popen(
         [sys.executable, "script.py", *words],
         cwd=tmp_path,

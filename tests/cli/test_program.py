@@ -319,7 +319,7 @@ def running_phase(folder: Path, process):
     if not (folder / "mlruns" / "mlflow.db").exists() or not stored_runs_or_none(folder):
         return False
     workers = psutil.Process(process.pid).children(recursive=True)
-    return sum(cpu_seconds(worker) > 4 for worker in workers) >= 2
+    return sum(cpu_seconds(worker) > 2 for worker in workers) >= 2
 
 
 def stored_runs_or_none(folder):

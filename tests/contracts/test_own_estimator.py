@@ -61,7 +61,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("folder")
 def test_a_class_of_the_working_directory_is_tuned(backend):
-    result, _ = run(*WORDS, f"backend={backend}", "backend.workers=2")
+    result, _ = run(*WORDS, f"backend={backend}", "backend.workers=1")
     assert len(result.trials) == 30
     assert {trial.error for trial in result.trials} == {None}
     assert result.best_params == {"column": 1, "at": 150.0}  # glucose, in milligrams
