@@ -112,6 +112,7 @@ xgboost_spaces = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(xgboost_spaces, st.integers(0, 1000), st.sampled_from([2, 3]), st.booleans())
 def test_xgboost_scores_are_those_of_plain_fits_to_the_last_bit(space, seed, n_classes, gaps):
     rng = np.random.default_rng(seed)
