@@ -1,11 +1,13 @@
 """What installed packages declare: four groups, clashes of names, code that cannot be imported."""
 
+import shutil
 import textwrap
 
 import pytest
 from tests.engines import run
 
 from optibench.config.composition import compose
+from optibench.config.installed import ENTRY_POINT_GROUPS, installed_names
 from optibench.config.registry import BUILT_IN, find
 from optibench.config.resolution import resolve
 from optibench.errors import ConfigError
@@ -188,3 +190,13 @@ def test_the_table_of_built_in_plugins_has_the_yaml_files_of_each_group(group):
     assert set(BUILT_IN[group]) == {path.stem for path in (conf_dir() / group).glob("*.yaml")}
     for name in BUILT_IN[group]:
         assert find(group, name)().name == name
+
+
+def test_a_package_in_an_archive_is_found_and_one_without_plugins_declares_none(use, tmp_path):
+    install(tmp_path / "with", "zipped", "[optibench.models]\nzipped = zipped:Model\n")
+    install(tmp_path / "without", "other", "[console_scripts]\nother = other:main\n")
+    archive = shutil.make_archive(str(tmp_path / "zipped"), "zip", tmp_path / "with")
+    with use(archive):
+        assert installed_names("model") == ["zipped"]
+    with use(tmp_path / "without"):
+        assert [installed_names(group) for group in ENTRY_POINT_GROUPS] == [[]] * 4

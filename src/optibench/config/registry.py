@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import is_dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from optibench.config.installed import InstalledPlugin, installed_names, installed_plugins
@@ -97,6 +96,8 @@ def _refuse_conflict(
 
 
 def _unknown(group: str, name: str) -> str:
+    from difflib import get_close_matches
+
     known = sorted({*BUILT_IN[group], *installed_names(group)})
     near = get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
