@@ -56,7 +56,7 @@ if __name__ == "__main__":
 
 
 def run(*words, tracker=None):
-    """One small benchmark: its result and what its tracker was recorded."""
+    """One small benchmark: its result and its tracker."""
     tracker = tracker or MemoryTracker()
     return benchmark.run(resolve(compose([*SMALL, *words])), tracker=tracker), tracker
 
@@ -192,10 +192,10 @@ def life(request, tmp_path_factory):
 
 
 def test_the_next_run_has_the_same_workers_and_gets_the_same_scores(life, fresh):
-    first, recorded, *_ = life.first
-    assert recorded.params["engine_warm"] is False
-    second, recorded, living = life.second
-    assert recorded.params["engine_warm"] is True
+    first, tracker, *_ = life.first
+    assert tracker.params["engine_warm"] is False
+    second, tracker, living = life.second
+    assert tracker.params["engine_warm"] is True
     assert scores(first) == scores(second) == fresh["kmeans"]
     assert pids(first) | pids(second) == living
     assert len(living) <= 2
@@ -203,14 +203,14 @@ def test_the_next_run_has_the_same_workers_and_gets_the_same_scores(life, fresh)
 
 
 def test_another_model_finds_its_modules_on_the_kept_engine(life, fresh):
-    result, recorded = life.other_model
+    result, tracker = life.other_model
     assert scores(result) == fresh["xgboost"]
-    assert recorded.params["engine_warm"] is True
+    assert tracker.params["engine_warm"] is True
 
 
 def test_wrong_data_do_not_cost_a_warm_engine(life):
-    second, recorded = life.after_wrong_data
-    assert recorded.params["engine_warm"] is True
+    second, tracker = life.after_wrong_data
+    assert tracker.params["engine_warm"] is True
     assert scores(second) == scores(life.first[0])
 
 
@@ -233,8 +233,8 @@ def test_the_end_of_the_engine_leaves_no_worker_and_no_file(life):
 def test_a_run_with_other_settings_closes_the_kept_engine(other):
     first, _ = run("backend.workers=2", KEEP)
     assert alive(pids(first)) == pids(first)
-    second, recorded = run("backend.workers=2", KEEP, other)
-    assert recorded.params["engine_warm"] is False
+    second, tracker = run("backend.workers=2", KEEP, other)
+    assert tracker.params["engine_warm"] is False
     assert alive(pids(first)) == set()
     assert not pids(first) & pids(second)
 
@@ -253,8 +253,8 @@ def test_an_engine_that_an_error_has_passed_through_is_not_kept(monkeypatch):
         with pytest.raises(RuntimeError):
             run(KEEP)
     assert alive(pids(first)) == set()
-    second, recorded = run(KEEP)
-    assert recorded.params["engine_warm"] is False
+    second, tracker = run(KEEP)
+    assert tracker.params["engine_warm"] is False
     assert scores(second) == scores(first)
 
 
@@ -264,8 +264,8 @@ def test_an_engine_that_broke_while_it_was_idle_is_replaced(backend):
     victims = pids(first) if backend == "sklearn" else {jvm().pid}
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
-    second, recorded = run(f"backend={backend}", KEEP)
-    assert recorded.params["engine_warm"] is False
+    second, tracker = run(f"backend={backend}", KEEP)
+    assert tracker.params["engine_warm"] is False
     assert scores(second) == scores(first)
 
 
@@ -282,8 +282,8 @@ def test_a_python_worker_that_spark_began_anew_is_warm_before_the_search(monkeyp
         real(engine)
 
     monkeypatch.setattr(benchmark, "rehearse", watched)
-    second, recorded = run("backend=spark", KEEP)
-    assert recorded.params["engine_warm"] is True
+    second, tracker = run("backend=spark", KEEP)
+    assert tracker.params["engine_warm"] is True
     assert began == [True, True]
     assert not pids(first) & pids(second)
     assert scores(second) == scores(first)

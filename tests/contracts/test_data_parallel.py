@@ -298,10 +298,10 @@ def files(tmp_path_factory):
 
 @pytest.mark.usefixtures("training_backend")
 def test_chunks_in_files_give_the_same(shared, monkeypatch, files):
-    in_memory, recorded = once(shared, *files)
+    in_memory, tracker = once(shared, *files)
     monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
     in_files, also = shared.run(*files)
-    assert (recorded.params["chunks"], also.params["chunks"]) == ("memory", "files")
+    assert (tracker.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["accuracy", "log_loss", "train_log_loss", "default_log_loss"]
     assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
     assert in_memory.metrics["accuracy"] > 0.9
@@ -316,7 +316,7 @@ def test_a_worker_without_a_row_to_train_on_takes_part(shared, tmp_path):
     frame["y"] = np.where(frame["x"] > 0, "up", "down")
     frame[:400].to_parquet(tmp_path / "0.parquet")
     frame[400:].to_parquet(tmp_path / "1.parquet")
-    result, recorded = shared.run(
+    result, tracker = shared.run(
         "model=xgboost",
         "dataset=parquet",
         f"dataset.path={tmp_path}",
@@ -328,7 +328,7 @@ def test_a_worker_without_a_row_to_train_on_takes_part(shared, tmp_path):
         "+model.params.n_estimators=5",
         NO_DEFAULT,
     )
-    assert recorded.params["engine_params.workers"] == 2
+    assert tracker.params["engine_params.workers"] == 2
     assert [trial.status for trial in result.trials] == [Status.FINISHED] * 2
     assert result.metrics["accuracy"] > 0.9
 
@@ -359,10 +359,10 @@ def burn(seconds):
 @pytest.mark.shared_engine(backend="spark", parallelism="data", workers=1)
 def test_spark_gives_a_task_the_cores_of_its_threads(shared):
     words = [*TREES, "search=none", "backend.threads_per_trial=2", "cores=2"]
-    result, recorded = shared.run(*words)
+    result, tracker = shared.run(*words)
     conf = reuse.idle_engine().engine.context.getConf()
     assert conf.get("spark.task.cpus") == "2"
-    assert recorded.params["engine_params.n_jobs"] == 2
+    assert tracker.params["engine_params.n_jobs"] == 2
     alone = XGBClassifier(n_jobs=1)
     dataset = dataset_of(*TREES)
     held_out = parts_of(dataset, 1) == HELD_OUT
@@ -380,11 +380,11 @@ def test_spark_gives_a_task_the_cores_of_its_threads(shared):
 )
 @pytest.mark.usefixtures("training_backend")
 def test_the_profile_is_that_of_what_workers_do(shared, words, own):
-    _, recorded = once(shared, *words)
-    text = recorded.artifacts["profile/functions.txt"].decode()
+    _, tracker = once(shared, *words)
+    text = tracker.artifacts["profile/functions.txt"].decode()
     assert text.startswith("Workers: reading, training and predicting of ")
     assert "see engine.json" in text
-    found = marshal.loads(recorded.artifacts["profile/workers.prof"])  # noqa: S302 - our own
+    found = marshal.loads(tracker.artifacts["profile/workers.prof"])  # noqa: S302 - our own
     in_workers = {(file, name) for file, _, name in found}
     assert ("optibench/strategies/data_parallel/chunks.py", "__call__") in in_workers
     assert own in {name for _, name in in_workers}
@@ -430,10 +430,10 @@ def test_spark_says_of_known_work_what_its_own_pages_say(shared, tmp_path):
 @ON_DASK
 def test_clusters_from_chunks_in_files_are_the_same(shared, monkeypatch):
     words = [*CLUSTERS, "search=none", "+model.params.n_clusters=4"]
-    in_memory, recorded = shared.run(*words)
+    in_memory, tracker = shared.run(*words)
     monkeypatch.setattr("optibench.strategies.data_parallel.memory.HELD_SHARE", 1e-9)
     in_files, also = shared.run(*words)
-    assert (recorded.params["chunks"], also.params["chunks"]) == ("memory", "files")
+    assert (tracker.params["chunks"], also.params["chunks"]) == ("memory", "files")
     quality = ["silhouette", "inertia", "train_inertia", "train_davies_bouldin"]
     assert [in_files.metrics[m] for m in quality] == [in_memory.metrics[m] for m in quality]
     monkeypatch.setattr(
@@ -502,8 +502,8 @@ def test_a_kept_engine_outlives_wrong_data_and_goes_with_an_interrupted_run(
 @ON_DASK
 def test_chunks_that_are_evened_out_train_as_well(shared, files):
     plain, _ = once(shared, *files)
-    evened, recorded = shared.run(*files, NO_DEFAULT, EVENED)
-    assert recorded.params["engine_params.workers"] == 2
+    evened, tracker = shared.run(*files, NO_DEFAULT, EVENED)
+    assert tracker.params["engine_params.workers"] == 2
     assert evened.metrics["log_loss"] == pytest.approx(plain.metrics["log_loss"], rel=0.05)
 
 

@@ -159,9 +159,9 @@ def test_fits_on_all_workers_are_refused_for_plugins_and_auto_takes_trials(words
 @pytest.mark.usefixtures("packages")
 def test_code_that_cannot_be_imported_is_reported_once_it_is_chosen():
     resolve(compose(["model=declared"]))
-    recorded = refusal("backend=broken")
-    assert "declared.missing:Backend of the installed package all-four 1.5" in recorded
-    assert "cannot be imported (ModuleNotFoundError" in recorded
+    message = refusal("backend=broken")
+    assert "declared.missing:Backend of the installed package all-four 1.5" in message
+    assert "cannot be imported (ModuleNotFoundError" in message
     assert "must be a dataclass" in refusal("model=plain")
     assert "Unusable has a field that a configuration cannot hold" in refusal("model=unusable")
 

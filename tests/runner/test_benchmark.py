@@ -38,7 +38,7 @@ def nothing_kept():
 
 @pytest.fixture(scope="module")
 def finished():
-    """A finished run and what its tracker was recorded."""
+    """A finished run and its tracker."""
     tracker = MemoryTracker()
     return run(*SMALL, tracker=tracker), tracker
 

@@ -76,7 +76,7 @@ class Learning(Proposals):
 
     def ask(self, room):
         count = min(room, self.total - len(self.asked))
-        heard = sum(result.number for result in self.recorded) % 97  # what was recorded decides
+        heard = sum(result.number for result in self.recorded) % 97  # what is known decides
         new = [
             Candidate(
                 len(self.asked) + i, {"eta": 0.001 * (heard + i), "gamma": len(self.asked) + i}
